@@ -1,1 +1,6 @@
-//! placeholder
+//! A Terraform/OpenTofu provider that upgrades Azure MFA Server estates.
+
+pub mod config;
+pub mod resource;
+pub mod secret;
+pub mod tf;
