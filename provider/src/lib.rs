@@ -1,5 +1,6 @@
 //! A Terraform/OpenTofu provider that upgrades Azure MFA Server estates.
 
+pub mod backend;
 pub mod config;
 pub mod resource;
 pub mod secret;

@@ -1,0 +1,37 @@
+//! What can be asked of a host: one question that reads everything, and the steps of the procedure.
+//!
+//! A lower layer defines the words it understands; `plan` composes them. Nothing here knows of Terraform's
+//! resources, and nothing but [`windows`] knows of scripts and their JSON.
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::error::HostError;
+use crate::backend::facts::HostFacts;
+use crate::backend::step::Step;
+
+pub mod error;
+pub mod facts;
+pub mod step;
+
+/// The hosts of an estate, as the planner's executor sees them.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Reads everything about a host. Answers are reused for a while within the process (see the implementation)
+    /// unless `fresh` is set; a step performed on the host always ends that.
+    async fn observe(&self, host: &str, fresh: bool) -> Result<HostFacts, HostError>;
+
+    /// Performs one step. A step first looks whether its work is already done. When `stop` is cancelled, a step
+    /// that can be cut returns [`error::Cause::Stopped`]; one that cannot (a running installer) ends first.
+    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError>;
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The work had been done before.
+    pub already: bool,
+    /// What a person should know afterwards, one sentence each (a replaced theme, a key that was not carried over,
+    /// a pending reboot). Never a secret.
+    pub notes: Vec<String>,
+}

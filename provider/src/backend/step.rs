@@ -1,0 +1,254 @@
+//! The steps of the vendor's procedure: what a plan shows and an apply performs, one and the same value.
+
+use std::fmt;
+
+use crate::backend::facts::WebKind;
+
+/// One step on one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub host: String,
+    pub action: Action,
+}
+
+/// What a step does. The texts come from [`fmt::Display`]; a reviewer reads them in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Says that traffic is not managed (no `drain`); performs nothing.
+    TrafficNotManaged,
+    /// Copies a folder to the protected backup and proves the copy.
+    BackUp {
+        what: &'static str,
+        source: String,
+        backup: Backup,
+    },
+    /// The host fetches a release file over https.
+    FetchServerSetup {
+        version: String,
+    },
+    /// Runs the server setup in place with the operator's arguments.
+    RunServerSetup {
+        version: String,
+    },
+    /// Brings component files from an upgraded MFA Server through the runner.
+    BringFiles {
+        version: String,
+        from: String,
+        files: Vec<String>,
+    },
+    /// Runs a component's MSI, from the install folder of the MFA Server on this host or from the staging folder.
+    RunWebPackage {
+        component: WebKind,
+        version: String,
+        source: PackageSource,
+        place: Place,
+    },
+    /// Puts the old web.config back or carries its values into the new one.
+    MergeWebConfig {
+        component: WebKind,
+        path: String,
+        backup: Backup,
+    },
+    /// Says which files of the theme setup replaced.
+    CompareTheme {
+        path: String,
+        backup: Backup,
+    },
+    /// Moves an application pool to CLR v4.0.
+    SetApplicationPool {
+        application_pool: String,
+    },
+    /// Puts the web.config of a co-hosted portal back when the server setup replaced it.
+    RestoreCohostedWebConfig {
+        path: String,
+        backup: Backup,
+    },
+    /// Proves that a server, and its SDK where there is one, runs the version.
+    VerifyServer {
+        version: String,
+        sdk: bool,
+    },
+    /// Proves that a web component runs the version and is whole.
+    VerifyWeb {
+        component: WebKind,
+        version: String,
+        virtual_directory: String,
+    },
+    /// Closes the backup of this upgrade, so that the next upgrade makes a new one.
+    CloseBackup {
+        backup_id: String,
+    },
+    /// Runs the AD FS adapter's MSI.
+    RunAdapterPackage {
+        version: String,
+        source: PackageSource,
+    },
+    /// Exports the configuration of the registered adapter to a protected file.
+    ExportAdapterConfiguration {
+        provider_name: String,
+    },
+    /// Carries the exported values into the new configuration file.
+    MergeAdapterConfiguration {
+        source: PackageSource,
+    },
+    /// Takes a provider out of the global policy: the second factor is off from here on.
+    DisableProvider {
+        provider_name: String,
+    },
+    UnregisterAdapter {
+        provider_name: String,
+    },
+    RegisterAdapter {
+        provider_name: String,
+        source: PackageSource,
+    },
+    /// Waits until this secondary has read the change.
+    AwaitSynchronization,
+    RestartAdfs,
+    /// Puts a provider into the global policy: the second factor is on from here on.
+    EnableProvider {
+        provider_name: String,
+    },
+    /// Deletes the exported configuration.
+    RemoveExport,
+    VerifyAdapter {
+        version: String,
+    },
+    /// What only a person can do. Never performed; a run ends before it.
+    ByHand {
+        instruction: String,
+    },
+    /// Waits for another set. Never performed.
+    Wait {
+        reason: String,
+    },
+}
+
+/// Where a backup lies: `backups\<id>\<name>` below the work folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    pub id: String,
+    pub name: String,
+}
+
+/// Where a component's files are taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageSource {
+    /// The install folder of the MFA Server on the same host.
+    InstallFolder,
+    /// The staging folder, filled by [`Action::BringFiles`].
+    Staged { version: String },
+}
+
+/// Where a web component lives in IIS; the setup keeps it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub site: String,
+    pub site_id: i64,
+    pub virtual_directory: String,
+    pub application_pool: String,
+}
+
+impl WebKind {
+    /// As the vendor names it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::WebServiceSdk => "Web Service SDK",
+            Self::UserPortal => "User Portal",
+            Self::MobileAppWebService => "Mobile App Web Service",
+        }
+    }
+
+    /// The file name of its package.
+    pub fn package(self) -> &'static str {
+        match self {
+            Self::WebServiceSdk => "MultiFactorAuthenticationWebServiceSdkSetup64.msi",
+            Self::UserPortal => "MultiFactorAuthenticationUserPortalSetup64.msi",
+            Self::MobileAppWebService => "MultiFactorAuthenticationMobileAppWebServiceSetup64.msi",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.host, self.action)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TrafficNotManaged => formatter
+                .write_str("traffic is not managed (no drain is set); take the host out of the balancer yourself"),
+            Self::BackUp { what, source, .. } => write!(formatter, "back up {what} ({source})"),
+            Self::FetchServerSetup { version } => {
+                write!(formatter, "fetch the server setup {version} and check its hash")
+            }
+            Self::RunServerSetup { version } => write!(formatter, "run the server setup {version} in place"),
+            Self::BringFiles { version, from, files } => {
+                write!(formatter, "bring {} {version} from {from}", files.join(", "))
+            }
+            Self::RunWebPackage { component, version, place, .. } => write!(
+                formatter,
+                "upgrade the {} to {version} in the same virtual directory {}",
+                component.title(),
+                place.virtual_directory
+            ),
+            Self::MergeWebConfig { component, .. } => {
+                write!(
+                    formatter,
+                    "put the {}'s old web.config back, or carry its values into the new one",
+                    component.title()
+                )
+            }
+            Self::CompareTheme { .. } => formatter.write_str("compare App_Themes\\Default with its backup"),
+            Self::SetApplicationPool { application_pool } => {
+                write!(formatter, "set application pool {application_pool} to CLR v4.0")
+            }
+            Self::RestoreCohostedWebConfig { .. } => {
+                formatter.write_str("check the co-hosted User Portal's web.config; put it back if setup replaced it")
+            }
+            Self::VerifyServer { version, sdk: false } => write!(formatter, "verify that MFA Server runs {version}"),
+            Self::VerifyServer { version, sdk: true } => {
+                write!(formatter, "verify that MFA Server and its Web Service SDK run {version}")
+            }
+            Self::VerifyWeb { component, version, .. } => {
+                write!(formatter, "verify that the {} runs {version}", component.title())
+            }
+            Self::CloseBackup { .. } => formatter.write_str("close this upgrade's backup"),
+            Self::RunAdapterPackage { version, .. } => write!(formatter, "install the AD FS adapter {version}"),
+            Self::ExportAdapterConfiguration { provider_name } => {
+                write!(formatter, "export the configuration of {provider_name} to a protected file")
+            }
+            Self::MergeAdapterConfiguration { .. } => {
+                formatter.write_str("carry the exported values into the new adapter configuration")
+            }
+            Self::DisableProvider { provider_name } => {
+                write!(
+                    formatter,
+                    "take {provider_name} out of the global policy (users are NOT asked for the second factor from here)"
+                )
+            }
+            Self::UnregisterAdapter { provider_name } => write!(formatter, "unregister {provider_name}"),
+            Self::RegisterAdapter { provider_name, .. } => {
+                write!(formatter, "register {provider_name} with the carried configuration")
+            }
+            Self::AwaitSynchronization => {
+                formatter.write_str("wait until this server has synchronised with the primary")
+            }
+            Self::RestartAdfs => formatter.write_str("restart AD FS"),
+            Self::EnableProvider { provider_name } => {
+                write!(
+                    formatter,
+                    "put {provider_name} into the global policy (users are asked for the second factor again)"
+                )
+            }
+            Self::RemoveExport => formatter.write_str("delete the exported configuration"),
+            Self::VerifyAdapter { version } => {
+                write!(formatter, "verify that the AD FS adapter runs {version} and is registered")
+            }
+            Self::ByHand { instruction } => write!(formatter, "by hand: {instruction}"),
+            Self::Wait { reason } => write!(formatter, "waits for {reason}"),
+        }
+    }
+}
