@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod config;
+pub mod plan;
 pub mod resource;
 pub mod secret;
 pub mod tf;

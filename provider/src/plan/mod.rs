@@ -1,0 +1,109 @@
+//! Decisions: from what was observed and what is desired to the steps of a run, as pure functions.
+//!
+//! Only the executor is async. What a reviewer reads in `steps` is the very value that apply performs.
+
+use std::collections::BTreeMap;
+
+use crate::backend::facts::HostFacts;
+use crate::backend::step::Step;
+use crate::plan::token::Token;
+use crate::plan::version::Version;
+use crate::tf::diagnostic::Diagnostics;
+
+pub mod token;
+pub mod version;
+
+/// What is known of one host of a set.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum View {
+    /// What the last read found.
+    Seen(Box<HostFacts>),
+    /// The last read could not reach it; with `on_unreachable = "warn"` the set goes on without it.
+    Unreachable { reason: String },
+}
+
+/// What was seen of a set's hosts. A host that is missing here has never been read.
+pub type Views = BTreeMap<String, View>;
+
+/// What all four kinds of sets have in common of what is desired.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    pub name: String,
+    pub pin: Version,
+    /// The pin as last applied; none when never applied or unknown.
+    pub last_pin: Option<Version>,
+    /// In the order of the rollout (AD FS: batches one after the other).
+    pub hosts: Vec<String>,
+    pub after: Vec<Token>,
+    pub allow_major_upgrade: bool,
+    /// A reason not to propose anything.
+    pub hold: Option<String>,
+    pub acknowledged: Vec<Acknowledgement>,
+}
+
+/// A named finding that may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    pub check: String,
+    pub reason: String,
+    /// Only the clock of the caller decides whether it has ended, and only into diagnostics.
+    pub until: Option<String>,
+}
+
+/// What the provider's settings say about what a plan may do. Never a secret.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub ahead_is_error: bool,
+    /// Which components of the pinned release can be installed: the operator's arguments are stated.
+    pub installable: Installable,
+}
+
+/// What the release of the pin has declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Installable {
+    pub release: bool,
+    pub server_setup: bool,
+    pub web_service_sdk: bool,
+    pub user_portal: bool,
+    pub mobile_app_web_service: bool,
+    pub adfs_adapter: bool,
+}
+
+/// What a planner decides.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// What this run does, in order. Ends with `ByHand` or `Wait` when something lies between it and the pin.
+    pub steps: Vec<Step>,
+    /// Version of each host after this run; none where it is not known (an unreachable host).
+    pub versions: BTreeMap<String, Option<Version>>,
+    /// Whether every host runs the pin, whole, after this run.
+    pub reaches_pin: bool,
+    pub status: Status,
+    pub diagnostics: Diagnostics,
+}
+
+/// `version_status`, in state and plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Current,
+    Behind,
+    Waiting,
+    Held,
+    Ahead,
+    Incomplete,
+}
+
+impl Status {
+    /// As users read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Behind => "behind",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Ahead => "ahead",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
