@@ -1,1 +1,6 @@
-//! placeholder
+//! The simulated estate and the harness that drives the shipped provider binary with real Terraform and OpenTofu.
+
+pub mod paths;
+pub mod skip;
+pub mod tools;
+pub mod workspace;
