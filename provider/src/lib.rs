@@ -6,3 +6,4 @@ pub mod plan;
 pub mod resource;
 pub mod secret;
 pub mod tf;
+pub mod winrm;

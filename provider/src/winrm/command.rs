@@ -1,0 +1,265 @@
+//! One command on a host, from its start to its exit code.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::oneshot;
+use tracing::Instrument;
+
+use crate::winrm::connections::Lease;
+use crate::winrm::error::{Error, Kind, Operation, Started};
+use crate::winrm::shell::{Host, Shell, spawn};
+use crate::winrm::soap::reply::{self, Received};
+use crate::winrm::stdin::{Pieces, Stdin};
+
+/// A command that has started. Dropped before its end, it is terminated on the host.
+pub(crate) struct Command {
+    host: Arc<Host>,
+    lease: Lease,
+    shell: Option<Arc<Shell>>,
+    id: String,
+    /// Nothing is left on the host that would have to be ended.
+    ended: bool,
+}
+
+/// How often a `Send` is repeated while the host has not taken the one before.
+const BUSY_ATTEMPTS: u32 = 3;
+
+/// How often a `Receive` is repeated over a new connection.
+const LOST_ATTEMPTS: u32 = 4;
+
+/// Below this a host does not take messages at all.
+const SMALLEST_PIECE: usize = 8 * 1024;
+
+impl Command {
+    /// Starts a command in the session's shell.
+    ///
+    /// The work goes on in a task of its own when the caller loses interest: only the answer
+    /// tells the names by which the shell and the command can be ended.
+    pub(crate) async fn start(host: &Arc<Host>, command: String, arguments: Vec<String>) -> Result<Self, Error> {
+        let lease = host.connections.lease().await;
+        let (answer, answered) = oneshot::channel();
+        let task_host = Arc::clone(host);
+        let task = async move {
+            let result = start_in_shell(task_host, lease, &command, &arguments).await;
+            // When nobody listens the command is dropped here, which ends it.
+            let _ = answer.send(result);
+        };
+        tokio::spawn(task.in_current_span());
+        answered.await.unwrap_or_else(|_| {
+            let kind = Kind::ConnectionLost(None);
+            Err(Error::new(&host.name, Operation::StartCommand, kind))
+        })
+    }
+
+    /// Sends all of standard input and its end. Nothing is sent for [`Stdin::None`].
+    pub(crate) async fn feed(&mut self, stdin: Stdin<'_>) -> Result<(), Error> {
+        if matches!(stdin, Stdin::None) {
+            return Ok(());
+        }
+        let mut pieces = Pieces::new(stdin);
+        loop {
+            let length = self.host.piece.load(Ordering::Relaxed);
+            let (piece, last) = pieces.peek(length).await.map_err(|error| self.error(Kind::Stdin(error)))?;
+            let length = piece.len();
+            match self.send(piece, last).await {
+                Ok(()) if last => return Ok(()),
+                Ok(()) => pieces.advance(length),
+                Err(error) if is_too_large(&error.kind) && length > SMALLEST_PIECE => {
+                    let smaller = (length / 2).max(SMALLEST_PIECE);
+                    self.host.piece.fetch_min(smaller, Ordering::Relaxed);
+                    tracing::info!(host = %self.host.name, bytes = smaller, "the host wants smaller messages");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends one piece of standard input.
+    async fn send(&mut self, piece: &[u8], last: bool) -> Result<(), Error> {
+        let mut attempt = 1;
+        loop {
+            let message = self.host.sender.send(self.shell_id(), &self.id, piece, last);
+            match self.exchange(Operation::SendInput, message, |_| Ok(())).await {
+                Err(error) if matches!(error.kind, Kind::Busy(_)) && attempt < BUSY_ATTEMPTS => {
+                    tracing::debug!(host = %self.host.name, attempt, "the host is busy with earlier input");
+                    self.host.pause(1).await;
+                    attempt += 1;
+                }
+                Err(error) if matches!(error.kind, Kind::TimedOut(_)) => {
+                    // The host holds the piece until the process reads it, so it must not be sent
+                    // twice. If it was lost after all, the reader's own check of length or hash finds it.
+                    tracing::warn!(host = %self.host.name, "the command is slow to read its input");
+                    return Ok(());
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits for output or the end, at most for the operation timeout; `None` when that ran out.
+    pub(crate) async fn receive(&mut self) -> Result<Option<Received>, Error> {
+        let mut attempt = 1;
+        loop {
+            let message = self.host.sender.receive(self.shell_id(), &self.id);
+            let result = self.exchange(Operation::ReceiveOutput, message, |document| reply::received(document)).await;
+            match result {
+                Ok(received) => {
+                    self.ended = matches!(received.state, reply::CommandState::Done(_));
+                    return Ok(Some(received));
+                }
+                Err(error) if matches!(error.kind, Kind::TimedOut(_)) => return Ok(None),
+                Err(error) if is_lost(&error.kind) && attempt < LOST_ATTEMPTS => {
+                    tracing::info!(host = %self.host.name, attempt, error = %error.kind, "asking again for output");
+                    if attempt > 1 {
+                        self.host.pause(1).await;
+                    }
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn exchange<T>(
+        &mut self,
+        operation: Operation,
+        message: String,
+        read: impl FnOnce(&roxmltree::Document<'_>) -> Result<T, Kind>,
+    ) -> Result<T, Error> {
+        let result = match self.lease.exchange(operation, message).await {
+            Ok(reply) => reply
+                .document()
+                .and_then(|document| read(&document))
+                .map_err(|kind| Error::new(&self.host.name, operation, kind)),
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| {
+            if matches!(error.kind, Kind::ShellGone(_)) {
+                self.ended = true;
+                if let Some(shell) = &self.shell {
+                    shell.mark_gone();
+                }
+            }
+            error.after_start()
+        })
+    }
+
+    fn shell_id(&self) -> &str {
+        self.shell.as_ref().map_or("", |shell| &shell.id)
+    }
+
+    fn error(&self, kind: Kind) -> Error {
+        Error::new(&self.host.name, Operation::SendInput, kind).after_start()
+    }
+}
+
+impl Drop for Command {
+    fn drop(&mut self) {
+        let Some(shell) = self.shell.take() else { return };
+        if self.ended {
+            self.host.release(shell);
+            return;
+        }
+        let host = Arc::clone(&self.host);
+        let id = std::mem::take(&mut self.id);
+        spawn(async move {
+            terminate(&host, &shell, &id).await;
+            host.release(shell);
+        });
+    }
+}
+
+async fn terminate(host: &Arc<Host>, shell: &Shell, id: &str) {
+    let operation = Operation::SignalCommand;
+    let mut lease = host.connections.lease().await;
+    let signalled = lease
+        .exchange(operation, host.sender.terminate(&shell.id, id))
+        .await
+        .and_then(|reply| reply.document().map(drop).map_err(|kind| Error::new(&host.name, operation, kind)));
+    match signalled {
+        Ok(()) => tracing::debug!(host = %host.name, command = %id, "ended the command"),
+        Err(error) => tracing::warn!(
+            host = %host.name, command = %id, error = %error.kind,
+            "the command could not be ended; the host ends it with its shell"
+        ),
+    }
+}
+
+async fn start_in_shell(
+    host: Arc<Host>,
+    mut lease: Lease,
+    command: &str,
+    arguments: &[String],
+) -> Result<Command, Error> {
+    let operation = Operation::StartCommand;
+    let mut repeated = false;
+    loop {
+        let shell = host.shell(&mut lease).await?;
+        let error = match request_start(&host, &mut lease, &shell, command, arguments).await {
+            Ok(id) => {
+                tracing::debug!(host = %host.name, command = %id, "started a command");
+                return Ok(Command { host, lease, shell: Some(shell), id, ended: false });
+            }
+            Err(error) => error,
+        };
+        let replaceable = matches!(error.kind, Kind::ShellGone(_) | Kind::QuotaOperations(_));
+        if !replaceable || repeated {
+            host.release(shell);
+            return Err(error);
+        }
+        tracing::info!(host = %host.name, %operation, error = %error.kind, "opening another shell");
+        if matches!(error.kind, Kind::ShellGone(_)) {
+            shell.mark_gone();
+        }
+        host.retire(shell, &mut lease).await;
+        repeated = true;
+    }
+}
+
+async fn request_start(
+    host: &Host,
+    lease: &mut Lease,
+    shell: &Shell,
+    command: &str,
+    arguments: &[String],
+) -> Result<String, Error> {
+    let operation = Operation::StartCommand;
+    let message = host
+        .sender
+        .command(&shell.id, command, arguments)
+        .map_err(|kind| Error::before_start(&host.name, operation, kind))?;
+    let reply = lease.exchange(operation, message).await?;
+    reply
+        .document()
+        .and_then(|document| reply::command_id(&document))
+        .map_err(|kind| Error::new(&host.name, operation, kind))
+}
+
+/// Whether a connection failed under a request, or could not be replaced.
+fn is_lost(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::ConnectionLost(_)
+            | Kind::Timeout { .. }
+            | Kind::Refused { .. }
+            | Kind::ConnectTimeout { .. }
+            | Kind::Unreachable { .. }
+            | Kind::Proxy { .. }
+    )
+}
+
+fn is_too_large(kind: &Kind) -> bool {
+    match kind {
+        Kind::HttpStatus { status } => *status == 413,
+        Kind::Fault(fault) => fault.subcode.as_deref() == Some("EncodingLimit"),
+        _ => false,
+    }
+}
+
+/// Whether the host refused a piece of input while it still answers about the command itself.
+pub(crate) fn is_refused_input(error: &Error) -> bool {
+    error.operation == Operation::SendInput
+        && error.started == Started::Unknown
+        && matches!(error.kind, Kind::Fault(_) | Kind::Busy(_) | Kind::AccessDenied(_))
+}

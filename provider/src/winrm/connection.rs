@@ -1,0 +1,371 @@
+//! One TCP or TLS connection with one authentication, on which one request at a time is exchanged.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use roxmltree::Document;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::winrm::auth::{self, Scheme, SecurityContext};
+use crate::winrm::endpoint::{Endpoint, Transport};
+use crate::winrm::error::{Error, Kind, Operation, Refusal};
+use crate::winrm::soap::{reply, sealed};
+use crate::winrm::tls::Tls;
+use crate::winrm::transport;
+
+/// An open connection. It authenticates with the first request.
+pub struct Connection {
+    host: String,
+    authority: String,
+    path: String,
+    reply_timeout: Duration,
+    sender: SendRequest<Full<Bytes>>,
+    security: Security,
+    /// False while a request is under way, and for good after one that was not answered in full:
+    /// neither HTTP nor the sealing can be picked up again in the middle.
+    in_step: bool,
+    last_used: Instant,
+    _driver: AbortOnDropHandle<()>,
+}
+
+enum Security {
+    /// A header on every request.
+    Header(HeaderValue),
+    /// The Negotiate scheme; `sealing` for plain HTTP.
+    Negotiate { context: Box<dyn SecurityContext>, sealing: bool, authenticated: bool },
+}
+
+/// A reply with a SOAP message in it.
+pub struct Reply {
+    status: u16,
+    text: String,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+const SOAP: &str = "application/soap+xml;charset=UTF-8";
+
+/// The largest reply that is read. Hosts answer with 500 KB at most unless they are told otherwise.
+const MAXIMUM_REPLY: usize = 8 * 1024 * 1024;
+
+/// How long an unused connection is trusted. Windows closes them after two minutes, and firewalls
+/// may forget them without a word, after which a request is neither delivered nor refused.
+const MAXIMUM_IDLE: Duration = Duration::from_secs(90);
+
+impl Connection {
+    /// Opens a connection; nothing is sent over it yet.
+    pub async fn open(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Self, Error> {
+        Self::open_kind(endpoint, tls)
+            .await
+            .map_err(|kind| Error::before_start(&endpoint.host, Operation::Connect, kind))
+    }
+
+    async fn open_kind(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Self, Kind> {
+        auth::ensure_confidential(endpoint)?;
+        let stream = transport::open(endpoint, tls).await?;
+        let security = match auth::scheme(endpoint, stream.binding.as_deref())? {
+            Scheme::Header(value) => Security::Header(sensitive(value.expose())?),
+            Scheme::Negotiate(context) => Security::Negotiate {
+                context,
+                sealing: matches!(endpoint.transport, Transport::Http),
+                authenticated: false,
+            },
+        };
+        let (sender, driver) = http1::handshake(TokioIo::new(stream.bytes))
+            .await
+            .map_err(|error| Kind::ConnectionLost(Some(Box::new(error))))?;
+        let driver = tokio::spawn(async move {
+            // The same error reaches the request that is under way, if there is one.
+            let _ = driver.await;
+        });
+        tracing::debug!(host = %endpoint.host, port = endpoint.port, proxy = endpoint.proxy.is_some(), "connected");
+        Ok(Self {
+            host: endpoint.host.clone(),
+            authority: endpoint.authority(),
+            path: endpoint.path.clone(),
+            reply_timeout: endpoint.timeouts.reply(),
+            sender,
+            security,
+            in_step: true,
+            last_used: Instant::now(),
+            _driver: AbortOnDropHandle::new(driver),
+        })
+    }
+
+    /// Whether another request can be made on it.
+    pub fn is_usable(&self) -> bool {
+        self.in_step && !self.sender.is_closed() && self.last_used.elapsed() < MAXIMUM_IDLE
+    }
+
+    /// Sends a message and waits for the reply, which may be a fault.
+    pub async fn exchange(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
+        let begin = Instant::now();
+        let sent = message.len();
+        self.in_step = false;
+        let result = self.exchange_in_step(operation, message).await;
+        self.last_used = Instant::now();
+        match &result {
+            Ok(reply) => {
+                self.in_step = true;
+                tracing::debug!(
+                    host = %self.host, %operation, status = reply.status, sent, received = reply.text.len(),
+                    milliseconds = begin.elapsed().as_millis(), "exchanged"
+                );
+            }
+            Err(error) => tracing::debug!(
+                host = %self.host, %operation, error = %error.kind, started = %error.started, sent,
+                milliseconds = begin.elapsed().as_millis(), "exchange failed"
+            ),
+        }
+        result
+    }
+
+    async fn exchange_in_step(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
+        if let Some(last_token) = self.begin_authentication().await? {
+            let carries_message = !self.seals();
+            let body = if carries_message { message.clone() } else { Bytes::new() };
+            let answer = self.post(operation, Some(last_token), SOAP, body).await?;
+            self.finish_authentication(&answer)?;
+            if carries_message {
+                return self.read(operation, answer);
+            }
+        }
+        let answer = match &mut self.security {
+            Security::Header(value) => {
+                let value = value.clone();
+                self.post(operation, Some(value), SOAP, message).await?
+            }
+            Security::Negotiate { context, sealing: true, .. } => {
+                let body = sealed::seal(context.as_mut(), &message)
+                    .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
+                self.post(operation, None, sealed::CONTENT_TYPE, body.into()).await?
+            }
+            Security::Negotiate { .. } => self.post(operation, None, SOAP, message).await?,
+        };
+        self.read(operation, answer)
+    }
+
+    fn seals(&self) -> bool {
+        matches!(self.security, Security::Negotiate { sealing: true, .. })
+    }
+
+    /// Exchanges tokens up to the last one, which is returned and still has to be sent.
+    async fn begin_authentication(&mut self) -> Result<Option<HeaderValue>, Error> {
+        let operation = Operation::Authenticate;
+        let host = self.host.clone();
+        let failed = |kind| Error::before_start(&host, operation, kind);
+        let mut server_token: Option<Vec<u8>> = None;
+        loop {
+            let Security::Negotiate { context, authenticated: false, .. } = &mut self.security else {
+                return Ok(None);
+            };
+            let token = context.step(server_token.as_deref()).map_err(failed)?;
+            let complete = context.is_complete();
+            let header = sensitive(&format!("Negotiate {}", STANDARD.encode(token))).map_err(failed)?;
+            if complete {
+                return Ok(Some(header));
+            }
+            let answer =
+                self.post(operation, Some(header), SOAP, Bytes::new()).await.map_err(|error| failed(error.kind))?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                return Err(failed(self.refused(&answer, Refusal::NotContinued)));
+            }
+            let token = negotiate_token(&answer.headers);
+            server_token = Some(token.ok_or_else(|| failed(self.refused(&answer, Refusal::NotContinued)))?);
+        }
+    }
+
+    fn finish_authentication(&mut self, answer: &Answer) -> Result<(), Error> {
+        if answer.status == StatusCode::UNAUTHORIZED {
+            let kind = self.refused(answer, Refusal::Rejected);
+            return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
+        }
+        if self.seals() && !answer.status.is_success() {
+            let kind = self.refused(answer, Refusal::Rejected);
+            return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
+        }
+        if let Security::Negotiate { authenticated, .. } = &mut self.security {
+            *authenticated = true;
+        }
+        Ok(())
+    }
+
+    /// Sends one HTTP request and reads the whole answer.
+    async fn post(
+        &mut self,
+        operation: Operation,
+        authorization: Option<HeaderValue>,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Answer, Error> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(&self.path)
+            .header(HOST, &self.authority)
+            .header(CONTENT_TYPE, content_type)
+            .body(Full::new(body))
+            .map_err(|error| Kind::Setting(format!("the path `{}` cannot be used: {error}", self.path)))
+            .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
+        if let Some(value) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        let after = self.reply_timeout;
+        match tokio::time::timeout(after, answer(&mut self.sender, request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Failure::NotSent(kind))) => Err(Error::before_start(&self.host, operation, kind)),
+            Ok(Err(Failure::Sent(kind))) => Err(Error::new(&self.host, operation, kind)),
+            Err(_) => Err(Error::new(&self.host, operation, Kind::Timeout { after })),
+        }
+    }
+
+    /// The SOAP message of an answer, opened if it is sealed.
+    fn read(&mut self, operation: Operation, answer: Answer) -> Result<Reply, Error> {
+        self.read_kind(answer).map_err(|kind| Error::new(&self.host, operation, kind))
+    }
+
+    fn read_kind(&mut self, answer: Answer) -> Result<Reply, Kind> {
+        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(self.refused(&answer, Refusal::Rejected));
+        }
+        let content_type = content_type(&answer.headers);
+        let body = match &mut self.security {
+            Security::Negotiate { context, sealing: true, .. } => {
+                // Whoever can write into the connection could otherwise answer in the host's name.
+                if !sealed::is_sealed(&content_type) {
+                    return Err(not_wsman(&answer, content_type));
+                }
+                sealed::unseal(context.as_mut(), &content_type, &answer.body)?
+            }
+            _ if is_soap(&content_type) => answer.body.to_vec(),
+            _ => return Err(not_wsman(&answer, content_type)),
+        };
+        Ok(Reply {
+            status: answer.status.as_u16(),
+            text: String::from_utf8(body).map_err(|_| Kind::Malformed("it is not UTF-8"))?,
+        })
+    }
+
+    fn refused(&self, answer: &Answer, refusal: Refusal) -> Kind {
+        match answer.status {
+            StatusCode::UNAUTHORIZED => {
+                let offered = offered(&answer.headers);
+                let wanted = match &self.security {
+                    Security::Header(_) => "Basic",
+                    Security::Negotiate { .. } => "Negotiate",
+                };
+                let is_offered = offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted));
+                // A server may leave the header out once it has refused credentials.
+                let refusal = if is_offered || refusal == Refusal::Rejected && offered.is_empty() {
+                    refusal
+                } else {
+                    Refusal::NotOffered
+                };
+                Kind::Unauthorized { offered, refusal }
+            }
+            StatusCode::FORBIDDEN => Kind::Forbidden,
+            _ => not_wsman(answer, content_type(&answer.headers)),
+        }
+    }
+}
+
+impl Reply {
+    /// The message, or the fault or error it is.
+    pub fn document(&self) -> Result<Document<'_>, Kind> {
+        reply::parse(&self.text, self.status)
+    }
+}
+
+enum Failure {
+    NotSent(Kind),
+    Sent(Kind),
+}
+
+async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    let lost = |error: hyper::Error| Kind::ConnectionLost(Some(Box::new(error)));
+    sender.ready().await.map_err(|error| Failure::NotSent(lost(error)))?;
+    let response = match sender.try_send_request(request).await {
+        Ok(response) => response,
+        Err(mut error) => {
+            let unsent = error.take_message().is_some();
+            let error = error.into_error();
+            return Err(match (unsent, error.is_parse()) {
+                (true, _) => Failure::NotSent(lost(error)),
+                (false, true) => Failure::Sent(Kind::Malformed("it is not HTTP")),
+                (false, false) => Failure::Sent(lost(error)),
+            });
+        }
+    };
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAXIMUM_REPLY).collect().await.map_err(|error| {
+        Failure::Sent(if error.is::<http_body_util::LengthLimitError>() {
+            Kind::Malformed("it is too long")
+        } else {
+            Kind::ConnectionLost(Some(error))
+        })
+    })?;
+    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+fn sensitive(value: &str) -> Result<HeaderValue, Kind> {
+    let mut value =
+        HeaderValue::from_str(value).map_err(|_| Kind::Malformed("a credential cannot be carried by HTTP"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    headers
+        .get(CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(200).collect())
+        .unwrap_or_default()
+}
+
+fn is_soap(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/soap+xml")
+}
+
+fn not_wsman(answer: &Answer, content_type: String) -> Kind {
+    let status = answer.status.as_u16();
+    if answer.status.is_success() { Kind::NotWsman { status, content_type } } else { Kind::HttpStatus { status } }
+}
+
+/// The challenges of all `WWW-Authenticate` headers: scheme and what follows it.
+fn challenges(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|challenge| challenge.trim())
+        .map(|challenge| challenge.split_once(' ').unwrap_or((challenge, "")))
+        // Parameters of the challenge before, as in `Digest realm="a", nonce="b"`.
+        .filter(|(scheme, _)| !scheme.is_empty() && !scheme.contains('='))
+}
+
+fn offered(headers: &HeaderMap) -> Vec<String> {
+    let mut offered: Vec<String> = Vec::new();
+    for (scheme, _) in challenges(headers).take(16) {
+        if !offered.iter().any(|known| known == scheme) {
+            offered.push(scheme.to_owned());
+        }
+    }
+    offered
+}
+
+fn negotiate_token(headers: &HeaderMap) -> Option<Vec<u8>> {
+    challenges(headers)
+        .find(|(scheme, token)| scheme.eq_ignore_ascii_case("Negotiate") && !token.is_empty())
+        .and_then(|(_, token)| STANDARD.decode(token.trim()).ok())
+}

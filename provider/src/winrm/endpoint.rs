@@ -1,0 +1,133 @@
+//! Where a host's WS-Management service is, and how to log in there.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// A WS-Management service and the way in.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The host's name or address, as certificates, `Host` headers and messages name it.
+    pub host: String,
+    /// The TCP port: 5985 for HTTP and 5986 for HTTPS unless the listener was moved.
+    pub port: u16,
+    /// HTTP or HTTPS.
+    pub transport: Transport,
+    /// The URL path of the service, usually [`DEFAULT_PATH`].
+    pub path: String,
+    /// An HTTP proxy (`http://host:port`) that is asked to CONNECT, for both transports.
+    pub proxy: Option<String>,
+    /// The account and the scheme.
+    pub authentication: Authentication,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// The URL path at which Windows serves WS-Management.
+pub const DEFAULT_PATH: &str = "/wsman";
+
+/// What carries the HTTP messages.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Plain TCP. Messages are sealed by the authentication, so it must be one that can seal.
+    Http,
+    /// TLS 1.2 or 1.3.
+    Https(TlsOptions),
+}
+
+/// How the host's certificate is judged.
+#[derive(Clone, Debug, Default)]
+pub struct TlsOptions {
+    /// Certificates in PEM that are trusted instead of the system's roots.
+    pub ca_certificate: Option<String>,
+    /// Accept any certificate. The connection is then open to whoever can stand in between.
+    pub insecure_skip_verify: bool,
+    /// The name the certificate must carry, when it is not the host's.
+    pub server_name: Option<String>,
+}
+
+/// The account, and the scheme by which it proves itself.
+#[derive(Clone, Debug)]
+pub enum Authentication {
+    /// HTTP Basic: the password itself is sent, so only over HTTPS.
+    Basic {
+        /// A local account of the host.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// NTLMv2, with channel binding over HTTPS and message encryption over HTTP.
+    Ntlm {
+        /// `DOMAIN\name`, `name@realm` or a local `name`.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For name, TCP, proxy and TLS together.
+    pub connect: Duration,
+    /// How long the host may hold a request before it answers "not yet". The wait for an HTTP
+    /// reply is this plus [`REPLY_MARGIN`].
+    pub operation: Duration,
+}
+
+/// What an HTTP reply may take beyond the operation timeout before the connection counts as dead.
+pub const REPLY_MARGIN: Duration = Duration::from_secs(20);
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60) }
+    }
+}
+
+impl Timeouts {
+    /// How long to wait for one HTTP reply.
+    pub fn reply(&self) -> Duration {
+        self.operation + REPLY_MARGIN
+    }
+}
+
+impl Endpoint {
+    /// `host:port`, with an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        authority(&self.host, self.port)
+    }
+
+    /// The service's URL, as the `To` header of each message carries it.
+    pub fn url(&self) -> String {
+        let scheme = match self.transport {
+            Transport::Http => "http",
+            Transport::Https(_) => "https",
+        };
+        format!("{scheme}://{}{}", self.authority(), self.path)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.url())
+    }
+}
+
+/// `host:port`, with an IPv6 address in brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_ipv6_addresses_only() {
+        assert_eq!(authority("mfa01.contoso.com", 5985), "mfa01.contoso.com:5985");
+        assert_eq!(authority("10.0.0.7", 5986), "10.0.0.7:5986");
+        assert_eq!(authority("fd00::7", 5986), "[fd00::7]:5986");
+        assert_eq!(authority("[fd00::7]", 5986), "[fd00::7]:5986");
+    }
+}

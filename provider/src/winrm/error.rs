@@ -1,0 +1,410 @@
+//! What can go wrong between here and a command's exit code, each with its cure.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::winrm::soap::fault::Fault;
+
+/// A failed operation on a host.
+///
+/// `Display` says what was tried, where, and what was found; the chain of sources says why;
+/// [`Error::advice`] says what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    /// The host, as the endpoint names it.
+    pub host: String,
+    /// What was being done.
+    pub operation: Operation,
+    /// Whether the command that was asked for can have started.
+    pub started: Started,
+    /// What was found.
+    pub kind: Kind,
+}
+
+/// Whether a command can have had an effect when its run failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// It is certain that it did not start: running it again is safe.
+    NotStarted,
+    /// It may have started, and may still be running or have finished.
+    Unknown,
+}
+
+/// The steps of talking to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Name, TCP, proxy and TLS.
+    Connect,
+    /// The exchange of authentication tokens.
+    Authenticate,
+    /// Opening the shell that commands run in.
+    CreateShell,
+    /// Starting a command.
+    StartCommand,
+    /// Sending a piece of a command's standard input.
+    SendInput,
+    /// Waiting for a command's output or end.
+    ReceiveOutput,
+    /// Ending a command.
+    SignalCommand,
+    /// Closing the shell.
+    DeleteShell,
+}
+
+/// What was found. Faults with a meaning of their own have a variant; the rest is [`Kind::Fault`].
+#[derive(Debug, thiserror::Error)]
+pub enum Kind {
+    /// The name does not resolve.
+    #[error("the name `{name}` could not be resolved")]
+    Name {
+        name: String,
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing listens on the port.
+    #[error("{address} refused the connection")]
+    Refused { address: String },
+    /// No answer while connecting.
+    #[error("{address} did not answer within {} s", .after.as_secs_f32())]
+    ConnectTimeout { address: String, after: Duration },
+    /// Any other failure of the network while connecting.
+    #[error("{address} could not be reached")]
+    Unreachable {
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    /// The proxy did not open the way.
+    #[error("the proxy {proxy} did not connect to the host: {answer}")]
+    Proxy { proxy: String, answer: String },
+    /// The TLS handshake failed, or the certificate was not accepted.
+    #[error("the TLS connection could not be set up")]
+    Tls(#[source] io::Error),
+    /// A setting of the endpoint cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// Basic authentication was asked for without TLS.
+    #[error("basic authentication over plain HTTP would show the password to the network")]
+    UnencryptedBasic,
+    /// HTTP 401: the scheme is not offered, or the credentials were not accepted.
+    #[error("HTTP 401, {refusal} (the server offers {})", list(.offered))]
+    Unauthorized {
+        /// The schemes of the server's `WWW-Authenticate` headers.
+        offered: Vec<String>,
+        /// How far it came.
+        refusal: Refusal,
+    },
+    /// The authentication itself failed on this side: an unusable token or user name.
+    #[error("the authentication could not be carried on: {step}")]
+    Authentication {
+        step: &'static str,
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// HTTP 403.
+    #[error("HTTP 403, the request was refused")]
+    Forbidden,
+    /// The answer is not one of a WS-Management service.
+    #[error("the answer is not WS-Management (HTTP {status}, content type `{content_type}`)")]
+    NotWsman { status: u16, content_type: String },
+    /// Any other HTTP status without a fault.
+    #[error("HTTP {status}")]
+    HttpStatus { status: u16 },
+    /// A fault without a variant of its own.
+    #[error("{0}")]
+    Fault(Fault),
+    /// The host held the request for the operation timeout (fault 2150858793).
+    #[error("the host had no answer within the operation timeout")]
+    TimedOut(Fault),
+    /// The shell does not exist any more (fault 2150858843).
+    #[error("the shell is gone: {0}")]
+    ShellGone(Fault),
+    /// The account has too many shells on the host (fault 2150859173).
+    #[error("the account's quota of shells on the host is used up: {0}")]
+    QuotaShells(Fault),
+    /// The shell or account has used up its operations (fault 2150859174).
+    #[error("the account's quota of operations on the host is used up: {0}")]
+    QuotaOperations(Fault),
+    /// The host is busy with the request before (fault 170).
+    #[error("the host is busy: {0}")]
+    Busy(Fault),
+    /// The account may not do this (fault 5).
+    #[error("access is denied: {0}")]
+    AccessDenied(Fault),
+    /// No HTTP reply in time.
+    #[error("no reply within {} s", .after.as_secs_f32())]
+    Timeout { after: Duration },
+    /// The connection broke.
+    #[error("the connection was lost")]
+    ConnectionLost(#[source] Option<Box<dyn StdError + Send + Sync>>),
+    /// An answer that cannot be understood.
+    #[error("the answer cannot be understood: {0}")]
+    Malformed(&'static str),
+    /// More than `cmd.exe` can take.
+    #[error("the command line has {length} characters, {MAXIMUM_COMMAND_LINE} are possible")]
+    CommandLineTooLong { length: usize },
+    /// A character that XML cannot carry.
+    #[error("the text contains the control character U+{:04X}", *.0 as u32)]
+    ControlCharacter(char),
+    /// The source of the command's standard input failed.
+    #[error("the input for the command could not be read")]
+    Stdin(#[source] io::Error),
+}
+
+/// How far an authentication came that ended in HTTP 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The scheme is not among those the server offers.
+    NotOffered,
+    /// The server offers the scheme, but did not answer its first token.
+    NotContinued,
+    /// The server took part to the end and refused the credentials.
+    Rejected,
+}
+
+/// The longest command line, in UTF-16 units. `cmd.exe` stops at 8,191 and then, on some versions,
+/// ends with exit code 0 and no output: the worst of answers.
+pub const MAXIMUM_COMMAND_LINE: usize = 8_000;
+
+impl Kind {
+    /// Whether it shows that the request it answers had no effect on the host.
+    pub(crate) fn proves_no_effect(&self) -> bool {
+        match self {
+            Self::Name { .. }
+            | Self::Refused { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::Unreachable { .. }
+            | Self::Proxy { .. }
+            | Self::Tls(_)
+            | Self::Setting(_)
+            | Self::UnencryptedBasic
+            | Self::Unauthorized { .. }
+            | Self::Forbidden
+            | Self::NotWsman { .. }
+            | Self::ShellGone(_)
+            | Self::QuotaShells(_)
+            | Self::QuotaOperations(_)
+            | Self::Busy(_)
+            | Self::AccessDenied(_)
+            | Self::CommandLineTooLong { .. }
+            | Self::ControlCharacter(_) => true,
+            Self::HttpStatus { status } => matches!(status, 300..=499 | 503),
+            Self::Authentication { .. }
+            | Self::Fault(_)
+            | Self::TimedOut(_)
+            | Self::Timeout { .. }
+            | Self::ConnectionLost(_)
+            | Self::Malformed(_)
+            | Self::Stdin(_) => false,
+        }
+    }
+}
+
+impl Error {
+    /// An error whose kind alone says whether something can have started.
+    pub(crate) fn new(host: &str, operation: Operation, kind: Kind) -> Self {
+        Self {
+            host: host.to_owned(),
+            operation,
+            started: if kind.proves_no_effect() { Started::NotStarted } else { Started::Unknown },
+            kind,
+        }
+    }
+
+    /// An error before anything that could have an effect was sent.
+    pub(crate) fn before_start(host: &str, operation: Operation, kind: Kind) -> Self {
+        Self { started: Started::NotStarted, ..Self::new(host, operation, kind) }
+    }
+
+    /// What an operator can do about it: full sentences, naming settings and commands.
+    pub fn advice(&self) -> &'static str {
+        advice(&self.kind)
+    }
+
+    /// The same error, after a point at which the command may have started.
+    #[must_use]
+    pub(crate) fn after_start(mut self) -> Self {
+        self.started = Started::Unknown;
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} on {}: {}", self.operation, self.host, self.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.kind.source()
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Connect => "connecting",
+            Self::Authenticate => "logging in",
+            Self::CreateShell => "opening a shell",
+            Self::StartCommand => "starting a command",
+            Self::SendInput => "sending input to a command",
+            Self::ReceiveOutput => "waiting for a command",
+            Self::SignalCommand => "ending a command",
+            Self::DeleteShell => "closing the shell",
+        })
+    }
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotStarted => "not_started",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotOffered => "the authentication scheme is not offered",
+            Self::NotContinued => "the authentication was broken off",
+            Self::Rejected => "the credentials were not accepted",
+        })
+    }
+}
+
+fn list(offered: &[String]) -> String {
+    if offered.is_empty() { "none".to_owned() } else { offered.join(", ") }
+}
+
+fn advice(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Name { .. } => "Check the host's name and the DNS of the machine this runs on.",
+        Kind::Refused { .. } => {
+            "Check that the host is up and has a WinRM listener on this port (`winrm enumerate winrm/config/listener`); \
+             `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate."
+        }
+        Kind::ConnectTimeout { .. } | Kind::Unreachable { .. } => {
+            "Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, \
+             5986 for HTTPS)."
+        }
+        Kind::Proxy { .. } => "Check the proxy's address, and that it allows CONNECT to this host and port.",
+        Kind::Tls(_) => {
+            "Check that the certificate of the host's HTTPS listener is valid, carries the host's name and comes from \
+             an authority that is trusted here, or give the authority's certificate."
+        }
+        Kind::Setting(_) => "Correct the setting.",
+        Kind::UnencryptedBasic => "Use HTTPS for basic authentication, or NTLM, which encrypts its messages over HTTP.",
+        Kind::Unauthorized { refusal: Refusal::Rejected, .. } => {
+            "Check the user name (`DOMAIN\\name` for a domain account) and the password, that the account is not \
+             locked or expired, and that it may log on to the host over the network. Over HTTPS a proxy that opens \
+             TLS also leads here, because the channel binding then does not match."
+        }
+        Kind::Unauthorized { refusal: Refusal::NotContinued, .. } => {
+            "Check that the host's policy does not forbid incoming NTLM (\"Network security: Restrict NTLM\"), and that \
+             no proxy in between spreads requests over several connections."
+        }
+        Kind::Unauthorized { .. } => {
+            "Use an authentication scheme that the host offers, or allow this one there \
+             (`winrm get winrm/config/service/auth`)."
+        }
+        Kind::Authentication { .. } => {
+            "Check the user name's form (`DOMAIN\\name`, `name@realm` or a local `name`), and that the answer comes \
+             from Windows itself and not from something in between."
+        }
+        Kind::Forbidden => {
+            "Check the IP filters of the WinRM service (`winrm get winrm/config/service`), and that no proxy or \
+             gateway in between refuses the request."
+        }
+        Kind::NotWsman { .. } => {
+            "Something else answers on this port. Check host, port and path, and whether a proxy answers in the host's \
+             place."
+        }
+        Kind::HttpStatus { status: 413 } => {
+            "Raise `MaxEnvelopeSizekb` on the host (`winrm set winrm/config @{MaxEnvelopeSizekb=\"500\"}`)."
+        }
+        Kind::HttpStatus { status: 404 } => "Check the path (`/wsman` on Windows) and the port.",
+        Kind::HttpStatus { .. } => {
+            "Check the WinRM service on the host (`winrm quickconfig`, event log Microsoft-Windows-WinRM)."
+        }
+        Kind::Fault(_) => "The number and text are those of Windows; `winrm helpmsg <number>` explains it on the host.",
+        Kind::TimedOut(_) => "Check that the host is not overloaded, then try again.",
+        Kind::ShellGone(_) => {
+            "The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. \
+             Find out whether the command had finished before it is run again."
+        }
+        Kind::QuotaShells(_) => {
+            "Close left-over shells of the account on the host (`Get-WSManInstance -ResourceURI shell -Enumerate`) or \
+             raise `MaxShellsPerUser` (`winrm set winrm/config/winrs @{MaxShellsPerUser=\"30\"}`)."
+        }
+        Kind::QuotaOperations(_) => {
+            "Wait until other sessions of the account have ended, or raise `MaxConcurrentOperationsPerUser` \
+             (`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser=\"1500\"}`)."
+        }
+        Kind::Busy(_) => "Wait until the host has worked off what was sent before, then try again.",
+        Kind::AccessDenied(_) => {
+            "Use an account that is an administrator of the host. A local account other than the built-in \
+             Administrator also needs `LocalAccountTokenFilterPolicy=1` there."
+        }
+        Kind::Timeout { .. } | Kind::ConnectionLost(_) => {
+            "Check whether the host restarted or the network was interrupted. If the command can have started, find out \
+             what it has done before it is run again."
+        }
+        Kind::Malformed(_) => {
+            "Check that the answer comes from the WinRM service of Windows and not from something in between."
+        }
+        Kind::CommandLineTooLong { .. } => "Send the script or the data on the command's standard input.",
+        Kind::ControlCharacter(_) => "Send such data on the command's standard input.",
+        Kind::Stdin(_) => "Check the file or stream that is the command's input.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, text: &str) {
+        let error = Error {
+            host: "mfa01.contoso.com".to_owned(),
+            operation: Operation::CreateShell,
+            started: Started::NotStarted,
+            kind,
+        };
+        assert_eq!(error.to_string(), format!("opening a shell on mfa01.contoso.com: {text}"));
+        assert!(error.advice().ends_with('.'), "{}", error.advice());
+    }
+
+    #[test]
+    fn names_operation_host_and_finding() {
+        check(
+            Kind::Unauthorized {
+                offered: vec!["Negotiate".to_owned(), "Basic".to_owned()],
+                refusal: Refusal::Rejected,
+            },
+            "HTTP 401, the credentials were not accepted (the server offers Negotiate, Basic)",
+        );
+        check(
+            Kind::Unauthorized { offered: Vec::new(), refusal: Refusal::NotOffered },
+            "HTTP 401, the authentication scheme is not offered (the server offers none)",
+        );
+        check(Kind::Timeout { after: Duration::from_millis(1500) }, "no reply within 1.5 s");
+        check(Kind::ControlCharacter('\u{1b}'), "the text contains the control character U+001B");
+    }
+
+    #[test]
+    fn leaves_the_cause_to_the_chain() {
+        let error = Error {
+            host: "h".to_owned(),
+            operation: Operation::Connect,
+            started: Started::NotStarted,
+            kind: Kind::Unreachable { address: "h:1".to_owned(), source: io::Error::other("no route") },
+        };
+        assert!(!error.to_string().contains("no route"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("no route"));
+    }
+}

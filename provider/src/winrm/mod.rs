@@ -1,0 +1,28 @@
+//! A WS-Management client for Windows hosts: one shell per session, commands with streams, typed faults.
+//!
+//! Read in this order: [`endpoint`] says where a host is and how to log in, [`session`] is what
+//! callers use, [`command`] is one process from start to exit code. Below them, [`connections`]
+//! bounds and reuses connections, [`connection`] is one authenticated TCP or TLS connection,
+//! [`soap`] writes and reads the messages.
+//!
+//! Invariants:
+//! - One connection object is one TCP connection and one authentication. NTLM authenticates the
+//!   connection, so a pool that may swap connections under a request breaks it.
+//! - Nothing leaves over plain HTTP unsealed except the handshake of the authentication.
+//! - A request is sent again only when it is known not to have had an effect.
+//! - This layer knows nothing of Terraform and never logs a body.
+
+pub mod auth;
+pub mod channel_binding;
+pub mod clixml;
+pub mod command;
+pub mod connection;
+pub mod connections;
+pub mod endpoint;
+pub mod error;
+pub mod session;
+pub mod shell;
+pub mod soap;
+pub mod stdin;
+pub mod tls;
+pub mod transport;

@@ -1,0 +1,147 @@
+//! A session with one host: run commands there, in one shell, over a few connections.
+
+use std::sync::Arc;
+
+use crate::winrm::command::{Command, is_refused_input};
+use crate::winrm::endpoint::Endpoint;
+use crate::winrm::error::{Error, Kind, MAXIMUM_COMMAND_LINE, Operation};
+use crate::winrm::shell::{Host, spawn};
+use crate::winrm::soap::reply::CommandState;
+use crate::winrm::stdin::Stdin;
+
+/// A session with one host. Clones share the shell and the connections.
+///
+/// Dropping the last clone closes the shell in the background; [`Session::close`] waits for it.
+#[derive(Clone)]
+pub struct Session {
+    owner: Arc<Owner>,
+}
+
+/// What a finished command left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The exit code; Windows codes above `i32::MAX` come out negative.
+    pub exit_code: i32,
+    /// Standard output as bytes. Empty when it was handed on in pieces.
+    pub stdout: Vec<u8>,
+    /// Standard error as bytes. PowerShell writes CLIXML here, see [`crate::winrm::clixml`].
+    pub stderr: Vec<u8>,
+}
+
+/// Closes the shell with the last clone; background work holds the host itself, not this.
+struct Owner(Arc<Host>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let host = Arc::clone(&self.0);
+        spawn(async move { host.close().await });
+    }
+}
+
+impl Session {
+    /// A session that has done nothing yet; the first command connects.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { owner: Arc::new(Owner(Host::new(endpoint))) }
+    }
+
+    /// Runs one process in the host's shell and waits for its end, however long that takes.
+    ///
+    /// Windows joins command and arguments with blanks and hands the line to `cmd.exe`; quoting is
+    /// the caller's. The shell is opened by the first command and used again. Several commands may
+    /// run at once; more than four wait for a connection. Dropping the future ends the command.
+    ///
+    /// A non-zero exit code is no error. [`Error::started`] says whether an error can have left
+    /// the command running or done.
+    pub async fn run(&self, command: &str, arguments: &[&str], stdin: Stdin<'_>) -> Result<Output, Error> {
+        let mut stdout = Vec::new();
+        let mut collect = |bytes: &[u8]| stdout.extend_from_slice(bytes);
+        let output = self.run_streaming(command, arguments, stdin, &mut collect).await?;
+        Ok(Output { stdout, ..output })
+    }
+
+    /// As [`Session::run`], but standard output is handed on in pieces while the process runs.
+    #[tracing::instrument(level = "debug", skip_all, fields(host = %self.owner.0.name))]
+    pub async fn run_streaming(
+        &self,
+        command: &str,
+        arguments: &[&str],
+        stdin: Stdin<'_>,
+        on_stdout: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Output, Error> {
+        let host = &self.owner.0;
+        check_length(command, arguments)
+            .map_err(|kind| Error::before_start(&host.name, Operation::StartCommand, kind))?;
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let mut command = Command::start(host, command.to_owned(), arguments).await?;
+        // A process may end without reading its input; its exit code and words are then worth more
+        // than the host's complaint about the input.
+        let refused = match command.feed(stdin).await {
+            Err(error) if is_refused_input(&error) => Some(error),
+            result => {
+                result?;
+                None
+            }
+        };
+        let mut stderr = Vec::new();
+        loop {
+            let received = match command.receive().await {
+                Ok(received) => received,
+                Err(error) => return Err(refused.unwrap_or(error)),
+            };
+            let Some(received) = received else {
+                // It neither ends nor speaks, and waits for input that it cannot get.
+                match refused {
+                    Some(error) => return Err(error),
+                    None => continue,
+                }
+            };
+            if !received.stdout.is_empty() {
+                on_stdout(&received.stdout);
+            }
+            stderr.extend_from_slice(&received.stderr);
+            if let CommandState::Done(exit_code) = received.state {
+                return Ok(Output { exit_code, stdout: Vec::new(), stderr });
+            }
+        }
+    }
+
+    /// Closes the shell and the connections; what still runs in the shell ends with it. Failures
+    /// are only logged: the host closes shells that are idle. The session may be used again.
+    pub async fn close(&self) {
+        self.owner.0.close().await;
+    }
+}
+
+fn check_length(command: &str, arguments: &[&str]) -> Result<(), Kind> {
+    let units = |text: &str| text.encode_utf16().count();
+    let length = units(command) + arguments.iter().map(|argument| units(argument) + 1).sum::<usize>();
+    if length > MAXIMUM_COMMAND_LINE {
+        return Err(Kind::CommandLineTooLong { length });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(command: &str, arguments: &[&str], too_long: Option<usize>) {
+        let found = match check_length(command, arguments) {
+            Ok(()) => None,
+            Err(Kind::CommandLineTooLong { length }) => Some(length),
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(found, too_long);
+    }
+
+    #[test]
+    fn counts_as_windows_does() {
+        check(&"x".repeat(8_000), &[], None);
+        check(&"x".repeat(8_001), &[], Some(8_001));
+        check("c", &[&"x".repeat(7_998)], None);
+        check("c", &[&"x".repeat(7_998), ""], Some(8_001));
+        // Two UTF-16 units each.
+        check(&"\u{1f600}".repeat(4_001), &[], Some(8_002));
+    }
+}

@@ -1,0 +1,171 @@
+//! The shell on a host in which a session's commands run: opened when needed, replaced when lost,
+//! closed when nobody uses it any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::winrm::connections::{Connections, Lease};
+use crate::winrm::endpoint::Endpoint;
+use crate::winrm::error::{Error, Kind, Operation};
+use crate::winrm::soap::reply;
+use crate::winrm::soap::request::Sender;
+
+/// A session's side of one host.
+pub(crate) struct Host {
+    /// The name, for errors and logs.
+    pub(crate) name: String,
+    /// The connections to it.
+    pub(crate) connections: Arc<Connections>,
+    /// Writes its requests.
+    pub(crate) sender: Sender,
+    /// The largest piece of standard input that it has not refused, in bytes.
+    pub(crate) piece: AtomicUsize,
+    current: Mutex<Option<Arc<Shell>>>,
+}
+
+/// A shell that was opened. Each command holds it, so that the last one can close it.
+pub(crate) struct Shell {
+    /// The host's name for it.
+    pub(crate) id: String,
+    gone: AtomicBool,
+}
+
+/// A raw piece of this length becomes a message of 493 KB; hosts take 500 KB unless they are told
+/// otherwise, and sealing adds a little.
+const LARGEST_PIECE: usize = 360 * 1024;
+
+/// How long a host keeps a shell that nobody uses. It bounds what a killed process leaves behind.
+const SHELL_IDLE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// How often opening a shell is tried while the account has too many: others may be closing.
+const SHELL_ATTEMPTS: u32 = 3;
+
+impl Host {
+    pub(crate) fn new(endpoint: Endpoint) -> Arc<Self> {
+        Arc::new(Self {
+            name: endpoint.host.clone(),
+            sender: Sender {
+                url: endpoint.url(),
+                session: Uuid::new_v4(),
+                operation_timeout: endpoint.timeouts.operation,
+                idle_timeout: SHELL_IDLE_TIMEOUT,
+            },
+            connections: Connections::new(Arc::new(endpoint)),
+            piece: AtomicUsize::new(LARGEST_PIECE),
+            current: Mutex::new(None),
+        })
+    }
+
+    /// The open shell, or a new one.
+    pub(crate) async fn shell(&self, lease: &mut Lease) -> Result<Arc<Shell>, Error> {
+        let mut current = self.current.lock().await;
+        if let Some(shell) = current.as_ref().filter(|shell| !shell.is_gone()) {
+            return Ok(Arc::clone(shell));
+        }
+        let mut attempt = 1;
+        let shell = loop {
+            match self.create(lease).await {
+                Err(error) if matches!(error.kind, Kind::QuotaShells(_)) && attempt < SHELL_ATTEMPTS => {
+                    tracing::info!(host = %self.name, attempt, "waiting for the quota of shells");
+                    self.pause(attempt).await;
+                    attempt += 1;
+                }
+                result => break Arc::new(result?),
+            }
+        };
+        Ok(Arc::clone(current.insert(shell)))
+    }
+
+    async fn create(&self, lease: &mut Lease) -> Result<Shell, Error> {
+        let operation = Operation::CreateShell;
+        let reply = lease.exchange(operation, self.sender.create_shell()).await?;
+        let id = reply
+            .document()
+            .and_then(|document| reply::shell_id(&document))
+            .map_err(|kind| Error::before_start(&self.name, operation, kind))?;
+        tracing::debug!(host = %self.name, shell = %id, "opened a shell");
+        Ok(Shell { id, gone: AtomicBool::new(false) })
+    }
+
+    /// Takes a shell out of use for new commands, and closes it at once if no command runs in it.
+    pub(crate) async fn retire(&self, shell: Arc<Shell>, lease: &mut Lease) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|known| Arc::ptr_eq(known, &shell)) {
+            *current = None;
+        }
+        drop(current);
+        if let Some(shell) = Arc::into_inner(shell) {
+            self.delete(&shell, lease).await;
+        }
+    }
+
+    /// Gives a shell back after a command; the last user of a retired one closes it.
+    pub(crate) fn release(self: &Arc<Self>, shell: Arc<Shell>) {
+        let Some(shell) = Arc::into_inner(shell).filter(|shell| !shell.is_gone()) else {
+            return;
+        };
+        let host = Arc::clone(self);
+        spawn(async move {
+            let mut lease = host.connections.lease().await;
+            host.delete(&shell, &mut lease).await;
+        });
+    }
+
+    /// Closes the shell, with whatever runs in it, and the unused connections.
+    pub(crate) async fn close(&self) {
+        if let Some(shell) = self.current.lock().await.take() {
+            let mut lease = self.connections.lease().await;
+            self.delete(&shell, &mut lease).await;
+        }
+        self.connections.close_idle();
+    }
+
+    async fn delete(&self, shell: &Shell, lease: &mut Lease) {
+        if shell.gone.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let operation = Operation::DeleteShell;
+        let deleted = lease
+            .exchange(operation, self.sender.delete_shell(&shell.id))
+            .await
+            .and_then(|reply| reply.document().map(drop).map_err(|kind| Error::new(&self.name, operation, kind)));
+        match deleted {
+            Ok(()) => tracing::debug!(host = %self.name, shell = %shell.id, "closed the shell"),
+            Err(error) => tracing::warn!(
+                host = %self.name, shell = %shell.id, error = %error.kind,
+                "the shell could not be closed; the host closes it when it has been idle"
+            ),
+        }
+    }
+
+    /// Waits before something is tried again: 5 s times `factor` by default, give or take a fifth,
+    /// so that several sessions do not come back together.
+    pub(crate) async fn pause(&self, factor: u32) {
+        let base = self.sender.operation_timeout / 12 * factor;
+        let [random, ..] = *Uuid::new_v4().as_bytes();
+        tokio::time::sleep(base * 4 / 5 + base * u32::from(random) / 640).await;
+    }
+}
+
+impl Shell {
+    /// Notes that the host does not know it any more.
+    pub(crate) fn mark_gone(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs clean-up work that must not wait for its caller. Without a runtime there is nothing to do:
+/// the host closes idle shells.
+pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(work);
+    }
+}

@@ -1,0 +1,169 @@
+//! WS-Management faults: the number that tells them apart, and the text Windows gave with it.
+
+use std::fmt;
+
+use roxmltree::{Document, Node};
+
+use crate::winrm::error::Kind;
+
+/// A fault as the host reported it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The HTTP status it came with.
+    pub status: u16,
+    /// The Windows error number (`WSManFault/@Code`), when there is one.
+    pub code: Option<u32>,
+    /// The SOAP subcode without its prefix, such as `InvalidSelectors`.
+    pub subcode: Option<String>,
+    /// The text, in the host's words, on one line.
+    pub text: String,
+}
+
+/// The host held the request for the whole operation timeout; ask again.
+pub const TIMED_OUT: u32 = 2_150_858_793;
+/// The shell that the request names does not exist.
+pub const SHELL_GONE: u32 = 2_150_858_843;
+/// `MaxShellsPerUser` is reached.
+pub const QUOTA_SHELLS: u32 = 2_150_859_173;
+/// `MaxConcurrentOperationsPerUser` is reached; terminated commands of a shell still count.
+pub const QUOTA_OPERATIONS: u32 = 2_150_859_174;
+/// `ERROR_BUSY`: an earlier `Send` to the same command is not yet taken.
+pub const BUSY: u32 = 170;
+/// `ERROR_ACCESS_DENIED`.
+pub const ACCESS_DENIED: u32 = 5;
+
+impl Fault {
+    /// Reads the fault of a reply, if it is one.
+    pub fn find(document: &Document<'_>, status: u16) -> Option<Self> {
+        let fault = child(child(document.root_element(), "Body")?, "Fault")?;
+        let subcode = child(fault, "Code")
+            .and_then(|code| child(code, "Subcode"))
+            .and_then(|subcode| child(subcode, "Value"))
+            .map(|value| local_part(&all_text(value)).to_owned());
+        let detail = child(fault, "Detail");
+        let windows = detail.and_then(|detail| detail.descendants().find(|node| node.has_tag_name_local("WSManFault")));
+        let code = windows.and_then(|node| node.attribute("Code")?.trim().parse().ok());
+        let reason = child(fault, "Reason").map(all_text).unwrap_or_default();
+        let message = windows.and_then(|node| child(node, "Message")).map(all_text).filter(|text| !text.is_empty());
+        Some(Self { status, code, subcode, text: message.unwrap_or(reason) })
+    }
+
+    /// The number, or the one that the subcode stands for when Windows gave none.
+    pub fn meaning(&self) -> Option<u32> {
+        self.code.or(match self.subcode.as_deref()? {
+            "TimedOut" => Some(TIMED_OUT),
+            "AccessDenied" => Some(ACCESS_DENIED),
+            _ => None,
+        })
+    }
+
+    /// The error this fault is.
+    pub fn into_kind(self) -> Kind {
+        match self.meaning() {
+            Some(TIMED_OUT) => Kind::TimedOut(self),
+            Some(SHELL_GONE) => Kind::ShellGone(self),
+            Some(QUOTA_SHELLS) => Kind::QuotaShells(self),
+            Some(QUOTA_OPERATIONS) => Kind::QuotaOperations(self),
+            Some(BUSY) => Kind::Busy(self),
+            Some(ACCESS_DENIED) => Kind::AccessDenied(self),
+            _ => Kind::Fault(self),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, &self.subcode) {
+            (Some(code), _) => write!(formatter, "fault {code}")?,
+            (None, Some(subcode)) => write!(formatter, "fault {subcode}")?,
+            (None, None) => formatter.write_str("fault without a number")?,
+        }
+        if !self.text.is_empty() {
+            write!(formatter, " ({})", self.text)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first child element with this name, whatever its namespace prefix.
+pub(crate) fn child<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
+    node.children().find(|child| child.has_tag_name_local(name))
+}
+
+/// Matching by local name: hosts differ in prefixes, and only one vocabulary is in play.
+pub(crate) trait LocalName {
+    /// Whether this is an element of that local name.
+    fn has_tag_name_local(&self, name: &str) -> bool;
+}
+
+impl LocalName for Node<'_, '_> {
+    fn has_tag_name_local(&self, name: &str) -> bool {
+        self.is_element() && self.tag_name().name() == name
+    }
+}
+
+fn all_text(node: Node<'_, '_>) -> String {
+    let text: String = node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn local_part(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &str, code: Option<u32>, subcode: Option<&str>, text: &str) -> Kind {
+        let xml = format!(
+            r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body>{body}</s:Body></s:Envelope>"#
+        );
+        let document = Document::parse(&xml).expect("well-formed");
+        let fault = Fault::find(&document, 500).expect("a fault");
+        assert_eq!((fault.code, fault.subcode.as_deref()), (code, subcode));
+        assert_eq!(fault.text, text);
+        fault.into_kind()
+    }
+
+    #[test]
+    fn reads_windows_faults() {
+        let kind = check(
+            r#"<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value xmlns:w="w">w:TimedOut</s:Value></s:Subcode></s:Code>
+               <s:Reason><s:Text xml:lang="en-US">The operation took too long.</s:Text></s:Reason>
+               <s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="2150858793" Machine="m">
+               <f:Message>The WS-Management service
+                   cannot complete it.</f:Message></f:WSManFault></s:Detail></s:Fault>"#,
+            Some(TIMED_OUT),
+            Some("TimedOut"),
+            "The WS-Management service cannot complete it.",
+        );
+        assert!(matches!(kind, Kind::TimedOut(_)));
+
+        let kind = check(
+            r#"<q:Fault xmlns:q="http://www.w3.org/2003/05/soap-envelope"><q:Detail>
+               <WSManFault xmlns="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="2150859174">
+               <Message><ProviderFault><WSManFault Code="170"><Message>inner</Message></WSManFault></ProviderFault></Message>
+               </WSManFault></q:Detail></q:Fault>"#,
+            Some(QUOTA_OPERATIONS),
+            None,
+            "inner",
+        );
+        assert!(matches!(kind, Kind::QuotaOperations(_)));
+    }
+
+    #[test]
+    fn knows_faults_without_a_number_by_their_subcode() {
+        let kind = check(
+            r"<s:Fault><s:Code><s:Subcode><s:Value>wsman:AccessDenied</s:Value></s:Subcode></s:Code>
+              <s:Reason><s:Text>no</s:Text></s:Reason></s:Fault>",
+            None,
+            Some("AccessDenied"),
+            "no",
+        );
+        assert!(matches!(kind, Kind::AccessDenied(_)));
+        let kind = check("<s:Fault/>", None, None, "");
+        assert_eq!(kind.to_string(), "fault without a number");
+    }
+}
