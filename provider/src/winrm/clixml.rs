@@ -22,7 +22,6 @@ pub fn error_text(stderr: &[u8]) -> String {
     found.trim_end().to_owned()
 }
 
-const MARK: &str = "#< CLIXML";
 const END: &str = "</Objs>";
 
 /// Text before the next `<Objs>` element, the element, and what follows it.
@@ -33,9 +32,10 @@ fn next_block(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn push_plain(found: &mut String, text: &str) {
-    let text = text.replace(MARK, "");
+    // The mark has a line of its own.
+    let text = text.replace("#< CLIXML\r\n", "").replace("#< CLIXML\n", "");
     if !text.trim().is_empty() {
-        found.push_str(text.trim_start_matches(['\r', '\n']));
+        found.push_str(&text);
     }
 }
 

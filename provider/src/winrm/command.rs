@@ -102,7 +102,7 @@ impl Command {
         let mut attempt = 1;
         loop {
             let message = self.host.sender.receive(self.shell_id(), &self.id);
-            let result = self.exchange(Operation::ReceiveOutput, message, |document| reply::received(document)).await;
+            let result = self.exchange(Operation::ReceiveOutput, message, reply::received).await;
             match result {
                 Ok(received) => {
                     self.ended = matches!(received.state, reply::CommandState::Done(_));

@@ -138,7 +138,7 @@ impl Connection {
             let answer = self.post(operation, Some(last_token), SOAP, body).await?;
             self.finish_authentication(&answer)?;
             if carries_message {
-                return self.read(operation, answer);
+                return self.read(operation, &answer);
             }
         }
         let answer = match &mut self.security {
@@ -153,7 +153,7 @@ impl Connection {
             }
             Security::Negotiate { .. } => self.post(operation, None, SOAP, message).await?,
         };
-        self.read(operation, answer)
+        self.read(operation, &answer)
     }
 
     fn seals(&self) -> bool {
@@ -230,25 +230,25 @@ impl Connection {
     }
 
     /// The SOAP message of an answer, opened if it is sealed.
-    fn read(&mut self, operation: Operation, answer: Answer) -> Result<Reply, Error> {
+    fn read(&mut self, operation: Operation, answer: &Answer) -> Result<Reply, Error> {
         self.read_kind(answer).map_err(|kind| Error::new(&self.host, operation, kind))
     }
 
-    fn read_kind(&mut self, answer: Answer) -> Result<Reply, Kind> {
+    fn read_kind(&mut self, answer: &Answer) -> Result<Reply, Kind> {
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(self.refused(&answer, Refusal::Rejected));
+            return Err(self.refused(answer, Refusal::Rejected));
         }
         let content_type = content_type(&answer.headers);
         let body = match &mut self.security {
             Security::Negotiate { context, sealing: true, .. } => {
                 // Whoever can write into the connection could otherwise answer in the host's name.
                 if !sealed::is_sealed(&content_type) {
-                    return Err(not_wsman(&answer, content_type));
+                    return Err(not_wsman(answer, content_type));
                 }
                 sealed::unseal(context.as_mut(), &content_type, &answer.body)?
             }
             _ if is_soap(&content_type) => answer.body.to_vec(),
-            _ => return Err(not_wsman(&answer, content_type)),
+            _ => return Err(not_wsman(answer, content_type)),
         };
         Ok(Reply {
             status: answer.status.as_u16(),
@@ -348,7 +348,7 @@ fn challenges(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .map(|challenge| challenge.trim())
+        .map(str::trim)
         .map(|challenge| challenge.split_once(' ').unwrap_or((challenge, "")))
         // Parameters of the challenge before, as in `Digest realm="a", nonce="b"`.
         .filter(|(scheme, _)| !scheme.is_empty() && !scheme.contains('='))

@@ -50,7 +50,7 @@ impl Fault {
 
     /// The number, or the one that the subcode stands for when Windows gave none.
     pub fn meaning(&self) -> Option<u32> {
-        self.code.or(match self.subcode.as_deref()? {
+        self.code.or_else(|| match self.subcode.as_deref()? {
             "TimedOut" => Some(TIMED_OUT),
             "AccessDenied" => Some(ACCESS_DENIED),
             _ => None,

@@ -1,0 +1,356 @@
+//! A WS-Management service small enough to be told what to do with each request.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use azuremfa::winrm::channel_binding::tls_server_end_point;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::ntlm_server::NtlmServer;
+
+pub const HOST: &str = "mfa01.contoso.com";
+pub const USER: &str = "CONTOSO\\upgrade";
+pub const PASSWORD: &str = "marker-p\u{e4}ssword";
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Proxy,
+    Handshake,
+    Create,
+    Command,
+    Send,
+    Receive,
+    Signal,
+    Delete,
+}
+
+/// One request as it arrived, opened if it was sealed.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub action: Action,
+    pub head: String,
+    pub body: String,
+}
+
+/// What to do with a request instead of granting it.
+pub enum Turn {
+    Fault(u32, &'static str),
+    Output(&'static [u8], &'static [u8], Option<i32>),
+    /// Status line and headers, body.
+    Http(&'static str, &'static str),
+    /// The right answer, but in the open although it should be sealed.
+    Unsealed,
+    /// Bytes instead of HTTP.
+    Raw(&'static [u8]),
+    /// The connection closes without an answer.
+    Drop,
+    /// The right answer, then the connection closes.
+    Last,
+    /// The right answer after a while.
+    Late(Duration),
+    Hang,
+}
+
+/// How the service is reached and what it asks for.
+#[derive(Clone, Copy, Default)]
+pub struct Setup {
+    pub tls: bool,
+    pub proxy: bool,
+    pub ntlm: bool,
+    pub wrong_binding: bool,
+}
+
+pub struct Server {
+    pub port: u16,
+    pub certificate: String,
+    state: Arc<State>,
+}
+
+struct State {
+    setup: Setup,
+    der: CertificateDer<'static>,
+    connections: AtomicUsize,
+    names: AtomicUsize,
+    seen: Mutex<Vec<Seen>>,
+    script: Mutex<VecDeque<(Action, Turn)>>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Server {
+    pub async fn start(setup: Setup) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let certificate =
+            CertificateParams::new(vec![HOST.to_owned()]).expect("a name").self_signed(&key).expect("a certificate");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let state = Arc::new(State {
+            setup,
+            der: certificate.der().clone(),
+            connections: AtomicUsize::new(0),
+            names: AtomicUsize::new(0),
+            seen: Mutex::default(),
+            script: Mutex::default(),
+        });
+        let server = Self {
+            port: listener.local_addr().expect("an address").port(),
+            certificate: certificate.pem(),
+            state: Arc::clone(&state),
+        };
+        let acceptor = acceptor(certificate.der().clone(), &key);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                state.connections.fetch_add(1, Ordering::SeqCst);
+                let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
+                tokio::spawn(async move { state.serve(stream, acceptor).await });
+            }
+        });
+        server
+    }
+
+    /// The next request for `action` gets this answer; several may wait in line.
+    pub fn expect(&self, action: Action, turn: Turn) {
+        lock(&self.state.script).push_back((action, turn));
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        lock(&self.state.seen).clone()
+    }
+
+    pub fn actions(&self) -> Vec<Action> {
+        self.seen().iter().map(|seen| seen.action).collect()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until a request for `action` has arrived `count` times.
+    pub async fn wait_for(&self, action: Action, count: usize) {
+        let arrived = || self.actions().iter().filter(|seen| **seen == action).count() >= count;
+        for _ in 0..500 {
+            if arrived() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{action:?} did not come {count} times: {:?}", self.actions());
+    }
+}
+
+impl State {
+    async fn serve(&self, mut tcp: tokio::net::TcpStream, acceptor: TlsAcceptor) {
+        if self.setup.proxy {
+            let Some((head, _)) = read_request(&mut tcp).await else { return };
+            self.note(Action::Proxy, &head, String::new());
+            let turn = self.turn(Action::Proxy);
+            let answer = match &turn {
+                Some(Turn::Http(head, _)) => *head,
+                _ => "HTTP/1.1 200 Connection established",
+            };
+            let _ = tcp.write_all(format!("{answer}\r\n\r\n").as_bytes()).await;
+            if turn.is_some() {
+                return;
+            }
+        }
+        if self.setup.tls {
+            if let Ok(stream) = acceptor.accept(tcp).await {
+                self.serve_http(stream).await;
+            }
+        } else {
+            self.serve_http(tcp).await;
+        }
+    }
+
+    async fn serve_http(&self, mut stream: impl Stream) {
+        let mut ntlm = self.setup.ntlm.then(|| {
+            let mut binding = tls_server_end_point(&self.der);
+            if self.setup.wrong_binding {
+                binding.push(0);
+            }
+            NtlmServer::new(self.setup.tls.then_some(binding))
+        });
+        while let Some((head, body)) = read_request(&mut stream).await {
+            let answer = match ntlm.as_mut().filter(|ntlm| !ntlm.authenticated) {
+                Some(ntlm) => {
+                    let refused = ntlm.step(&head);
+                    if refused.is_some() || body.is_empty() {
+                        self.note(Action::Handshake, &head, String::new());
+                        let answer = refused.unwrap_or_else(|| http("200 OK", "", b""));
+                        let _ = stream.write_all(&answer).await;
+                        continue;
+                    }
+                    self.handle(&head, body, ntlm_sealing(&mut Some(ntlm), self.setup.tls)).await
+                }
+                None => self.handle(&head, body, ntlm_sealing(&mut ntlm.as_mut(), self.setup.tls)).await,
+            };
+            let Some((answer, go_on)) = answer else { return };
+            let _ = stream.write_all(&answer).await;
+            if !go_on {
+                let _ = stream.shutdown().await;
+                return;
+            }
+        }
+    }
+
+    /// The answer, and whether the connection stays; nothing to close it at once.
+    async fn handle(&self, head: &str, body: Vec<u8>, mut sealing: Option<&mut NtlmServer>) -> Option<(Vec<u8>, bool)> {
+        let body = match sealing.as_mut() {
+            Some(ntlm) => ntlm.unseal(head, &body),
+            None => body,
+        };
+        let body = String::from_utf8(body).expect("SOAP in UTF-8");
+        let action = action(&body);
+        self.note(action, head, body);
+        let turn = self.turn(action);
+        let (status, mut soap) = ("200 OK", self.grant(action));
+        let mut go_on = true;
+        match turn {
+            None => {}
+            Some(Turn::Fault(code, subcode)) => {
+                return Some((respond("500 Internal Server Error", &fault(code, subcode), sealing), true));
+            }
+            Some(Turn::Output(stdout, stderr, exit_code)) => soap = output(stdout, stderr, exit_code),
+            Some(Turn::Http(head, body)) => {
+                return Some((format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes(), true));
+            }
+            Some(Turn::Unsealed) => sealing = None,
+            Some(Turn::Raw(bytes)) => return Some((bytes.to_vec(), false)),
+            Some(Turn::Drop) => return None,
+            Some(Turn::Last) => go_on = false,
+            Some(Turn::Late(after)) => tokio::time::sleep(after).await,
+            Some(Turn::Hang) => std::future::pending().await,
+        }
+        Some((respond(status, &soap, sealing), go_on))
+    }
+
+    fn note(&self, action: Action, head: &str, body: String) {
+        lock(&self.seen).push(Seen { action, head: head.to_owned(), body });
+    }
+
+    fn turn(&self, action: Action) -> Option<Turn> {
+        let mut script = lock(&self.script);
+        let position = script.iter().position(|(expected, _)| *expected == action)?;
+        script.remove(position).map(|(_, turn)| turn)
+    }
+
+    fn grant(&self, action: Action) -> String {
+        let number = self.names.fetch_add(1, Ordering::SeqCst);
+        match action {
+            Action::Create => format!(
+                r#"<x:ResourceCreated xmlns:x="http://schemas.xmlsoap.org/ws/2004/09/transfer"><w:SelectorSet><w:Selector Name="ShellId">SHELL-{number}</w:Selector></w:SelectorSet></x:ResourceCreated>"#
+            ),
+            Action::Command => {
+                format!("<rsp:CommandResponse><rsp:CommandId>COMMAND-{number}</rsp:CommandId></rsp:CommandResponse>")
+            }
+            Action::Receive => output(b"hello", b"", Some(0)),
+            _ => String::new(),
+        }
+    }
+}
+
+fn ntlm_sealing<'a>(ntlm: &'a mut Option<&mut NtlmServer>, tls: bool) -> Option<&'a mut NtlmServer> {
+    if tls { None } else { ntlm.as_deref_mut() }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a certificate and its key");
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).expect("an ASCII head");
+    let length = header(&head, "content-length").map_or(0, |value| value.parse().expect("a number"));
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, body))
+}
+
+/// The value of a header, whose name is given in lower case.
+pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+}
+
+pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}
+
+fn respond(status: &str, soap: &str, sealing: Option<&mut NtlmServer>) -> Vec<u8> {
+    let envelope = format!(
+        r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:rsp="http://schemas.microsoft.com/wbem/wsman/1/windows/shell"><s:Header/><s:Body>{soap}</s:Body></s:Envelope>"#
+    );
+    match sealing {
+        Some(ntlm) => {
+            let (content_type, body) = ntlm.seal(envelope.as_bytes());
+            http(status, &format!("Content-Type: {content_type}\r\n"), &body)
+        }
+        None => http(status, "Content-Type: application/soap+xml;charset=UTF-8\r\n", envelope.as_bytes()),
+    }
+}
+
+fn action(body: &str) -> Action {
+    let names = [
+        ("transfer/Create</a:Action>", Action::Create),
+        ("shell/Command</a:Action>", Action::Command),
+        ("shell/Send</a:Action>", Action::Send),
+        ("shell/Receive</a:Action>", Action::Receive),
+        ("shell/Signal</a:Action>", Action::Signal),
+        ("transfer/Delete</a:Action>", Action::Delete),
+    ];
+    let found = names.iter().find(|(text, _)| body.contains(text));
+    found.unwrap_or_else(|| panic!("an unknown action: {body}")).1
+}
+
+fn fault(code: u32, subcode: &str) -> String {
+    format!(
+        r#"<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>w:{subcode}</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang="en-US">reason</s:Text></s:Reason><s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="{code}" Machine="m"><f:Message>words of Windows</f:Message></f:WSManFault></s:Detail></s:Fault>"#
+    )
+}
+
+fn output(stdout: &[u8], stderr: &[u8], exit_code: Option<i32>) -> String {
+    let mut soap = String::from("<rsp:ReceiveResponse>");
+    for (name, bytes) in [("stdout", stdout), ("stderr", stderr)] {
+        let text = STANDARD.encode(bytes);
+        let _ = write!(soap, r#"<rsp:Stream Name="{name}" CommandId="c">{text}</rsp:Stream>"#);
+    }
+    let state = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState";
+    let _ = match exit_code {
+        Some(code) => write!(
+            soap,
+            r#"<rsp:CommandState CommandId="c" State="{state}/Done"><rsp:ExitCode>{code}</rsp:ExitCode></rsp:CommandState>"#
+        ),
+        None => write!(soap, r#"<rsp:CommandState CommandId="c" State="{state}/Running"/>"#),
+    };
+    soap.push_str("</rsp:ReceiveResponse>");
+    soap
+}
