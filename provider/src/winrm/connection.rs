@@ -5,17 +5,14 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use roxmltree::Document;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::winrm::auth::{self, Scheme, SecurityContext};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
+use crate::winrm::http::{Answer, Failure, Http, sensitive};
 use crate::winrm::soap::{reply, sealed};
 use crate::winrm::tls::Tls;
 use crate::winrm::transport;
@@ -23,16 +20,12 @@ use crate::winrm::transport;
 /// An open connection. It authenticates with the first request.
 pub struct Connection {
     host: String,
-    authority: String,
-    path: String,
-    reply_timeout: Duration,
-    sender: SendRequest<Full<Bytes>>,
+    http: Http,
     security: Security,
     /// False while a request is under way, and for good after one that was not answered in full:
     /// neither HTTP nor the sealing can be picked up again in the middle.
     in_step: bool,
     last_used: Instant,
-    _driver: AbortOnDropHandle<()>,
 }
 
 enum Security {
@@ -48,16 +41,7 @@ pub struct Reply {
     text: String,
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
-
-/// The largest reply that is read. Hosts answer with 500 KB at most unless they are told otherwise.
-const MAXIMUM_REPLY: usize = 8 * 1024 * 1024;
 
 /// How long an unused connection is trusted. Windows closes them after two minutes, and firewalls
 /// may forget them without a word, after which a request is neither delivered nor refused.
@@ -82,30 +66,14 @@ impl Connection {
                 authenticated: false,
             },
         };
-        let (sender, driver) = http1::handshake(TokioIo::new(stream.bytes))
-            .await
-            .map_err(|error| Kind::ConnectionLost(Some(Box::new(error))))?;
-        let driver = tokio::spawn(async move {
-            // The same error reaches the request that is under way, if there is one.
-            let _ = driver.await;
-        });
+        let http = Http::new(endpoint, stream).await?;
         tracing::debug!(host = %endpoint.host, port = endpoint.port, proxy = endpoint.proxy.is_some(), "connected");
-        Ok(Self {
-            host: endpoint.host.clone(),
-            authority: endpoint.authority(),
-            path: endpoint.path.clone(),
-            reply_timeout: endpoint.timeouts.reply(),
-            sender,
-            security,
-            in_step: true,
-            last_used: Instant::now(),
-            _driver: AbortOnDropHandle::new(driver),
-        })
+        Ok(Self { host: endpoint.host.clone(), http, security, in_step: true, last_used: Instant::now() })
     }
 
     /// Whether another request can be made on it.
     pub fn is_usable(&self) -> bool {
-        self.in_step && !self.sender.is_closed() && self.last_used.elapsed() < MAXIMUM_IDLE
+        self.in_step && !self.http.is_closed() && self.last_used.elapsed() < MAXIMUM_IDLE
     }
 
     /// Sends a message and waits for the reply, which may be a fault.
@@ -181,7 +149,7 @@ impl Connection {
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Err(failed(self.refused(&answer, Refusal::NotContinued)));
             }
-            let token = negotiate_token(&answer.headers);
+            let token = answer.negotiate_token();
             server_token = Some(token.ok_or_else(|| failed(self.refused(&answer, Refusal::NotContinued)))?);
         }
     }
@@ -209,24 +177,10 @@ impl Connection {
         content_type: &'static str,
         body: Bytes,
     ) -> Result<Answer, Error> {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(&self.path)
-            .header(HOST, &self.authority)
-            .header(CONTENT_TYPE, content_type)
-            .body(Full::new(body))
-            .map_err(|error| Kind::Setting(format!("the path `{}` cannot be used: {error}", self.path)))
-            .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
-        if let Some(value) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, value);
-        }
-        let after = self.reply_timeout;
-        match tokio::time::timeout(after, answer(&mut self.sender, request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Failure::NotSent(kind))) => Err(Error::before_start(&self.host, operation, kind)),
-            Ok(Err(Failure::Sent(kind))) => Err(Error::new(&self.host, operation, kind)),
-            Err(_) => Err(Error::new(&self.host, operation, Kind::Timeout { after })),
-        }
+        self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
+            Failure::NotSent(kind) => Error::before_start(&self.host, operation, kind),
+            Failure::Sent(kind) => Error::new(&self.host, operation, kind),
+        })
     }
 
     /// The SOAP message of an answer, opened if it is sealed.
@@ -238,17 +192,17 @@ impl Connection {
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(self.refused(answer, Refusal::Rejected));
         }
-        let content_type = content_type(&answer.headers);
         let body = match &mut self.security {
             Security::Negotiate { context, sealing: true, .. } => {
                 // Whoever can write into the connection could otherwise answer in the host's name.
+                let content_type = answer.content_type();
                 if !sealed::is_sealed(&content_type) {
-                    return Err(not_wsman(answer, content_type));
+                    return Err(answer.without_message());
                 }
                 sealed::unseal(context.as_mut(), &content_type, &answer.body)?
             }
-            _ if is_soap(&content_type) => answer.body.to_vec(),
-            _ => return Err(not_wsman(answer, content_type)),
+            _ if answer.is_soap() => answer.body.to_vec(),
+            _ => return Err(answer.without_message()),
         };
         Ok(Reply {
             status: answer.status.as_u16(),
@@ -259,7 +213,7 @@ impl Connection {
     fn refused(&self, answer: &Answer, refusal: Refusal) -> Kind {
         match answer.status {
             StatusCode::UNAUTHORIZED => {
-                let offered = offered(&answer.headers);
+                let offered = answer.offered();
                 let wanted = match &self.security {
                     Security::Header(_) => "Basic",
                     Security::Negotiate { .. } => "Negotiate",
@@ -274,7 +228,7 @@ impl Connection {
                 Kind::Unauthorized { offered, refusal }
             }
             StatusCode::FORBIDDEN => Kind::Forbidden,
-            _ => not_wsman(answer, content_type(&answer.headers)),
+            _ => answer.without_message(),
         }
     }
 }
@@ -284,88 +238,4 @@ impl Reply {
     pub fn document(&self) -> Result<Document<'_>, Kind> {
         reply::parse(&self.text, self.status)
     }
-}
-
-enum Failure {
-    NotSent(Kind),
-    Sent(Kind),
-}
-
-async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-    let lost = |error: hyper::Error| Kind::ConnectionLost(Some(Box::new(error)));
-    sender.ready().await.map_err(|error| Failure::NotSent(lost(error)))?;
-    let response = match sender.try_send_request(request).await {
-        Ok(response) => response,
-        Err(mut error) => {
-            let unsent = error.take_message().is_some();
-            let error = error.into_error();
-            return Err(match (unsent, error.is_parse()) {
-                (true, _) => Failure::NotSent(lost(error)),
-                (false, true) => Failure::Sent(Kind::Malformed("it is not HTTP")),
-                (false, false) => Failure::Sent(lost(error)),
-            });
-        }
-    };
-    let (head, body) = response.into_parts();
-    let body = Limited::new(body, MAXIMUM_REPLY).collect().await.map_err(|error| {
-        Failure::Sent(if error.is::<http_body_util::LengthLimitError>() {
-            Kind::Malformed("it is too long")
-        } else {
-            Kind::ConnectionLost(Some(error))
-        })
-    })?;
-    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
-}
-
-fn sensitive(value: &str) -> Result<HeaderValue, Kind> {
-    let mut value =
-        HeaderValue::from_str(value).map_err(|_| Kind::Malformed("a credential cannot be carried by HTTP"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn content_type(headers: &HeaderMap) -> String {
-    headers
-        .get(CONTENT_TYPE)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(200).collect())
-        .unwrap_or_default()
-}
-
-fn is_soap(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/soap+xml")
-}
-
-fn not_wsman(answer: &Answer, content_type: String) -> Kind {
-    let status = answer.status.as_u16();
-    if answer.status.is_success() { Kind::NotWsman { status, content_type } } else { Kind::HttpStatus { status } }
-}
-
-/// The challenges of all `WWW-Authenticate` headers: scheme and what follows it.
-fn challenges(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .map(|challenge| challenge.split_once(' ').unwrap_or((challenge, "")))
-        // Parameters of the challenge before, as in `Digest realm="a", nonce="b"`.
-        .filter(|(scheme, _)| !scheme.is_empty() && !scheme.contains('='))
-}
-
-fn offered(headers: &HeaderMap) -> Vec<String> {
-    let mut offered: Vec<String> = Vec::new();
-    for (scheme, _) in challenges(headers).take(16) {
-        if !offered.iter().any(|known| known == scheme) {
-            offered.push(scheme.to_owned());
-        }
-    }
-    offered
-}
-
-fn negotiate_token(headers: &HeaderMap) -> Option<Vec<u8>> {
-    challenges(headers)
-        .find(|(scheme, token)| scheme.eq_ignore_ascii_case("Negotiate") && !token.is_empty())
-        .and_then(|(_, token)| STANDARD.decode(token.trim()).ok())
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::winrm::advice::advice;
 use crate::winrm::soap::fault::Fault;
 
 /// A failed operation on a host.
@@ -279,88 +280,6 @@ impl fmt::Display for Refusal {
 
 fn list(offered: &[String]) -> String {
     if offered.is_empty() { "none".to_owned() } else { offered.join(", ") }
-}
-
-fn advice(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Name { .. } => "Check the host's name and the DNS of the machine this runs on.",
-        Kind::Refused { .. } => {
-            "Check that the host is up and has a WinRM listener on this port (`winrm enumerate winrm/config/listener`); \
-             `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate."
-        }
-        Kind::ConnectTimeout { .. } | Kind::Unreachable { .. } => {
-            "Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, \
-             5986 for HTTPS)."
-        }
-        Kind::Proxy { .. } => "Check the proxy's address, and that it allows CONNECT to this host and port.",
-        Kind::Tls(_) => {
-            "Check that the certificate of the host's HTTPS listener is valid, carries the host's name and comes from \
-             an authority that is trusted here, or give the authority's certificate."
-        }
-        Kind::Setting(_) => "Correct the setting.",
-        Kind::UnencryptedBasic => "Use HTTPS for basic authentication, or NTLM, which encrypts its messages over HTTP.",
-        Kind::Unauthorized { refusal: Refusal::Rejected, .. } => {
-            "Check the user name (`DOMAIN\\name` for a domain account) and the password, that the account is not \
-             locked or expired, and that it may log on to the host over the network. Over HTTPS a proxy that opens \
-             TLS also leads here, because the channel binding then does not match."
-        }
-        Kind::Unauthorized { refusal: Refusal::NotContinued, .. } => {
-            "Check that the host's policy does not forbid incoming NTLM (\"Network security: Restrict NTLM\"), and that \
-             no proxy in between spreads requests over several connections."
-        }
-        Kind::Unauthorized { .. } => {
-            "Use an authentication scheme that the host offers, or allow this one there \
-             (`winrm get winrm/config/service/auth`)."
-        }
-        Kind::Authentication { .. } => {
-            "Check the user name's form (`DOMAIN\\name`, `name@realm` or a local `name`), and that the answer comes \
-             from Windows itself and not from something in between."
-        }
-        Kind::Forbidden => {
-            "Check the IP filters of the WinRM service (`winrm get winrm/config/service`), and that no proxy or \
-             gateway in between refuses the request."
-        }
-        Kind::NotWsman { .. } => {
-            "Something else answers on this port. Check host, port and path, and whether a proxy answers in the host's \
-             place."
-        }
-        Kind::HttpStatus { status: 413 } => {
-            "Raise `MaxEnvelopeSizekb` on the host (`winrm set winrm/config @{MaxEnvelopeSizekb=\"500\"}`)."
-        }
-        Kind::HttpStatus { status: 404 } => "Check the path (`/wsman` on Windows) and the port.",
-        Kind::HttpStatus { .. } => {
-            "Check the WinRM service on the host (`winrm quickconfig`, event log Microsoft-Windows-WinRM)."
-        }
-        Kind::Fault(_) => "The number and text are those of Windows; `winrm helpmsg <number>` explains it on the host.",
-        Kind::TimedOut(_) => "Check that the host is not overloaded, then try again.",
-        Kind::ShellGone(_) => {
-            "The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. \
-             Find out whether the command had finished before it is run again."
-        }
-        Kind::QuotaShells(_) => {
-            "Close left-over shells of the account on the host (`Get-WSManInstance -ResourceURI shell -Enumerate`) or \
-             raise `MaxShellsPerUser` (`winrm set winrm/config/winrs @{MaxShellsPerUser=\"30\"}`)."
-        }
-        Kind::QuotaOperations(_) => {
-            "Wait until other sessions of the account have ended, or raise `MaxConcurrentOperationsPerUser` \
-             (`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser=\"1500\"}`)."
-        }
-        Kind::Busy(_) => "Wait until the host has worked off what was sent before, then try again.",
-        Kind::AccessDenied(_) => {
-            "Use an account that is an administrator of the host. A local account other than the built-in \
-             Administrator also needs `LocalAccountTokenFilterPolicy=1` there."
-        }
-        Kind::Timeout { .. } | Kind::ConnectionLost(_) => {
-            "Check whether the host restarted or the network was interrupted. If the command can have started, find out \
-             what it has done before it is run again."
-        }
-        Kind::Malformed(_) => {
-            "Check that the answer comes from the WinRM service of Windows and not from something in between."
-        }
-        Kind::CommandLineTooLong { .. } => "Send the script or the data on the command's standard input.",
-        Kind::ControlCharacter(_) => "Send such data on the command's standard input.",
-        Kind::Stdin(_) => "Check the file or stream that is the command's input.",
-    }
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 //!
 //! Read in this order: [`endpoint`] says where a host is and how to log in, [`session`] is what
 //! callers use, [`command`] is one process from start to exit code. Below them, [`connections`]
-//! bounds and reuses connections, [`connection`] is one authenticated TCP or TLS connection,
-//! [`soap`] writes and reads the messages.
+//! bounds and reuses connections, [`connection`] is one authenticated connection and
+//! [`http`] what it speaks, [`soap`] writes and reads the messages.
 //!
 //! Invariants:
 //! - One connection object is one TCP connection and one authentication. NTLM authenticates the
 //!   connection, so a pool that may swap connections under a request breaks it.
 //! - Nothing leaves over plain HTTP unsealed except the handshake of the authentication.
-//! - A request is sent again only when it is known not to have had an effect.
+//! - A request is sent again only when it is known not to have had an effect; `Receive` has none.
 //! - This layer knows nothing of Terraform and never logs a body.
 
+pub mod advice;
 pub mod auth;
 pub mod channel_binding;
 pub mod clixml;
@@ -20,6 +21,7 @@ pub mod connection;
 pub mod connections;
 pub mod endpoint;
 pub mod error;
+pub mod http;
 pub mod session;
 pub mod shell;
 pub mod soap;

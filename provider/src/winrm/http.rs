@@ -1,0 +1,187 @@
+//! HTTP/1.1 over one connection: a request goes out, its whole answer comes back.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::winrm::endpoint::Endpoint;
+use crate::winrm::error::Kind;
+use crate::winrm::transport::Stream;
+
+/// One HTTP connection to a WS-Management service.
+pub struct Http {
+    authority: String,
+    path: String,
+    reply_timeout: Duration,
+    sender: SendRequest<Full<Bytes>>,
+    _driver: AbortOnDropHandle<()>,
+}
+
+/// A whole HTTP answer.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    headers: HeaderMap,
+    /// The body, not longer than [`MAXIMUM_REPLY`].
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+pub enum Failure {
+    /// The request certainly did not leave.
+    NotSent(Kind),
+    /// The request may have arrived.
+    Sent(Kind),
+}
+
+/// The largest reply that is read, in bytes. Hosts answer with 500 KB at most by default.
+pub const MAXIMUM_REPLY: usize = 8 * 1024 * 1024;
+
+impl Http {
+    /// Makes an HTTP connection of a stream.
+    pub async fn new(endpoint: &Endpoint, stream: Stream) -> Result<Self, Kind> {
+        let (sender, driver) = http1::handshake(TokioIo::new(stream.bytes))
+            .await
+            .map_err(|error| Kind::ConnectionLost(Some(Box::new(error))))?;
+        let driver = tokio::spawn(async move {
+            // The same error reaches the request that is under way, if there is one.
+            let _ = driver.await;
+        });
+        Ok(Self {
+            authority: endpoint.authority(),
+            path: endpoint.path.clone(),
+            reply_timeout: endpoint.timeouts.reply(),
+            sender,
+            _driver: AbortOnDropHandle::new(driver),
+        })
+    }
+
+    /// Whether the other side has closed the connection.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Sends a request and waits for the answer as long as the endpoint allows.
+    pub async fn post(
+        &mut self,
+        authorization: Option<HeaderValue>,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(&self.path)
+            .header(HOST, &self.authority)
+            .header(CONTENT_TYPE, content_type)
+            .body(Full::new(body))
+            .map_err(|error| Kind::Setting(format!("the path `{}` cannot be used: {error}", self.path)))
+            .map_err(Failure::NotSent)?;
+        if let Some(value) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        let after = self.reply_timeout;
+        tokio::time::timeout(after, answer(&mut self.sender, request))
+            .await
+            .unwrap_or(Err(Failure::Sent(Kind::Timeout { after })))
+    }
+}
+
+impl Answer {
+    /// The content type, cut to a length that can be shown.
+    pub fn content_type(&self) -> String {
+        self.headers
+            .get(CONTENT_TYPE)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(200).collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether the body says to be a SOAP 1.2 message.
+    pub fn is_soap(&self) -> bool {
+        let content_type = self.content_type();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/soap+xml")
+    }
+
+    /// What an answer is that carries no message.
+    pub fn without_message(&self) -> Kind {
+        let status = self.status.as_u16();
+        if self.status.is_success() {
+            Kind::NotWsman { status, content_type: self.content_type() }
+        } else {
+            Kind::HttpStatus { status }
+        }
+    }
+
+    /// The names of the authentication schemes the server offers.
+    pub fn offered(&self) -> Vec<String> {
+        let mut offered: Vec<String> = Vec::new();
+        for (scheme, _) in self.challenges().take(16) {
+            if !offered.iter().any(|known| known == scheme) {
+                offered.push(scheme.to_owned());
+            }
+        }
+        offered
+    }
+
+    /// The server's token of the Negotiate scheme.
+    pub fn negotiate_token(&self) -> Option<Vec<u8>> {
+        self.challenges()
+            .find(|(scheme, token)| scheme.eq_ignore_ascii_case("Negotiate") && !token.is_empty())
+            .and_then(|(_, token)| STANDARD.decode(token.trim()).ok())
+    }
+
+    /// The challenges of all `WWW-Authenticate` headers: scheme and what follows it.
+    fn challenges(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .map(|challenge| challenge.split_once(' ').unwrap_or((challenge, "")))
+            // Parameters of the challenge before, as in `Digest realm="a", nonce="b"`.
+            .filter(|(scheme, _)| !scheme.is_empty() && !scheme.contains('='))
+    }
+}
+
+/// A header value that neither hyper nor its peers on the way print or index.
+pub fn sensitive(value: &str) -> Result<HeaderValue, Kind> {
+    let mut value =
+        HeaderValue::from_str(value).map_err(|_| Kind::Malformed("a credential cannot be carried by HTTP"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    let lost = |error: hyper::Error| Kind::ConnectionLost(Some(Box::new(error)));
+    sender.ready().await.map_err(|error| Failure::NotSent(lost(error)))?;
+    let response = match sender.try_send_request(request).await {
+        Ok(response) => response,
+        Err(mut error) => {
+            let unsent = error.take_message().is_some();
+            let error = error.into_error();
+            return Err(match (unsent, error.is_parse()) {
+                (true, _) => Failure::NotSent(lost(error)),
+                (false, true) => Failure::Sent(Kind::Malformed("it is not HTTP")),
+                (false, false) => Failure::Sent(lost(error)),
+            });
+        }
+    };
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAXIMUM_REPLY).collect().await.map_err(|error| {
+        Failure::Sent(if error.is::<LengthLimitError>() {
+            Kind::Malformed("it is too long")
+        } else {
+            Kind::ConnectionLost(Some(error))
+        })
+    })?;
+    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
