@@ -234,7 +234,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} on {}: {}", self.operation, self.host, self.kind)
+        let preposition = match self.operation {
+            Operation::Connect | Operation::Authenticate => "to",
+            _ => "on",
+        };
+        write!(formatter, "{} {preposition} {}: {}", self.operation, self.host, self.kind)
     }
 }
 

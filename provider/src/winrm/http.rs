@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_util::task::AbortOnDropHandle;
@@ -81,6 +81,8 @@ impl Http {
             .uri(&self.path)
             .header(HOST, &self.authority)
             .header(CONTENT_TYPE, content_type)
+            // Left to itself hyper leaves it out for an empty body, and Windows answers with 411.
+            .header(CONTENT_LENGTH, body.len())
             .body(Full::new(body))
             .map_err(|error| Kind::Setting(format!("the path `{}` cannot be used: {error}", self.path)))
             .map_err(Failure::NotSent)?;

@@ -28,3 +28,4 @@ pub mod soap;
 pub mod stdin;
 pub mod tls;
 pub mod transport;
+pub mod verifier;
