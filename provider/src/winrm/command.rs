@@ -134,15 +134,19 @@ impl Command {
                 .map_err(|kind| Error::new(&self.host.name, operation, kind)),
             Err(error) => Err(error),
         };
-        result.map_err(|error| {
-            if matches!(error.kind, Kind::ShellGone(_)) {
-                self.ended = true;
-                if let Some(shell) = &self.shell {
-                    shell.mark_gone();
-                }
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) => error.after_start(),
+        };
+        if matches!(error.kind, Kind::ShellGone(_)) {
+            // The number also stands for a command that is gone, for instance when the reply that
+            // told its end was lost. So the shell is not used again, but it is closed.
+            self.ended = true;
+            if let Some(shell) = &self.shell {
+                self.host.retire(shell).await;
             }
-            error.after_start()
-        })
+        }
+        Err(error)
     }
 
     fn shell_id(&self) -> &str {
@@ -172,7 +176,7 @@ impl Drop for Command {
 
 async fn terminate(host: &Arc<Host>, shell: &Shell, id: &str) {
     let operation = Operation::SignalCommand;
-    let mut lease = host.connections.lease().await;
+    let mut lease = host.connections.lease_for_cleaning();
     let signalled = lease
         .exchange(operation, host.sender.terminate(&shell.id, id))
         .await
@@ -212,7 +216,8 @@ async fn start_in_shell(
         if matches!(error.kind, Kind::ShellGone(_)) {
             shell.mark_gone();
         }
-        host.retire(shell, &mut lease).await;
+        host.retire(&shell).await;
+        host.release_at_once(shell, &mut lease).await;
         repeated = true;
     }
 }

@@ -23,7 +23,8 @@ pub struct Connections {
 pub struct Lease {
     connections: Arc<Connections>,
     connection: Option<Connection>,
-    _permit: OwnedSemaphorePermit,
+    /// Absent for cleaning up while all permits are taken.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Windows allows 300 connections in all (`MaxConnections`); other clients want some too.
@@ -43,7 +44,18 @@ impl Connections {
     /// Waits until one of the connections is free.
     pub async fn lease(self: &Arc<Self>) -> Lease {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
-        Lease { connections: Arc::clone(self), connection: self.idle().pop(), _permit: permit }
+        self.lease_with(Some(permit))
+    }
+
+    /// A lease at once, beyond the limit if need be: commands that run for long must not keep
+    /// others from being ended.
+    pub fn lease_for_cleaning(self: &Arc<Self>) -> Lease {
+        self.lease_with(Arc::clone(&self.permits).try_acquire_owned().ok())
+    }
+
+    fn lease_with(self: &Arc<Self>, permit: Option<OwnedSemaphorePermit>) -> Lease {
+        let connection = self.idle().pop();
+        Lease { connections: Arc::clone(self), connection, permit }
     }
 
     /// Closes the unused connections.
@@ -96,6 +108,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take()
             && connection.is_usable()
+            && self.permit.is_some()
         {
             self.connections.idle().push(connection);
         }

@@ -119,8 +119,8 @@ pub enum Kind {
     /// The host held the request for the operation timeout (fault 2150858793).
     #[error("the host had no answer within the operation timeout")]
     TimedOut(Fault),
-    /// The shell does not exist any more (fault 2150858843).
-    #[error("the shell is gone: {0}")]
+    /// The shell, or the command in it, does not exist any more (fault 2150858843).
+    #[error("the shell or its command is gone: {0}")]
     ShellGone(Fault),
     /// The account has too many shells on the host (fault 2150859173).
     #[error("the account's quota of shells on the host is used up: {0}")]

@@ -1,5 +1,6 @@
 //! A session with one host: run commands there, in one shell, over a few connections.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::winrm::command::{Command, is_refused_input};
@@ -109,6 +110,12 @@ impl Session {
     /// are only logged: the host closes shells that are idle. The session may be used again.
     pub async fn close(&self) {
         self.owner.0.close().await;
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Session").field("host", &self.owner.0.name).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::winrm::connections::{Connections, Lease};
 use crate::winrm::endpoint::Endpoint;
-use crate::winrm::error::{Error, Kind, Operation};
+use crate::winrm::error::{Error, Kind, Operation, Started};
 use crate::winrm::soap::reply;
 use crate::winrm::soap::request::Sender;
 
@@ -40,6 +40,9 @@ const LARGEST_PIECE: usize = 360 * 1024;
 
 /// How long a host keeps a shell that nobody uses. It bounds what a killed process leaves behind.
 const SHELL_IDLE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// How long the end of a session may wait for a host.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often opening a shell is tried while the account has too many: others may be closing.
 const SHELL_ATTEMPTS: u32 = 3;
@@ -81,23 +84,25 @@ impl Host {
     }
 
     async fn create(&self, lease: &mut Lease) -> Result<Shell, Error> {
-        let operation = Operation::CreateShell;
-        let reply = lease.exchange(operation, self.sender.create_shell()).await?;
-        let id = reply
-            .document()
-            .and_then(|document| reply::shell_id(&document))
-            .map_err(|kind| Error::before_start(&self.name, operation, kind))?;
+        // Whatever goes wrong here, no command was sent.
+        let failed = |kind| Error::before_start(&self.name, Operation::CreateShell, kind);
+        let reply = lease.exchange(Operation::CreateShell, self.sender.create_shell()).await;
+        let reply = reply.map_err(|error| Error { started: Started::NotStarted, ..error })?;
+        let id = reply.document().and_then(|document| reply::shell_id(&document)).map_err(failed)?;
         tracing::debug!(host = %self.name, shell = %id, "opened a shell");
         Ok(Shell { id, gone: AtomicBool::new(false) })
     }
 
-    /// Takes a shell out of use for new commands, and closes it at once if no command runs in it.
-    pub(crate) async fn retire(&self, shell: Arc<Shell>, lease: &mut Lease) {
+    /// Takes a shell out of use for new commands. The last command in it closes it.
+    pub(crate) async fn retire(&self, shell: &Arc<Shell>) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|known| Arc::ptr_eq(known, &shell)) {
+        if current.as_ref().is_some_and(|known| Arc::ptr_eq(known, shell)) {
             *current = None;
         }
-        drop(current);
+    }
+
+    /// As [`Host::release`], but a shell that nobody uses any more is closed at once.
+    pub(crate) async fn release_at_once(&self, shell: Arc<Shell>, lease: &mut Lease) {
         if let Some(shell) = Arc::into_inner(shell) {
             self.delete(&shell, lease).await;
         }
@@ -110,7 +115,7 @@ impl Host {
         };
         let host = Arc::clone(self);
         spawn(async move {
-            let mut lease = host.connections.lease().await;
+            let mut lease = host.connections.lease_for_cleaning();
             host.delete(&shell, &mut lease).await;
         });
     }
@@ -118,8 +123,11 @@ impl Host {
     /// Closes the shell, with whatever runs in it, and the unused connections.
     pub(crate) async fn close(&self) {
         if let Some(shell) = self.current.lock().await.take() {
-            let mut lease = self.connections.lease().await;
-            self.delete(&shell, &mut lease).await;
+            let mut lease = self.connections.lease_for_cleaning();
+            let deletion = self.delete(&shell, &mut lease);
+            if tokio::time::timeout(CLOSE_TIMEOUT, deletion).await.is_err() {
+                tracing::warn!(host = %self.name, shell = %shell.id, "the host does not answer; it closes idle shells");
+            }
         }
         self.connections.close_idle();
     }
@@ -135,6 +143,9 @@ impl Host {
             .and_then(|reply| reply.document().map(drop).map_err(|kind| Error::new(&self.name, operation, kind)));
         match deleted {
             Ok(()) => tracing::debug!(host = %self.name, shell = %shell.id, "closed the shell"),
+            Err(Error { kind: Kind::ShellGone(_), .. }) => {
+                tracing::debug!(host = %self.name, shell = %shell.id, "the shell was gone");
+            }
             Err(error) => tracing::warn!(
                 host = %self.name, shell = %shell.id, error = %error.kind,
                 "the shell could not be closed; the host closes it when it has been idle"

@@ -59,3 +59,21 @@ async fn closing_twice_or_unused_is_nothing() {
     assert_eq!(deletions, 1);
     session.run("a", &[], Stdin::None).await.expect("a command in a new shell");
 }
+
+#[tokio::test]
+async fn closing_does_not_wait_for_commands() {
+    let (server, session) = start(SEALED).await;
+    for _ in 0..4 {
+        server.expect(Action::Receive, Turn::Hang);
+    }
+    let runs: Vec<_> = (0..4)
+        .map(|_| {
+            let session = session.clone();
+            tokio::spawn(async move { session.run("a", &[], Stdin::None).await })
+        })
+        .collect();
+    server.wait_for(Action::Receive, 4).await;
+    session.close().await;
+    server.wait_for(Action::Delete, 1).await;
+    runs.iter().for_each(tokio::task::JoinHandle::abort);
+}

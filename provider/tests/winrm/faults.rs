@@ -125,9 +125,27 @@ async fn a_lost_shell_is_replaced_and_the_command_repeated_once() {
 
 #[tokio::test]
 async fn a_shell_that_is_lost_under_a_command_is_an_error() {
-    let (result, actions) = run(BASIC, vec![(Action::Receive, Turn::Fault(SHELL_GONE, "InvalidSelectors"))]).await;
+    use Action::{Command, Create, Delete, Receive};
+    let (server, session) = start(BASIC).await;
+    server.expect(Receive, Turn::Fault(SHELL_GONE, "InvalidSelectors"));
+    let result = session.run("a", &[], Stdin::None).await;
     expect_error(result, Operation::ReceiveOutput, Started::Unknown, |kind| matches!(kind, Kind::ShellGone(_)));
-    assert_eq!(actions, [Action::Create, Action::Command, Action::Send, Action::Receive]);
+    // Only the command may be gone: the shell must not be left behind.
+    server.wait_for(Delete, 1).await;
+    session.run("a", &[], Stdin::None).await.expect("a command in another shell");
+    let actions: Vec<_> = server.actions().into_iter().filter(|action| *action != Action::Proxy).collect();
+    assert_eq!(actions, [Create, Command, Receive, Delete, Create, Command, Receive]);
+}
+
+#[tokio::test]
+async fn a_shell_that_was_not_opened_ran_nothing() {
+    for setup in [BASIC, SEALED, BOUND] {
+        let (result, actions) = run(setup, vec![(Action::Create, Turn::Drop)]).await;
+        expect_error(result, Operation::CreateShell, Started::NotStarted, |kind| {
+            matches!(kind, Kind::ConnectionLost(_))
+        });
+        assert_eq!(actions, [Action::Create]);
+    }
 }
 
 #[tokio::test]
