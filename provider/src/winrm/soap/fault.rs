@@ -40,21 +40,23 @@ impl Fault {
             .and_then(|code| child(code, "Subcode"))
             .and_then(|subcode| child(subcode, "Value"))
             .map(|value| local_part(&all_text(value)).to_owned());
-        let detail = child(fault, "Detail");
-        let windows = detail.and_then(|detail| detail.descendants().find(|node| node.has_tag_name_local("WSManFault")));
-        let code = windows.and_then(|node| node.attribute("Code")?.trim().parse().ok());
         let reason = child(fault, "Reason").map(all_text).unwrap_or_default();
-        let message = windows.and_then(|node| child(node, "Message")).map(all_text).filter(|text| !text.is_empty());
-        Some(Self { status, code, subcode, text: message.unwrap_or(reason) })
+        let (code, message) = child(fault, "Detail").map(detail).unwrap_or_default();
+        let text = message.filter(|text| !text.is_empty()).unwrap_or(reason);
+        Some(Self { status, code, subcode, text })
     }
 
     /// The number, or the one that the subcode stands for when Windows gave none.
     pub fn meaning(&self) -> Option<u32> {
-        self.code.or_else(|| match self.subcode.as_deref()? {
+        if let Some(code) = self.code {
+            // An HRESULT of the Win32 facility means the Win32 number.
+            return Some(if code >> 16 == 0x8007 { code & 0xffff } else { code });
+        }
+        match self.subcode.as_deref()? {
             "TimedOut" => Some(TIMED_OUT),
             "AccessDenied" => Some(ACCESS_DENIED),
             _ => None,
-        })
+        }
     }
 
     /// The error this fault is.
@@ -83,6 +85,26 @@ impl fmt::Display for Fault {
         }
         Ok(())
     }
+}
+
+/// Number and message of a fault's detail, in either of the shapes Windows has for them.
+fn detail(detail: Node<'_, '_>) -> (Option<u32>, Option<String>) {
+    let find = |name: &str| detail.descendants().find(|node| node.has_tag_name_local(name));
+    if let Some(fault) = find("WSManFault") {
+        let code = fault.attribute("Code").and_then(|code| code.trim().parse().ok());
+        return (code, child(fault, "Message").map(all_text));
+    }
+    // Windows Server 2012 and later report the quota of operations as an error of WMI.
+    let Some(error) = find("MSFT_WmiError") else {
+        return (None, None);
+    };
+    let text = |name| child(error, name).map(all_text);
+    let result = || {
+        let identifier = text("MessageID")?;
+        u32::from_str_radix(identifier.strip_prefix("HRESULT 0x")?, 16).ok()
+    };
+    let code = text("error_Code").and_then(|code| code.parse().ok()).filter(|code| *code != 0);
+    (code.or_else(result), text("Message"))
 }
 
 /// The first child element with this name, whatever its namespace prefix.
@@ -151,6 +173,26 @@ mod tests {
             "inner",
         );
         assert!(matches!(kind, Kind::QuotaOperations(_)));
+    }
+
+    #[test]
+    fn reads_errors_of_wmi() {
+        let error = |inner: &str| {
+            format!(
+                r#"<s:Fault><s:Code><s:Subcode><s:Value>w:InternalError</s:Value></s:Subcode></s:Code><s:Detail>
+                   <p:MSFT_WmiError xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/MSFT_WmiError">
+                   <p:CIMStatusCode>27</p:CIMStatusCode><p:Message>too many operations</p:Message>{inner}
+                   </p:MSFT_WmiError></s:Detail></s:Fault>"#
+            )
+        };
+        for inner in ["<p:error_Code>2150859174</p:error_Code>", "<p:MessageID>HRESULT 0x803381a6</p:MessageID>"] {
+            let kind = check(&error(inner), Some(QUOTA_OPERATIONS), Some("InternalError"), "too many operations");
+            assert!(matches!(kind, Kind::QuotaOperations(_)));
+        }
+        let denied = error("<p:MessageID>HRESULT 0x80070005</p:MessageID>");
+        let kind = check(&denied, Some(0x8007_0005), Some("InternalError"), "too many operations");
+        assert!(matches!(kind, Kind::AccessDenied(_)));
+        check(&error(""), None, Some("InternalError"), "too many operations");
     }
 
     #[test]
