@@ -13,5 +13,7 @@ pub fn skip(test: &str, reason: &str) {
 
 /// A folder under the workspace's `target` that survives between runs.
 pub fn target_folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../target")
+        .join(name)
 }

@@ -46,7 +46,10 @@ impl Command {
         Self {
             stdin: Mutex::new(Some(process.stdin)),
             sending: AtomicBool::new(false),
-            output: tokio::sync::Mutex::new(Waiting { receiver: process.output, left_over: VecDeque::new() }),
+            output: tokio::sync::Mutex::new(Waiting {
+                receiver: process.output,
+                left_over: VecDeque::new(),
+            }),
             kill: process.kill,
             aborted: watch::Sender::new(false),
             interrupted: AtomicBool::new(false),
@@ -73,7 +76,12 @@ impl Command {
 
     /// Writes input. Takes until the process has room for it; after `timeout` the client is told so, and the input
     /// is delivered all the same once there is room.
-    pub async fn send(self: &Arc<Self>, input: Vec<u8>, end: bool, timeout: Duration) -> Result<(), Fault> {
+    pub async fn send(
+        self: &Arc<Self>,
+        input: Vec<u8>,
+        end: bool,
+        timeout: Duration,
+    ) -> Result<(), Fault> {
         if self.sending.swap(true, Ordering::AcqRel) {
             return Err(Fault::busy());
         }
@@ -91,7 +99,9 @@ impl Command {
     }
 
     async fn deliver(&self, input: Vec<u8>, end: bool) -> Result<(), Fault> {
-        let Some(stdin) = self.stdin.lock().expect("stdin").clone() else { return Err(Fault::broken_pipe()) };
+        let Some(stdin) = self.stdin.lock().expect("stdin").clone() else {
+            return Err(Fault::broken_pipe());
+        };
         let mut aborted = self.aborted.subscribe();
         if !input.is_empty() {
             tokio::select! {
@@ -107,7 +117,9 @@ impl Command {
 
     /// Waits for output and gives up to `limit` bytes of it; [`Fault::timed_out`] when there was none.
     pub async fn receive(&self, timeout: Duration, limit: usize) -> Result<Received, Fault> {
-        let Ok(mut waiting) = self.output.try_lock() else { return Err(Fault::busy()) };
+        let Ok(mut waiting) = self.output.try_lock() else {
+            return Err(Fault::busy());
+        };
         let mut aborted = self.aborted.subscribe();
         let first = tokio::select! {
             biased;
@@ -121,7 +133,11 @@ impl Command {
             match next {
                 None => {
                     let interrupted = self.interrupted.load(Ordering::Relaxed);
-                    received.exit_code = Some(if interrupted { EXIT_CONTROL_C } else { EXIT_CRASHED });
+                    received.exit_code = Some(if interrupted {
+                        EXIT_CONTROL_C
+                    } else {
+                        EXIT_CRASHED
+                    });
                     break;
                 }
                 Some(Output::Exit(code)) => {
@@ -152,10 +168,20 @@ impl Waiting {
     }
 
     /// Adds as much of a chunk as there is room for and keeps the rest.
-    fn take(&mut self, received: &mut Received, is_error: bool, mut bytes: Bytes, room: &mut usize) {
+    fn take(
+        &mut self,
+        received: &mut Received,
+        is_error: bool,
+        mut bytes: Bytes,
+        room: &mut usize,
+    ) {
         if bytes.len() > *room {
             let rest = bytes.split_off(*room);
-            self.left_over.push_front(if is_error { Output::Stderr(rest) } else { Output::Stdout(rest) });
+            self.left_over.push_front(if is_error {
+                Output::Stderr(rest)
+            } else {
+                Output::Stdout(rest)
+            });
         }
         *room -= bytes.len();
         if !bytes.is_empty() {

@@ -35,7 +35,12 @@ impl Session {
             sequence: 0,
         };
         let (incoming, outgoing) = (direction(Sender::Client), direction(Sender::Server));
-        Self { session_key: *session_key, sealing, incoming, outgoing }
+        Self {
+            session_key: *session_key,
+            sealing,
+            incoming,
+            outgoing,
+        }
     }
 
     /// Whether the client negotiated sealing.
@@ -43,16 +48,21 @@ impl Session {
         self.sealing
     }
 
-    /// Starts counters and ciphers anew, as SPNEGO does for NTLM after the mechanism lists were signed.
-    pub fn restart(&mut self) {
-        *self = Self::new(&self.session_key.clone(), self.sealing);
+    /// Starts the ciphers anew, as SPNEGO does for NTLM after the mechanism lists were signed. The counters run on.
+    pub fn restart_ciphers(&mut self) {
+        self.incoming.cipher = keys::rc4(&keys::sealing_key(&self.session_key, Sender::Client));
+        self.outgoing.cipher = keys::rc4(&keys::sealing_key(&self.session_key, Sender::Server));
     }
 
     /// Decrypts a message and checks its signature.
     pub fn unseal(&mut self, signature: &[u8], message: &[u8]) -> Result<Vec<u8>, WrongSignature> {
         let mut plain = message.to_vec();
         self.incoming.cipher.apply_keystream(&mut plain);
-        if self.incoming.sign(&plain) == *signature { Ok(plain) } else { Err(WrongSignature) }
+        if self.incoming.sign(&plain) == *signature {
+            Ok(plain)
+        } else {
+            Err(WrongSignature)
+        }
     }
 
     /// Encrypts a message; gives its signature and the encrypted text.
@@ -64,7 +74,11 @@ impl Session {
 
     /// Checks the signature of a message that was sent in clear.
     pub fn verify(&mut self, signature: &[u8], message: &[u8]) -> Result<(), WrongSignature> {
-        if self.incoming.sign(message) == *signature { Ok(()) } else { Err(WrongSignature) }
+        if self.incoming.sign(message) == *signature {
+            Ok(())
+        } else {
+            Err(WrongSignature)
+        }
     }
 
     /// Signs a message that is sent in clear.
