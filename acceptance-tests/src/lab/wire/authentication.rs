@@ -20,7 +20,9 @@ enum State {
     #[default]
     Nobody,
     /// SPNEGO chose NTLM over the client's first mechanism; Type 1 is to come.
-    Chosen { mechanisms: Vec<u8> },
+    Chosen {
+        mechanisms: Vec<u8>,
+    },
     Challenged {
         ntlm: Challenged,
         mechanisms: Option<Mechanisms>,
@@ -108,20 +110,14 @@ impl Authentication {
             return self.negotiate_spnego(token, policy);
         }
         match std::mem::take(&mut self.state) {
-            State::Challenged {
-                ntlm,
-                mechanisms: None,
-            } if token.get(8) == Some(&3) => {
+            State::Challenged { ntlm, mechanisms: None } if token.get(8) == Some(&3) => {
                 let logged_on = check(&ntlm, token, policy)?;
                 Ok(self.log_on(logged_on, None))
             }
             _ => {
                 let ntlm = acceptor::challenge(token, policy.machine)?;
                 let message = ntlm.message().to_vec();
-                self.state = State::Challenged {
-                    ntlm,
-                    mechanisms: None,
-                };
+                self.state = State::Challenged { ntlm, mechanisms: None };
                 Ok(Outcome::Continue(message))
             }
         }
@@ -134,36 +130,20 @@ impl Authentication {
                 return Err(Refusal::OutOfOrder);
             }
             let Some(negotiate) = init.token.filter(|_| init.prefers_ntlm) else {
-                self.state = State::Chosen {
-                    mechanisms: init.mechanisms,
-                };
-                return Ok(Outcome::Continue(spnego::response(
-                    spnego::State::RequestMic,
-                    true,
-                    None,
-                    None,
-                )));
+                self.state = State::Chosen { mechanisms: init.mechanisms };
+                return Ok(Outcome::Continue(spnego::response(spnego::State::RequestMic, true, None, None)));
             };
             return self.challenge_spnego(&negotiate, init.mechanisms, false, policy);
         }
         let response = spnego::parse_response(token).ok_or_else(out_of_order)?;
         match std::mem::take(&mut self.state) {
-            State::Chosen { mechanisms } => self.challenge_spnego(
-                &response.token.ok_or_else(out_of_order)?,
-                mechanisms,
-                true,
-                policy,
-            ),
-            State::Challenged {
-                ntlm,
-                mechanisms: Some(mechanisms),
-            } => {
-                let mut logged_on =
-                    check(&ntlm, &response.token.ok_or_else(out_of_order)?, policy)?;
-                let signature =
-                    exchange_signatures(&mut logged_on.session, &mechanisms, response.signature)?;
-                let token =
-                    spnego::response(spnego::State::Completed, false, None, signature.as_deref());
+            State::Chosen { mechanisms } => {
+                self.challenge_spnego(&response.token.ok_or_else(out_of_order)?, mechanisms, true, policy)
+            }
+            State::Challenged { ntlm, mechanisms: Some(mechanisms) } => {
+                let mut logged_on = check(&ntlm, &response.token.ok_or_else(out_of_order)?, policy)?;
+                let signature = exchange_signatures(&mut logged_on.session, &mechanisms, response.signature)?;
+                let token = spnego::response(spnego::State::Completed, false, None, signature.as_deref());
                 Ok(self.log_on(logged_on, Some(token)))
             }
             _ => Err(Refusal::OutOfOrder),
@@ -178,48 +158,25 @@ impl Authentication {
         policy: &Policy<'_>,
     ) -> Result<Outcome, Refusal> {
         let ntlm = acceptor::challenge(negotiate, policy.machine)?;
-        let token = spnego::response(
-            spnego::State::Incomplete,
-            !must_be_signed,
-            Some(ntlm.message()),
-            None,
-        );
-        self.state = State::Challenged {
-            ntlm,
-            mechanisms: Some(Mechanisms {
-                list,
-                must_be_signed,
-            }),
-        };
+        let token = spnego::response(spnego::State::Incomplete, !must_be_signed, Some(ntlm.message()), None);
+        self.state = State::Challenged { ntlm, mechanisms: Some(Mechanisms { list, must_be_signed }) };
         Ok(Outcome::Continue(token))
     }
 
     fn log_on(&mut self, logged_on: LoggedOn, token: Option<Vec<u8>>) -> Outcome {
         let LoggedOn { account, session } = logged_on;
         let outcome = granted(&account, true, token);
-        self.state = State::LoggedOn {
-            account,
-            session: Box::new(session),
-        };
+        self.state = State::LoggedOn { account, session: Box::new(session) };
         outcome
     }
 }
 
 fn granted(account: &Account, logon: bool, token: Option<Vec<u8>>) -> Outcome {
-    Outcome::Granted(Granted {
-        account: account.clone(),
-        logon,
-        token,
-    })
+    Outcome::Granted(Granted { account: account.clone(), logon, token })
 }
 
 fn check(ntlm: &Challenged, token: &[u8], policy: &Policy<'_>) -> Result<LoggedOn, Refusal> {
-    ntlm.authenticate(
-        token,
-        policy.machine,
-        policy.certificate_hash,
-        policy.channel_binding,
-    )
+    ntlm.authenticate(token, policy.machine, policy.certificate_hash, policy.channel_binding)
 }
 
 /// Checks the client's signature of the mechanism list and gives ours; NTLM's ciphers then start anew.
@@ -229,15 +186,9 @@ fn exchange_signatures(
     signature: Option<Vec<u8>>,
 ) -> Result<Option<Vec<u8>>, Refusal> {
     let Some(signature) = signature else {
-        return if mechanisms.must_be_signed {
-            Err(Refusal::MechanismList)
-        } else {
-            Ok(None)
-        };
+        return if mechanisms.must_be_signed { Err(Refusal::MechanismList) } else { Ok(None) };
     };
-    session
-        .verify(&signature, &mechanisms.list)
-        .map_err(|_| Refusal::MechanismList)?;
+    session.verify(&signature, &mechanisms.list).map_err(|_| Refusal::MechanismList)?;
     let answer = session.sign(&mechanisms.list).to_vec();
     session.restart_ciphers();
     Ok(Some(answer))
@@ -254,15 +205,10 @@ fn basic(value: &[u8], policy: &Policy<'_>) -> Result<Outcome, Refusal> {
     let (name, password) = text.split_once(':').unwrap_or((&text, ""));
     let (domain, user) = name.split_once('\\').unwrap_or(("", name));
     let Some(account) = policy.machine.account(domain, user) else {
-        return Err(Refusal::UnknownAccount {
-            domain: domain.to_owned(),
-            user: user.to_owned(),
-        });
+        return Err(Refusal::UnknownAccount { domain: domain.to_owned(), user: user.to_owned() });
     };
     if account.nt_hash != keys::nt_hash(password) {
-        return Err(Refusal::WrongPassword {
-            user: user.to_owned(),
-        });
+        return Err(Refusal::WrongPassword { user: user.to_owned() });
     }
     Ok(granted(&account, true, None))
 }

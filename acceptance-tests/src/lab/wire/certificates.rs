@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -62,8 +62,7 @@ impl Authority {
         };
         Ok(Self {
             sha256: issuer(&PKCS_ECDSA_P256_SHA256, "Lab Root").map_err(CertificateError::Make)?,
-            sha384: issuer(&PKCS_ECDSA_P384_SHA384, "Lab Root SHA-384")
-                .map_err(CertificateError::Make)?,
+            sha384: issuer(&PKCS_ECDSA_P384_SHA384, "Lab Root SHA-384").map_err(CertificateError::Make)?,
         })
     }
 
@@ -73,48 +72,25 @@ impl Authority {
     }
 
     /// Makes the identity of a host.
-    pub fn identity(
-        &self,
-        host: &str,
-        certificate: &Certificate,
-        tls12: bool,
-    ) -> Result<Identity, CertificateError> {
-        let (key, der) = self
-            .leaf(host, certificate)
-            .map_err(CertificateError::Make)?;
+    pub fn identity(&self, host: &str, certificate: &Certificate, tls12: bool) -> Result<Identity, CertificateError> {
+        let (key, der) = self.leaf(host, certificate).map_err(CertificateError::Make)?;
         let certificate_hash = match certificate {
             Certificate::TrustedSha384 => Sha384::digest(&der).to_vec(),
             _ => Sha256::digest(&der).to_vec(),
         };
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let versions: &[_] = if tls12 {
-            &[&rustls::version::TLS12]
-        } else {
-            &[&rustls::version::TLS13, &rustls::version::TLS12]
-        };
+        let versions: &[_] =
+            if tls12 { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS13, &rustls::version::TLS12] };
         // Named, because another crate of a test binary may have made a different provider the default of the process.
-        let configuration = ServerConfig::builder_with_provider(Arc::new(
-            rustls::crypto::aws_lc_rs::default_provider(),
-        ))
-        .with_protocol_versions(versions)
-        .and_then(|builder| {
-            builder
-                .with_no_client_auth()
-                .with_single_cert(vec![der.clone()], key.into())
-        })
-        .map_err(CertificateError::Configure)?;
-        Ok(Identity {
-            configuration: Arc::new(configuration),
-            certificate_hash,
-            der,
-        })
+        let configuration =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+                .with_protocol_versions(versions)
+                .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![der.clone()], key.into()))
+                .map_err(CertificateError::Configure)?;
+        Ok(Identity { configuration: Arc::new(configuration), certificate_hash, der })
     }
 
-    fn leaf(
-        &self,
-        host: &str,
-        certificate: &Certificate,
-    ) -> Result<(KeyPair, CertificateDer<'static>), rcgen::Error> {
+    fn leaf(&self, host: &str, certificate: &Certificate) -> Result<(KeyPair, CertificateDer<'static>), rcgen::Error> {
         let name = match certificate {
             Certificate::OtherName(name) => name,
             _ => host,

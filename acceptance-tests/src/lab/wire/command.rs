@@ -46,10 +46,7 @@ impl Command {
         Self {
             stdin: Mutex::new(Some(process.stdin)),
             sending: AtomicBool::new(false),
-            output: tokio::sync::Mutex::new(Waiting {
-                receiver: process.output,
-                left_over: VecDeque::new(),
-            }),
+            output: tokio::sync::Mutex::new(Waiting { receiver: process.output, left_over: VecDeque::new() }),
             kill: process.kill,
             aborted: watch::Sender::new(false),
             interrupted: AtomicBool::new(false),
@@ -76,12 +73,7 @@ impl Command {
 
     /// Writes input. Takes until the process has room for it; after `timeout` the client is told so, and the input
     /// is delivered all the same once there is room.
-    pub async fn send(
-        self: &Arc<Self>,
-        input: Vec<u8>,
-        end: bool,
-        timeout: Duration,
-    ) -> Result<(), Fault> {
+    pub async fn send(self: &Arc<Self>, input: Vec<u8>, end: bool, timeout: Duration) -> Result<(), Fault> {
         if self.sending.swap(true, Ordering::AcqRel) {
             return Err(Fault::busy());
         }
@@ -133,11 +125,7 @@ impl Command {
             match next {
                 None => {
                     let interrupted = self.interrupted.load(Ordering::Relaxed);
-                    received.exit_code = Some(if interrupted {
-                        EXIT_CONTROL_C
-                    } else {
-                        EXIT_CRASHED
-                    });
+                    received.exit_code = Some(if interrupted { EXIT_CONTROL_C } else { EXIT_CRASHED });
                     break;
                 }
                 Some(Output::Exit(code)) => {
@@ -168,20 +156,10 @@ impl Waiting {
     }
 
     /// Adds as much of a chunk as there is room for and keeps the rest.
-    fn take(
-        &mut self,
-        received: &mut Received,
-        is_error: bool,
-        mut bytes: Bytes,
-        room: &mut usize,
-    ) {
+    fn take(&mut self, received: &mut Received, is_error: bool, mut bytes: Bytes, room: &mut usize) {
         if bytes.len() > *room {
             let rest = bytes.split_off(*room);
-            self.left_over.push_front(if is_error {
-                Output::Stderr(rest)
-            } else {
-                Output::Stdout(rest)
-            });
+            self.left_over.push_front(if is_error { Output::Stderr(rest) } else { Output::Stdout(rest) });
         }
         *room -= bytes.len();
         if !bytes.is_empty() {

@@ -71,21 +71,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let number = host.recorder.connected();
-    let connection = Arc::new(Connection {
-        number,
-        host,
-        listener,
-        peer,
-        authentication: Mutex::default(),
-    });
+    let connection = Arc::new(Connection { number, host, listener, peer, authentication: Mutex::default() });
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { connection.answer(request).await }
     });
     // Clients that hang up are none of the server's business.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// What is known of a request once it has been answered.
@@ -99,13 +91,7 @@ struct Answered {
 
 impl Answered {
     fn new(kind: Kind, response: HttpResponse) -> Self {
-        Self {
-            response: Some(response),
-            kind,
-            user: None,
-            fault: None,
-            sealed: false,
-        }
+        Self { response: Some(response), kind, user: None, fault: None, sealed: false }
     }
 }
 
@@ -116,11 +102,7 @@ impl Connection {
         let bytes_up = body.len();
         let answered = if head.method != Method::POST || !head.uri.path().starts_with("/wsman") {
             Answered::new(Kind::Other, status(StatusCode::NOT_FOUND))
-        } else if head
-            .headers
-            .get("WSMANIDENTIFY")
-            .is_some_and(|value| value == "unauthenticated")
-        {
+        } else if head.headers.get("WSMANIDENTIFY").is_some_and(|value| value == "unauthenticated") {
             let reply = reply::identify(&operations::product_version("0.0.0"));
             Answered::new(Kind::Identify, soap(&reply))
         } else {
@@ -135,9 +117,7 @@ impl Connection {
             status: response.map(|response| response.status().as_u16()),
             fault: answered.fault,
             bytes_up,
-            bytes_down: response.map_or(0, |response| {
-                hyper::body::Body::size_hint(response.body()).lower() as usize
-            }),
+            bytes_down: response.map_or(0, |response| hyper::body::Body::size_hint(response.body()).lower() as usize),
             sealed: answered.sealed,
         });
         answered.response.ok_or(Dropped)
@@ -151,21 +131,12 @@ impl Connection {
             channel_binding: self.host.settings.channel_binding,
             basic: secure && !self.host.settings.no_basic,
         };
-        let header = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let outcome = self
-            .authentication
-            .lock()
-            .expect("authentication")
-            .step(header, &policy);
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let outcome = self.authentication.lock().expect("authentication").step(header, &policy);
         if !matches!(outcome, Outcome::Granted(_)) {
             match self.interfere(Kind::Authenticate, None).await {
                 Ok(after) if after.drop => {
-                    return Answered {
-                        response: None,
-                        ..self.unauthorized()
-                    };
+                    return Answered { response: None, ..self.unauthorized() };
                 }
                 Ok(_) => {}
                 Err(answered) => return answered,
@@ -174,35 +145,23 @@ impl Connection {
         match outcome {
             Outcome::Granted(granted) => self.receive_message(granted, headers, body).await,
             Outcome::Refused(reason) => {
-                reason
-                    .into_iter()
-                    .for_each(|reason| self.host.recorder.refused(reason.to_string()));
+                reason.into_iter().for_each(|reason| self.host.recorder.refused(reason.to_string()));
                 self.unauthorized()
             }
             Outcome::Continue(token) => {
                 let mut response = status(StatusCode::UNAUTHORIZED);
-                response
-                    .headers_mut()
-                    .insert(WWW_AUTHENTICATE, negotiate(&token));
+                response.headers_mut().insert(WWW_AUTHENTICATE, negotiate(&token));
                 Answered::new(Kind::Authenticate, response)
             }
         }
     }
 
     /// Takes the message of a logged-on client out of its body, and puts the answer into one.
-    async fn receive_message(
-        &self,
-        granted: Granted,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Answered {
+    async fn receive_message(&self, granted: Granted, headers: &HeaderMap, body: Bytes) -> Answered {
         if granted.logon {
             self.host.recorder.logged_on();
         }
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_sealed = sealed::is_sealed(content_type);
         let mut answered = if body.len() > self.host.settings.quotas.max_envelope_size_kb * 1024 {
             Answered::new(Kind::Other, status(StatusCode::PAYLOAD_TOO_LARGE))
@@ -218,9 +177,7 @@ impl Connection {
         answered.user = Some(granted.account.name);
         answered.sealed = is_sealed;
         if let (Some(token), Some(response)) = (granted.token, &mut answered.response) {
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, negotiate(&token));
+            response.headers_mut().insert(WWW_AUTHENTICATE, negotiate(&token));
         }
         answered
     }
@@ -228,12 +185,10 @@ impl Connection {
     fn open(&self, is_sealed: bool, body: Bytes) -> Result<Vec<u8>, StatusCode> {
         let mut authentication = self.authentication.lock().expect("authentication");
         match (is_sealed, authentication.session()) {
-            (true, Some(session)) if session.sealing() => {
-                sealed::open(&body, session).map_err(|error| {
-                    self.host.recorder.refused(error.to_string());
-                    StatusCode::BAD_REQUEST
-                })
-            }
+            (true, Some(session)) if session.sealing() => sealed::open(&body, session).map_err(|error| {
+                self.host.recorder.refused(error.to_string());
+                StatusCode::BAD_REQUEST
+            }),
             (true, _) => Err(StatusCode::BAD_REQUEST),
             // AllowUnencrypted=false: Windows logs the client on and then answers 500 without a body
             // (diyan/pywinrm issues 129 and 208, cloudsoft/winrm4j issue 151).
@@ -244,75 +199,39 @@ impl Connection {
 
     async fn carry_out(&self, granted: &Granted, is_sealed: bool, message: &[u8]) -> Answered {
         let parsed = Envelope::parse(message);
-        let kind = parsed
-            .as_ref()
-            .map_or(Kind::Other, |request| kind(&request.operation));
-        let after = match self
-            .interfere(
-                kind,
-                parsed
-                    .as_ref()
-                    .ok()
-                    .and_then(|request| request.shell_id.as_deref()),
-            )
-            .await
-        {
-            Ok(after) => after,
-            Err(answered) => return answered,
-        };
+        let kind = parsed.as_ref().map_or(Kind::Other, |request| kind(&request.operation));
+        let after =
+            match self.interfere(kind, parsed.as_ref().ok().and_then(|request| request.shell_id.as_deref())).await {
+                Ok(after) => after,
+                Err(answered) => return answered,
+            };
         let (reply, fault) = match (&parsed, after.fault) {
             (_, Some(fault)) => {
-                let id = parsed
-                    .as_ref()
-                    .ok()
-                    .map(|request| request.message_id.as_str());
+                let id = parsed.as_ref().ok().map(|request| request.message_id.as_str());
                 (reply::fault(id, &fault, self.host.name()), Some(fault.code))
             }
-            (Ok(request), None) => {
-                operations::carry_out(&self.host, &granted.account, self.peer, request).await
-            }
-            (Err(fault), None) => (
-                reply::fault(None, fault, self.host.name()),
-                Some(fault.code),
-            ),
+            (Ok(request), None) => operations::carry_out(&self.host, &granted.account, self.peer, request).await,
+            (Err(fault), None) => (reply::fault(None, fault, self.host.name()), Some(fault.code)),
         };
         if after.drop {
-            return Answered {
-                response: None,
-                fault,
-                ..Answered::new(kind, status(StatusCode::OK))
-            };
+            return Answered { response: None, fault, ..Answered::new(kind, status(StatusCode::OK)) };
         }
         tokio::time::sleep(after.delay).await;
-        let response = if is_sealed {
-            self.seal(&reply)
-        } else {
-            soap(&reply)
-        };
-        Answered {
-            fault,
-            ..Answered::new(kind, response)
-        }
+        let response = if is_sealed { self.seal(&reply) } else { soap(&reply) };
+        Answered { fault, ..Answered::new(kind, response) }
     }
 
     fn seal(&self, reply: &Reply) -> HttpResponse {
         let mut authentication = self.authentication.lock().expect("authentication");
         match authentication.session() {
-            Some(session) => body(
-                reply.status,
-                &sealed::content_type(),
-                sealed::close(reply.text.as_bytes(), session),
-            ),
+            Some(session) => body(reply.status, &sealed::content_type(), sealed::close(reply.text.as_bytes(), session)),
             None => status(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 
     /// Lets happen what a test asked for; `Err` is the answer instead of the real one.
     async fn interfere(&self, kind: Kind, shell_id: Option<&str>) -> Result<After, Answered> {
-        let dropped = Answered {
-            response: None,
-            ..Answered::new(kind, status(StatusCode::OK))
-        };
+        let dropped = Answered { response: None, ..Answered::new(kind, status(StatusCode::OK)) };
         let mut after = After::default();
         match self.host.faults.next(kind) {
             None => {}
@@ -324,20 +243,10 @@ impl Connection {
             Some(Effect::LoseShell) => self.host.shells.close(shell_id.unwrap_or_default()),
             Some(Effect::Http { status: 401, .. }) => {
                 self.authentication.lock().expect("authentication").forget();
-                return Err(Answered {
-                    kind,
-                    ..self.unauthorized()
-                });
+                return Err(Answered { kind, ..self.unauthorized() });
             }
-            Some(Effect::Http {
-                status,
-                content_type,
-                body: text,
-            }) => {
-                return Err(Answered::new(
-                    kind,
-                    body(status, content_type, text.as_bytes().to_vec()),
-                ));
+            Some(Effect::Http { status, content_type, body: text }) => {
+                return Err(Answered::new(kind, body(status, content_type, text.as_bytes().to_vec())));
             }
         }
         Ok(after)
@@ -349,10 +258,7 @@ impl Connection {
         let headers = response.headers_mut();
         headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Negotiate"));
         if self.listener == Listener::Https && !self.host.settings.no_basic {
-            headers.append(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"WSMAN\""),
-            );
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"WSMAN\""));
         }
         Answered::new(Kind::Authenticate, response)
     }
@@ -391,15 +297,12 @@ fn soap(reply: &Reply) -> HttpResponse {
 fn status(code: StatusCode) -> HttpResponse {
     let mut response = Response::new(Full::default());
     *response.status_mut() = code;
-    response
-        .headers_mut()
-        .insert(SERVER, HeaderValue::from_static("Microsoft-HTTPAPI/2.0"));
+    response.headers_mut().insert(SERVER, HeaderValue::from_static("Microsoft-HTTPAPI/2.0"));
     response
 }
 
 fn body(code: u16, content_type: &str, bytes: Vec<u8>) -> HttpResponse {
-    let mut response =
-        status(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut response = status(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     if let Ok(content_type) = HeaderValue::try_from(content_type) {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }

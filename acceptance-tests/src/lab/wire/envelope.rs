@@ -47,22 +47,10 @@ pub enum Operation {
     Identify,
     Get,
     Create(Create),
-    Command {
-        program: String,
-        arguments: Vec<String>,
-    },
-    Send {
-        command_id: String,
-        input: Vec<u8>,
-        end: bool,
-    },
-    Receive {
-        command_id: Option<String>,
-    },
-    Signal {
-        command_id: String,
-        code: String,
-    },
+    Command { program: String, arguments: Vec<String> },
+    Send { command_id: String, input: Vec<u8>, end: bool },
+    Receive { command_id: Option<String> },
+    Signal { command_id: String, code: String },
     Delete,
 }
 
@@ -85,13 +73,11 @@ impl Envelope {
         if !root.has_tag_name((namespace::SOAP, "Envelope")) {
             return Err(Fault::schema("the root element is not a SOAP 1.2 envelope"));
         }
-        let body = child(root, namespace::SOAP, "Body")
-            .ok_or_else(|| Fault::schema("there is no SOAP body"))?;
+        let body = child(root, namespace::SOAP, "Body").ok_or_else(|| Fault::schema("there is no SOAP body"))?;
         if child(body, namespace::IDENTITY, "Identify").is_some() {
             return Ok(Self::identify());
         }
-        let header = child(root, namespace::SOAP, "Header")
-            .ok_or_else(|| Fault::header_required("Header"))?;
+        let header = child(root, namespace::SOAP, "Header").ok_or_else(|| Fault::header_required("Header"))?;
         let required = |namespace, name| {
             child_text(header, namespace, name)
                 .filter(|text| !text.is_empty())
@@ -101,8 +87,7 @@ impl Envelope {
         if child(header, namespace::ADDRESSING, "ReplyTo").is_none() {
             return Err(Fault::header_required("ReplyTo"));
         }
-        let size = child_text(header, namespace::WSMAN, "MaxEnvelopeSize")
-            .and_then(|size| size.parse().ok());
+        let size = child_text(header, namespace::WSMAN, "MaxEnvelopeSize").and_then(|size| size.parse().ok());
         Ok(Self {
             message_id: required(namespace::ADDRESSING, "MessageID")?,
             to: required(namespace::ADDRESSING, "To")?,
@@ -130,9 +115,7 @@ impl Envelope {
 
     /// Whether the option is in the header and true.
     pub fn option_is_true(&self, name: &str) -> bool {
-        self.options
-            .get(name)
-            .is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1"))
+        self.options.get(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1"))
     }
 }
 
@@ -150,36 +133,20 @@ impl Operation {
         match action.strip_prefix(namespace::SHELL).unwrap_or_default() {
             "/Command" => {
                 let line = shell("CommandLine")?;
-                let words = |name| {
-                    children(line, name)
-                        .map(|node| text_of(node))
-                        .collect::<Vec<_>>()
-                };
-                let program = words("Command")
-                    .into_iter()
-                    .next()
-                    .ok_or_else(|| Fault::schema("Command"))?;
-                Ok(Self::Command {
-                    program,
-                    arguments: words("Arguments"),
-                })
+                let words = |name| children(line, name).map(|node| text_of(node)).collect::<Vec<_>>();
+                let program = words("Command").into_iter().next().ok_or_else(|| Fault::schema("Command"))?;
+                Ok(Self::Command { program, arguments: words("Arguments") })
             }
             "/Send" => parse_send(shell("Send")?),
             "/Receive" => {
                 let streams = child(shell("Receive")?, namespace::SHELL, "DesiredStream");
                 let streams = streams.ok_or_else(|| Fault::schema("DesiredStream"))?;
-                Ok(Self::Receive {
-                    command_id: streams.attribute("CommandId").map(str::to_owned),
-                })
+                Ok(Self::Receive { command_id: streams.attribute("CommandId").map(str::to_owned) })
             }
             "/Signal" => {
                 let signal = shell("Signal")?;
-                let code = child_text(signal, namespace::SHELL, "Code")
-                    .ok_or_else(|| Fault::schema("Code"))?;
-                Ok(Self::Signal {
-                    command_id: attribute(signal, "CommandId")?,
-                    code,
-                })
+                let code = child_text(signal, namespace::SHELL, "Code").ok_or_else(|| Fault::schema("Code"))?;
+                Ok(Self::Signal { command_id: attribute(signal, "CommandId")?, code })
             }
             _ => Err(Fault::unknown_action(action)),
         }
@@ -189,19 +156,15 @@ impl Operation {
 impl Create {
     fn parse(shell: Node<'_, '_>) -> Self {
         let text = |name| child_text(shell, namespace::SHELL, name);
-        let variables = child(shell, namespace::SHELL, "Environment")
-            .into_iter()
-            .flat_map(|environment| {
-                let variables: Vec<_> = children(environment, "Variable").collect();
-                variables
-            });
+        let variables = child(shell, namespace::SHELL, "Environment").into_iter().flat_map(|environment| {
+            let variables: Vec<_> = children(environment, "Variable").collect();
+            variables
+        });
         Self {
             input_streams: text("InputStreams").unwrap_or_default(),
             output_streams: text("OutputStreams").unwrap_or_default(),
             environment: variables
-                .filter_map(|variable| {
-                    Some((variable.attribute("Name")?.to_owned(), text_of(variable)))
-                })
+                .filter_map(|variable| Some((variable.attribute("Name")?.to_owned(), text_of(variable))))
                 .collect(),
             working_directory: text("WorkingDirectory"),
             idle_timeout: text("IdleTimeOut"),
@@ -219,19 +182,11 @@ fn parse_send(send: Node<'_, '_>) -> Result<Operation, Fault> {
             return Err(Fault::invalid_parameter());
         }
         let encoded: String = text_of(part).split_ascii_whitespace().collect();
-        let decoded = BASE64_STANDARD
-            .decode(encoded)
-            .map_err(|_| Fault::schema("Stream is not base64"))?;
+        let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| Fault::schema("Stream is not base64"))?;
         input.extend(decoded);
-        end |= part
-            .attribute("End")
-            .is_some_and(|end| matches!(end.to_ascii_lowercase().as_str(), "true" | "1"));
+        end |= part.attribute("End").is_some_and(|end| matches!(end.to_ascii_lowercase().as_str(), "true" | "1"));
     }
-    Ok(Operation::Send {
-        command_id: attribute(stream, "CommandId")?,
-        input,
-        end,
-    })
+    Ok(Operation::Send { command_id: attribute(stream, "CommandId")?, input, end })
 }
 
 /// `w:OperationTimeout`, at most [`MAXIMUM_TIMEOUT`].
@@ -239,19 +194,13 @@ fn operation_timeout(header: Node<'_, '_>) -> Result<Duration, Fault> {
     let Some(text) = child_text(header, namespace::WSMAN, "OperationTimeout") else {
         return Ok(MAXIMUM_TIMEOUT);
     };
-    duration(&text)
-        .map(|timeout| timeout.min(MAXIMUM_TIMEOUT))
-        .ok_or_else(|| Fault::schema("OperationTimeout"))
+    duration(&text).map(|timeout| timeout.min(MAXIMUM_TIMEOUT)).ok_or_else(|| Fault::schema("OperationTimeout"))
 }
 
 /// Reads the part of xs:duration that clients use: days, hours, minutes, seconds with decimals.
 fn duration(text: &str) -> Option<Duration> {
     let (days, time) = text.strip_prefix('P')?.split_once('T')?;
-    let days: u64 = if days.is_empty() {
-        0
-    } else {
-        days.strip_suffix('D')?.parse().ok()?
-    };
+    let days: u64 = if days.is_empty() { 0 } else { days.strip_suffix('D')?.parse().ok()? };
     let mut seconds = days as f64 * 86_400.0;
     let mut rest = time;
     while !rest.is_empty() {
@@ -272,9 +221,7 @@ fn duration(text: &str) -> Option<Duration> {
 /// `Name` and text of each child of the header's set, names in upper case.
 fn named(header: Node<'_, '_>, set: &str, item: &str) -> BTreeMap<String, String> {
     let set = child(header, namespace::WSMAN, set);
-    let items = set
-        .into_iter()
-        .flat_map(|set| set.children().collect::<Vec<_>>());
+    let items = set.into_iter().flat_map(|set| set.children().collect::<Vec<_>>());
     items
         .filter(|node| node.has_tag_name((namespace::WSMAN, item)))
         .filter_map(|node| Some((node.attribute("Name")?.to_ascii_uppercase(), text_of(node))))
@@ -282,26 +229,15 @@ fn named(header: Node<'_, '_>, set: &str, item: &str) -> BTreeMap<String, String
 }
 
 fn attribute(node: Node<'_, '_>, name: &'static str) -> Result<String, Fault> {
-    node.attribute(name)
-        .map(str::to_owned)
-        .ok_or_else(|| Fault::schema(name))
+    node.attribute(name).map(str::to_owned).ok_or_else(|| Fault::schema(name))
 }
 
-fn child<'a, 'input>(
-    node: Node<'a, 'input>,
-    namespace: &str,
-    name: &str,
-) -> Option<Node<'a, 'input>> {
-    node.children()
-        .find(|child| child.has_tag_name((namespace, name)))
+fn child<'a, 'input>(node: Node<'a, 'input>, namespace: &str, name: &str) -> Option<Node<'a, 'input>> {
+    node.children().find(|child| child.has_tag_name((namespace, name)))
 }
 
-fn children<'a, 'input>(
-    node: Node<'a, 'input>,
-    name: &'static str,
-) -> impl Iterator<Item = Node<'a, 'input>> {
-    node.children()
-        .filter(move |child| child.has_tag_name((namespace::SHELL, name)))
+fn children<'a, 'input>(node: Node<'a, 'input>, name: &'static str) -> impl Iterator<Item = Node<'a, 'input>> {
+    node.children().filter(move |child| child.has_tag_name((namespace::SHELL, name)))
 }
 
 fn child_text(node: Node<'_, '_>, namespace: &str, name: &str) -> Option<String> {
@@ -309,10 +245,7 @@ fn child_text(node: Node<'_, '_>, namespace: &str, name: &str) -> Option<String>
 }
 
 fn text_of(node: Node<'_, '_>) -> String {
-    node.children()
-        .filter(Node::is_text)
-        .filter_map(|text| text.text())
-        .collect()
+    node.children().filter(Node::is_text).filter_map(|text| text.text()).collect()
 }
 
 #[cfg(test)]

@@ -43,38 +43,20 @@ pub const OPERATION_ABORTED: u32 = 995;
 impl Fault {
     /// A fault of the service with this code.
     pub fn receiver(code: u32, subcode: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            sender: false,
-            subcode,
-            reason: reason.into(),
-            detail: None,
-            shape: Shape::WsMan,
-        }
+        Self { code, sender: false, subcode, reason: reason.into(), detail: None, shape: Shape::WsMan }
     }
 
-    fn sender(
-        code: u32,
-        subcode: &'static str,
-        detail: &'static str,
-        reason: impl Into<String>,
-    ) -> Self {
-        Self {
-            sender: true,
-            detail: Some(detail),
-            ..Self::receiver(code, subcode, reason)
-        }
+    fn sender(code: u32, subcode: &'static str, detail: &'static str, reason: impl Into<String>) -> Self {
+        Self { sender: true, detail: Some(detail), ..Self::receiver(code, subcode, reason) }
     }
 
     fn plugin(code: u32, reason: &str) -> Self {
-        Self {
-            shape: Shape::Plugin,
-            ..Self::receiver(code, "w:InternalError", reason)
-        }
+        Self { shape: Shape::Plugin, ..Self::receiver(code, "w:InternalError", reason) }
     }
 
     pub fn timed_out() -> Self {
-        let reason = "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.  ";
+        let reason =
+            "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.  ";
         Self::receiver(OPERATION_TIMED_OUT, "w:TimedOut", reason)
     }
 
@@ -84,24 +66,14 @@ impl Fault {
              the server. Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the \
              server. Provide the correct ShellId or create a new shell and retry the operation. "
         );
-        Self::sender(
-            UNEXPECTED_SELECTORS,
-            "w:InvalidSelectors",
-            "UnexpectedSelectors",
-            reason,
-        )
+        Self::sender(UNEXPECTED_SELECTORS, "w:InvalidSelectors", "UnexpectedSelectors", reason)
     }
 
     pub fn command_not_found() -> Self {
         let reason = "The Windows Remote Shell received a request to perform an operation on a command identifier that \
                       does not exist. Either the command has completed execution or the client specified an invalid \
                       command identifier. ";
-        Self::sender(
-            UNEXPECTED_SELECTORS,
-            "w:InvalidSelectors",
-            "UnexpectedSelectors",
-            reason,
-        )
+        Self::sender(UNEXPECTED_SELECTORS, "w:InvalidSelectors", "UnexpectedSelectors", reason)
     }
 
     pub fn too_many_shells(maximum: usize) -> Self {
@@ -118,10 +90,7 @@ impl Fault {
              concurrent operations, which has been exceeded. Close existing operations for this user, or raise the \
              quota for this user. "
         );
-        Self {
-            shape,
-            ..Self::receiver(TOO_MANY_OPERATIONS, "w:InternalError", reason)
-        }
+        Self { shape, ..Self::receiver(TOO_MANY_OPERATIONS, "w:InternalError", reason) }
     }
 
     /// The code is the nearest that is known; which one Windows sends for MaxProcessesPerShell has not been recorded.
@@ -133,23 +102,13 @@ impl Fault {
     }
 
     pub fn access_denied() -> Self {
-        Self {
-            detail: None,
-            ..Self::sender(ACCESS_DENIED, "w:AccessDenied", "", "Access is denied. ")
-        }
+        Self { detail: None, ..Self::sender(ACCESS_DENIED, "w:AccessDenied", "", "Access is denied. ") }
     }
 
     pub fn invalid_parameter() -> Self {
-        let fault = Self::sender(
-            INVALID_PARAMETER,
-            "w:InvalidParameter",
-            "InvalidValue",
-            "The parameter is incorrect. ",
-        );
-        Self {
-            shape: Shape::Plugin,
-            ..fault
-        }
+        let fault =
+            Self::sender(INVALID_PARAMETER, "w:InvalidParameter", "InvalidValue", "The parameter is incorrect. ");
+        Self { shape: Shape::Plugin, ..fault }
     }
 
     pub fn busy() -> Self {
@@ -161,10 +120,7 @@ impl Fault {
     }
 
     pub fn command_line_too_long() -> Self {
-        Self::plugin(
-            FILE_NAME_TOO_LONG,
-            "The filename or extension is too long. ",
-        )
+        Self::plugin(FILE_NAME_TOO_LONG, "The filename or extension is too long. ")
     }
 
     pub fn aborted() -> Self {
@@ -177,11 +133,7 @@ impl Fault {
             "The WS-Management service cannot process the request. The action \"{action}\" is not supported by the \
              service. "
         );
-        Self {
-            subcode: "a:ActionNotSupported",
-            detail: None,
-            ..Self::sender(2_150_858_753, "", "", reason)
-        }
+        Self { subcode: "a:ActionNotSupported", detail: None, ..Self::sender(2_150_858_753, "", "", reason) }
     }
 
     pub fn unknown_resource(resource: &str) -> Self {
@@ -189,43 +141,22 @@ impl Fault {
             "The WS-Management service cannot process the request. The resource URI \"{resource}\" was not found in the \
              WS-Management catalog. "
         );
-        Self {
-            subcode: "a:DestinationUnreachable",
-            ..Self::sender(2_150_858_811, "", "InvalidResourceURI", reason)
-        }
+        Self { subcode: "a:DestinationUnreachable", ..Self::sender(2_150_858_811, "", "InvalidResourceURI", reason) }
     }
 
     pub fn header_required(header: &str) -> Self {
-        let reason =
-            format!("A required message information header, {header}, is missing or blank. ");
-        Self {
-            detail: None,
-            ..Self::sender(
-                2_150_858_769,
-                "a:MessageInformationHeaderRequired",
-                "",
-                reason,
-            )
-        }
+        let reason = format!("A required message information header, {header}, is missing or blank. ");
+        Self { detail: None, ..Self::sender(2_150_858_769, "a:MessageInformationHeaderRequired", "", reason) }
     }
 
     pub fn schema(what: &str) -> Self {
-        let reason = format!(
-            "The SOAP XML in the message does not match the corresponding XML schema definition: {what}. "
-        );
-        Self {
-            detail: None,
-            ..Self::sender(2_150_858_817, "w:SchemaValidationError", "", reason)
-        }
+        let reason =
+            format!("The SOAP XML in the message does not match the corresponding XML schema definition: {what}. ");
+        Self { detail: None, ..Self::sender(2_150_858_817, "w:SchemaValidationError", "", reason) }
     }
 
     pub fn invalid_xml(error: &dyn std::fmt::Display) -> Self {
-        let reason = format!(
-            "The WS-Management service cannot process the request; the XML is invalid: {error}. "
-        );
-        Self {
-            detail: None,
-            ..Self::sender(2_150_858_819, "w:SchemaValidationError", "", reason)
-        }
+        let reason = format!("The WS-Management service cannot process the request; the XML is invalid: {error}. ");
+        Self { detail: None, ..Self::sender(2_150_858_819, "w:SchemaValidationError", "", reason) }
     }
 }

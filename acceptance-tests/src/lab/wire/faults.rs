@@ -20,11 +20,7 @@ pub enum Effect {
     /// Nothing is done; a fault is the answer.
     Fault(Fault),
     /// Nothing is done; this plain HTTP answer is given. 401 also ends the connection's logon.
-    Http {
-        status: u16,
-        content_type: &'static str,
-        body: &'static str,
-    },
+    Http { status: u16, content_type: &'static str, body: &'static str },
     /// The shell the request names is lost first, with what ran in it.
     LoseShell,
 }
@@ -41,22 +37,12 @@ pub struct Injection {
 impl Injection {
     /// At the next request of this kind.
     pub fn on(kind: Kind, effect: Effect) -> Self {
-        Self {
-            kind: Some(kind),
-            skip: 0,
-            times: 1,
-            effect,
-        }
+        Self { kind: Some(kind), skip: 0, times: 1, effect }
     }
 
     /// At the next request of any kind that carries a message.
     pub fn on_any(effect: Effect) -> Self {
-        Self {
-            kind: None,
-            skip: 0,
-            times: 1,
-            effect,
-        }
+        Self { kind: None, skip: 0, times: 1, effect }
     }
 
     /// At the n-th matching request from now on, counted from 1.
@@ -94,9 +80,7 @@ impl Faults {
         let mut waiting = self.waiting.lock().expect("faults");
         let mut effect = None;
         for injection in waiting.iter_mut() {
-            let matches = injection
-                .kind
-                .map_or(kind != Kind::Authenticate, |wanted| wanted == kind);
+            let matches = injection.kind.map_or(kind != Kind::Authenticate, |wanted| wanted == kind);
             if !matches {
                 continue;
             }

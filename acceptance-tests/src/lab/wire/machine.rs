@@ -52,11 +52,7 @@ pub struct Account {
 impl Account {
     /// An administrator with this password.
     pub fn administrator(name: &str, password: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            nt_hash: keys::nt_hash(password),
-            administrator: true,
-        }
+        Self { name: name.to_owned(), nt_hash: keys::nt_hash(password), administrator: true }
     }
 }
 
@@ -135,23 +131,8 @@ impl Process {
         let (sender, output) = mpsc::channel(64);
         let (kill, killed) = watch::channel(false);
         let alive = Arc::new(());
-        let process = Process {
-            stdin: stdin_sender,
-            output,
-            kill,
-            alive: Arc::downgrade(&alive),
-        };
-        (
-            process,
-            ProcessHost {
-                stdin,
-                output: OutputSender {
-                    sender,
-                    _alive: alive,
-                },
-                killed,
-            },
-        )
+        let process = Process { stdin: stdin_sender, output, kill, alive: Arc::downgrade(&alive) };
+        (process, ProcessHost { stdin, output: OutputSender { sender, _alive: alive }, killed })
     }
 
     /// A process that runs `body` in a task; the task is dropped where it stands when the process is killed.
@@ -229,10 +210,7 @@ impl OutputSender {
 /// Its output and exit code are carried over; a kill ends it. A program that cannot be started writes the reason to
 /// standard error and exits with 9009, as `cmd.exe` does for an unknown program.
 pub fn local_process(mut command: tokio::process::Command) -> Process {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, so that what it started can be ended with it, as Windows' job object does.
     command.kill_on_drop(true).process_group(0);
     Process::spawn(move |host| run_local_process(command, host))
@@ -266,12 +244,7 @@ async fn run_local_process(mut command: tokio::process::Command, mut host: Proce
         () = copy_stdin => {}
         _ = async { tokio::join!(copy_stdout, copy_stderr) } => {}
     }
-    let code = child
-        .wait()
-        .await
-        .ok()
-        .and_then(|status| status.code())
-        .unwrap_or(EXIT_CRASHED);
+    let code = child.wait().await.ok().and_then(|status| status.code()).unwrap_or(EXIT_CRASHED);
     std::mem::forget(group.take());
     host.exit(code).await;
 }
@@ -282,29 +255,18 @@ struct KillGroup(u32);
 impl Drop for KillGroup {
     fn drop(&mut self) {
         let group = format!("-{}", self.0);
-        let kill = std::process::Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
+        let kill = std::process::Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         if let Err(error) = kill {
             println!("could not end process group {group}: {error}");
         }
     }
 }
 
-async fn copy_output(
-    pipe: Option<impl AsyncRead + Unpin>,
-    output: OutputSender,
-    wrap: fn(Bytes) -> Output,
-) {
+async fn copy_output(pipe: Option<impl AsyncRead + Unpin>, output: OutputSender, wrap: fn(Bytes) -> Output) {
     let Some(mut pipe) = pipe else { return };
     let mut buffer = vec![0; 32 * 1024];
     while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-        if output
-            .send(wrap(Bytes::copy_from_slice(&buffer[..read])))
-            .await
-            .is_err()
-        {
+        if output.send(wrap(Bytes::copy_from_slice(&buffer[..read]))).await.is_err() {
             return;
         }
     }
@@ -336,20 +298,13 @@ impl<F: Fn(CommandLine) -> Process + Send + Sync + 'static> Machine for ClosureM
 /// A local account is found under no domain or any; a domain account under its domain's NetBIOS or DNS name, or by
 /// user principal name.
 pub fn account_matches(account: &str, domain: &str, user: &str) -> bool {
-    let short = |name: &str| {
-        name.split('.')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
+    let short = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
     let (sent_domain, sent_user) = match user.split_once('@') {
         Some((user, domain)) => (domain, user),
         None => (domain, user),
     };
     match account.split_once('\\') {
         None => account.eq_ignore_ascii_case(sent_user),
-        Some((domain, user)) => {
-            user.eq_ignore_ascii_case(sent_user) && short(domain) == short(sent_domain)
-        }
+        Some((domain, user)) => user.eq_ignore_ascii_case(sent_user) && short(domain) == short(sent_domain),
     }
 }

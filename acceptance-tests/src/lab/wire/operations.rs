@@ -31,70 +31,39 @@ pub async fn carry_out(
 ) -> (Reply, Option<u32>) {
     match answer(host, account, peer, request).await {
         Ok(reply) => (reply, None),
-        Err(fault) => (
-            reply::fault(Some(&request.message_id), &fault, host.name()),
-            Some(fault.code),
-        ),
+        Err(fault) => (reply::fault(Some(&request.message_id), &fault, host.name()), Some(fault.code)),
     }
 }
 
-async fn answer(
-    host: &SimulatedHost,
-    account: &Account,
-    peer: IpAddr,
-    request: &Envelope,
-) -> Result<Reply, Fault> {
+async fn answer(host: &SimulatedHost, account: &Account, peer: IpAddr, request: &Envelope) -> Result<Reply, Fault> {
     let shell = || host.shells.find(request.shell_id.as_deref(), &account.name);
-    if !matches!(request.operation, Operation::Identify | Operation::Get)
-        && request.resource != COMMAND_SHELL
-    {
+    if !matches!(request.operation, Operation::Identify | Operation::Get) && request.resource != COMMAND_SHELL {
         return Err(Fault::unknown_resource(&request.resource));
     }
-    let done = |name: &str, body: &str| {
-        Ok(reply::success(
-            request,
-            &format!("{}/{name}", namespace::SHELL),
-            body,
-        ))
-    };
+    let done = |name: &str, body: &str| Ok(reply::success(request, &format!("{}/{name}", namespace::SHELL), body));
     match &request.operation {
-        Operation::Identify => Ok(reply::identify(&product_version(
-            &host.machine.operating_system_version(),
-        ))),
+        Operation::Identify => Ok(reply::identify(&product_version(&host.machine.operating_system_version()))),
         Operation::Get => get(host, account, peer, request),
         Operation::Create(create) => open_shell(host, account, peer, request, create),
         Operation::Command { program, arguments } => {
             let id = start(host, account, request, &shell()?, program, arguments)?;
             done(
                 "CommandResponse",
-                &format!(
-                    "<rsp:CommandResponse><rsp:CommandId>{id}</rsp:CommandId></rsp:CommandResponse>"
-                ),
+                &format!("<rsp:CommandResponse><rsp:CommandId>{id}</rsp:CommandId></rsp:CommandResponse>"),
             )
         }
-        Operation::Send {
-            command_id,
-            input,
-            end,
-        } => {
+        Operation::Send { command_id, input, end } => {
             let command = shell()?.command(command_id)?;
-            command
-                .send(input.clone(), *end, request.operation_timeout)
-                .await?;
+            command.send(input.clone(), *end, request.operation_timeout).await?;
             done("SendResponse", "<rsp:SendResponse/>")
         }
         Operation::Receive { command_id } => {
             // The shell itself has no streams.
             let command_id = command_id.as_deref().ok_or_else(Fault::invalid_parameter)?;
             let shell = shell()?;
-            let largest = request
-                .max_envelope_size
-                .min(host.settings.quotas.max_envelope_size_kb * 1024);
+            let largest = request.max_envelope_size.min(host.settings.quotas.max_envelope_size_kb * 1024);
             let limit = largest.saturating_sub(RECEIVE_OVERHEAD).max(1024) / 4 * 3;
-            let received = shell
-                .command(command_id)?
-                .receive(request.operation_timeout, limit)
-                .await?;
+            let received = shell.command(command_id)?.receive(request.operation_timeout, limit).await?;
             if received.exit_code.is_some() {
                 shell.forget(command_id);
             }
@@ -107,11 +76,7 @@ async fn answer(
         }
         Operation::Delete => {
             host.shells.close(&shell()?.id);
-            Ok(reply::success(
-                request,
-                &format!("{}/DeleteResponse", namespace::TRANSFER),
-                "",
-            ))
+            Ok(reply::success(request, &format!("{}/DeleteResponse", namespace::TRANSFER), ""))
         }
     }
 }
@@ -131,17 +96,10 @@ fn open_shell(
     if !account.administrator {
         return Err(Fault::access_denied());
     }
-    let code_page = request
-        .options
-        .get("WINRS_CODEPAGE")
-        .map(|page| page.parse().map_err(|_| Fault::invalid_parameter()));
+    let code_page =
+        request.options.get("WINRS_CODEPAGE").map(|page| page.parse().map_err(|_| Fault::invalid_parameter()));
     let no_profile = request.option_is_true("WINRS_NOPROFILE");
-    let shell = Shell::new(
-        &account.name,
-        code_page.transpose()?.unwrap_or(437),
-        no_profile,
-        create.clone(),
-    );
+    let shell = Shell::new(&account.name, code_page.transpose()?.unwrap_or(437), no_profile, create.clone());
     let shell = host.shells.create(shell, &host.settings.quotas)?;
     let body = format!(
         "<x:ResourceCreated><a:Address>{to}</a:Address><a:ReferenceParameters><w:ResourceURI>{COMMAND_SHELL}\
@@ -151,11 +109,7 @@ fn open_shell(
         id = shell.id,
         shell = describe(&shell, peer),
     );
-    Ok(reply::success(
-        request,
-        &format!("{}/CreateResponse", namespace::TRANSFER),
-        &body,
-    ))
+    Ok(reply::success(request, &format!("{}/CreateResponse", namespace::TRANSFER), &body))
 }
 
 fn start(
@@ -194,10 +148,7 @@ fn signal(shell: &Shell, command_id: &str, code: &str) -> Result<(), Fault> {
         Err(_) if shell.has_ended(command_id) => return Ok(()),
         Err(fault) => return Err(fault),
     };
-    let name = code
-        .strip_prefix(namespace::SHELL)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let name = code.strip_prefix(namespace::SHELL).unwrap_or_default().to_ascii_lowercase();
     match name.as_str() {
         "/signal/ctrl_c" | "/signal/ctrl_break" => command.interrupt(),
         "/signal/terminate" => {
@@ -219,26 +170,15 @@ fn streams(command_id: &str, received: &Received) -> String {
     for (is_error, bytes) in &received.chunks {
         let name = if *is_error { "stderr" } else { "stdout" };
         let text = BASE64_STANDARD.encode(bytes);
-        push(format_args!(
-            "<rsp:Stream Name=\"{name}\" CommandId=\"{id}\">{text}</rsp:Stream>"
-        ));
+        push(format_args!("<rsp:Stream Name=\"{name}\" CommandId=\"{id}\">{text}</rsp:Stream>"));
     }
-    let state = if received.exit_code.is_some() {
-        "Done"
-    } else {
-        "Running"
-    };
+    let state = if received.exit_code.is_some() { "Done" } else { "Running" };
     if received.exit_code.is_some() {
         for name in ["stdout", "stderr"] {
-            push(format_args!(
-                "<rsp:Stream Name=\"{name}\" CommandId=\"{id}\" End=\"true\"></rsp:Stream>"
-            ));
+            push(format_args!("<rsp:Stream Name=\"{name}\" CommandId=\"{id}\" End=\"true\"></rsp:Stream>"));
         }
     }
-    push(format_args!(
-        "<rsp:CommandState CommandId=\"{id}\" State=\"{}/CommandState/{state}\">",
-        namespace::SHELL
-    ));
+    push(format_args!("<rsp:CommandState CommandId=\"{id}\" State=\"{}/CommandState/{state}\">", namespace::SHELL));
     if let Some(code) = received.exit_code {
         push(format_args!("<rsp:ExitCode>{code}</rsp:ExitCode>"));
     }
@@ -246,27 +186,15 @@ fn streams(command_id: &str, received: &Received) -> String {
     body
 }
 
-fn get(
-    host: &SimulatedHost,
-    account: &Account,
-    peer: IpAddr,
-    request: &Envelope,
-) -> Result<Reply, Fault> {
+fn get(host: &SimulatedHost, account: &Account, peer: IpAddr, request: &Envelope) -> Result<Reply, Fault> {
     let body = match request.resource.as_str() {
         namespace::CONFIG => configuration(host),
-        namespace::SHELL | COMMAND_SHELL => describe(
-            &*host
-                .shells
-                .find(request.shell_id.as_deref(), &account.name)?,
-            peer,
-        ),
+        namespace::SHELL | COMMAND_SHELL => {
+            describe(&*host.shells.find(request.shell_id.as_deref(), &account.name)?, peer)
+        }
         other => return Err(Fault::unknown_resource(other)),
     };
-    Ok(reply::success(
-        request,
-        &format!("{}/GetResponse", namespace::TRANSFER),
-        &body,
-    ))
+    Ok(reply::success(request, &format!("{}/GetResponse", namespace::TRANSFER), &body))
 }
 
 fn describe(shell: &Shell, peer: IpAddr) -> String {
@@ -279,13 +207,7 @@ fn describe(shell: &Shell, peer: IpAddr) -> String {
         namespace = namespace::SHELL,
         id = shell.id,
         owner = escape(&shell.owner),
-        idle = escape(
-            shell
-                .request
-                .idle_timeout
-                .as_deref()
-                .unwrap_or("PT7200.000S")
-        ),
+        idle = escape(shell.request.idle_timeout.as_deref().unwrap_or("PT7200.000S")),
         input = escape(&shell.request.input_streams),
         output = escape(&shell.request.output_streams),
         age = shell.created.elapsed().as_secs(),

@@ -22,17 +22,9 @@ pub async fn serve(hosts: Arc<Hosts>, stream: TcpStream, peer: IpAddr) -> std::i
     };
     let mut words = request_line.split(' ');
     if words.next() != Some("CONNECT") {
-        return refuse(
-            &mut stream,
-            "405 Method Not Allowed",
-            "this proxy answers CONNECT only",
-        )
-        .await;
+        return refuse(&mut stream, "405 Method Not Allowed", "this proxy answers CONNECT only").await;
     }
-    let (name, port) = words
-        .next()
-        .and_then(|target| target.rsplit_once(':'))
-        .unwrap_or_default();
+    let (name, port) = words.next().and_then(|target| target.rsplit_once(':')).unwrap_or_default();
     let listener = match port {
         "5985" => Listener::Http,
         "5986" => Listener::Https,
@@ -48,9 +40,7 @@ pub async fn serve(hosts: Arc<Hosts>, stream: TcpStream, peer: IpAddr) -> std::i
         Reachability::Silent => return stay_silent(&host).await,
         Reachability::Reachable => {}
     }
-    stream
-        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        .await?;
+    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
     connection::serve(host, listener, peer, stream).await;
     Ok(())
 }
@@ -80,17 +70,8 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<
     }
 }
 
-async fn refuse(
-    stream: &mut BufReader<TcpStream>,
-    status: &str,
-    reason: &str,
-) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n",
-        reason.len()
-    );
-    stream
-        .write_all(format!("{head}Connection: close\r\n\r\n{reason}").as_bytes())
-        .await?;
+async fn refuse(stream: &mut BufReader<TcpStream>, status: &str, reason: &str) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n", reason.len());
+    stream.write_all(format!("{head}Connection: close\r\n\r\n{reason}").as_bytes()).await?;
     stream.shutdown().await
 }

@@ -101,10 +101,7 @@ impl Recorder {
 impl Record {
     /// Number of requests of this kind.
     pub fn count(&self, kind: Kind) -> usize {
-        self.requests
-            .iter()
-            .filter(|request| request.kind == kind)
-            .count()
+        self.requests.iter().filter(|request| request.kind == kind).count()
     }
 
     /// Kinds of all requests, in order.

@@ -14,10 +14,7 @@ pub struct Reply {
 
 /// A successful answer with this action and body.
 pub fn success(request: &Envelope, action: &str, body: &str) -> Reply {
-    Reply {
-        status: 200,
-        text: envelope(action, Some(&request.message_id), body),
-    }
+    Reply { status: 200, text: envelope(action, Some(&request.message_id), body) }
 }
 
 /// Identify has no addressing headers.
@@ -54,10 +51,7 @@ pub fn fault(message_id: Option<&str>, fault: &Fault, machine: &str) -> Reply {
     } else {
         "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault".to_owned()
     };
-    Reply {
-        status: 500,
-        text: envelope(&action, message_id, &body),
-    }
+    Reply { status: 500, text: envelope(&action, message_id, &body) }
 }
 
 /// Text for XML content and attribute values.

@@ -18,9 +18,7 @@ pub enum NotSealed {
 
 /// Whether a request's content type announces a sealed body.
 pub fn is_sealed(content_type: &str) -> bool {
-    content_type
-        .to_ascii_lowercase()
-        .starts_with("multipart/encrypted")
+    content_type.to_ascii_lowercase().starts_with("multipart/encrypted")
 }
 
 /// Content type of sealed answers.
@@ -33,43 +31,25 @@ pub fn open(body: &[u8], session: &mut Session) -> Result<Vec<u8>, NotSealed> {
     let malformed = NotSealed::Malformed;
     let delimiter = format!("--{BOUNDARY}\r\n");
     let close = format!("--{BOUNDARY}--\r\n");
-    let body = body
-        .strip_prefix(delimiter.as_bytes())
-        .ok_or(malformed("no boundary at the start"))?;
+    let body = body.strip_prefix(delimiter.as_bytes()).ok_or(malformed("no boundary at the start"))?;
     // Nothing may stand between the sealed bytes and the closing boundary, not even a line end: Windows answers 400.
-    let body = body
-        .strip_suffix(close.as_bytes())
-        .ok_or(malformed("no closing boundary at the end"))?;
+    let body = body.strip_suffix(close.as_bytes()).ok_or(malformed("no closing boundary at the end"))?;
     let middle = find(body, delimiter.as_bytes()).ok_or(malformed("no second part"))?;
     let header = std::str::from_utf8(&body[..middle]).map_err(|_| malformed("part header"))?;
     let announced = announced_length(header)?;
     let data = &body[middle + delimiter.len()..];
     let line = find(data, b"\r\n").ok_or(malformed("no header in the second part"))?;
-    if !data[..line]
-        .trim_ascii()
-        .eq_ignore_ascii_case(b"Content-Type: application/octet-stream")
-    {
+    if !data[..line].trim_ascii().eq_ignore_ascii_case(b"Content-Type: application/octet-stream") {
         return Err(malformed("content type of the second part"));
     }
     let sealed = &data[line + 2..];
-    let (length, sealed) = sealed
-        .split_first_chunk::<4>()
-        .ok_or(malformed("no signature length"))?;
+    let (length, sealed) = sealed.split_first_chunk::<4>().ok_or(malformed("no signature length"))?;
     if u32::from_le_bytes(*length) as usize != SIGNATURE_LENGTH {
         return Err(malformed("signature length"));
     }
-    let (signature, sealed) = sealed
-        .split_at_checked(SIGNATURE_LENGTH)
-        .ok_or(malformed("signature"))?;
+    let (signature, sealed) = sealed.split_at_checked(SIGNATURE_LENGTH).ok_or(malformed("signature"))?;
     let message = session.unseal(signature, sealed)?;
-    if message.len() == announced {
-        Ok(message)
-    } else {
-        Err(NotSealed::Length {
-            announced,
-            actual: message.len(),
-        })
-    }
+    if message.len() == announced { Ok(message) } else { Err(NotSealed::Length { announced, actual: message.len() }) }
 }
 
 /// Seals an answer.
@@ -100,16 +80,10 @@ fn announced_length(header: &str) -> Result<usize, NotSealed> {
         return Err(NotSealed::Malformed("protocol of the first part"));
     }
     let original = value("OriginalContent").ok_or(NotSealed::Malformed("no OriginalContent"))?;
-    let length = original
-        .split(';')
-        .find_map(|part| part.trim().strip_prefix("Length="));
-    length
-        .and_then(|length| length.trim().parse().ok())
-        .ok_or(NotSealed::Malformed("no Length"))
+    let length = original.split(';').find_map(|part| part.trim().strip_prefix("Length="));
+    length.and_then(|length| length.trim().parse().ok()).ok_or(NotSealed::Malformed("no Length"))
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }

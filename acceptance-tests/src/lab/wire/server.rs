@@ -87,12 +87,7 @@ impl Builder {
                 let _ = proxy::serve(hosts, stream, peer.ip()).await;
             }
         }));
-        Ok(WireServer {
-            hosts,
-            proxy: address,
-            authority_pem: authority.pem(),
-            tasks: Mutex::new(tasks),
-        })
+        Ok(WireServer { hosts, proxy: address, authority_pem: authority.pem(), tasks: Mutex::new(tasks) })
     }
 }
 
@@ -114,9 +109,7 @@ impl WireServer {
     /// The host of this name (in any case). Panics when there is none: a mistake of the test.
     #[track_caller]
     pub fn host(&self, name: &str) -> Arc<SimulatedHost> {
-        self.hosts
-            .find(name)
-            .unwrap_or_else(|| panic!("the lab has no host {name}"))
+        self.hosts.find(name).unwrap_or_else(|| panic!("the lab has no host {name}"))
     }
 
     /// All hosts, by name.
@@ -137,9 +130,7 @@ impl WireServer {
                     Reachability::Silent => {
                         let _ = proxy::stay_silent(&host).await;
                     }
-                    Reachability::Reachable => {
-                        connection::serve(host, listener, peer.ip(), stream).await
-                    }
+                    Reachability::Reachable => connection::serve(host, listener, peer.ip(), stream).await,
                 }
             }
         });

@@ -65,12 +65,7 @@ impl Shells {
     /// Opens a shell for a user.
     pub fn create(&self, shell: Shell, quotas: &Quotas) -> Result<Arc<Shell>, Fault> {
         let mut open = self.open.lock().expect("shells");
-        if open
-            .values()
-            .filter(|other| other.owner == shell.owner)
-            .count()
-            >= quotas.max_shells_per_user
-        {
+        if open.values().filter(|other| other.owner == shell.owner).count() >= quotas.max_shells_per_user {
             return Err(Fault::too_many_shells(quotas.max_shells_per_user));
         }
         let shell = Arc::new(shell);
@@ -81,27 +76,13 @@ impl Shells {
     /// The user's shell of this identifier.
     pub fn find(&self, id: Option<&str>, user: &str) -> Result<Arc<Shell>, Fault> {
         let id = id.unwrap_or_default().to_ascii_uppercase();
-        let shell = self
-            .open
-            .lock()
-            .expect("shells")
-            .get(&id)
-            .cloned()
-            .ok_or_else(|| Fault::shell_not_found(&id))?;
-        if shell.owner == user {
-            Ok(shell)
-        } else {
-            Err(Fault::access_denied())
-        }
+        let shell = self.open.lock().expect("shells").get(&id).cloned().ok_or_else(|| Fault::shell_not_found(&id))?;
+        if shell.owner == user { Ok(shell) } else { Err(Fault::access_denied()) }
     }
 
     /// Closes a shell and ends what it started.
     pub fn close(&self, id: &str) {
-        let shell = self
-            .open
-            .lock()
-            .expect("shells")
-            .remove(&id.to_ascii_uppercase());
+        let shell = self.open.lock().expect("shells").remove(&id.to_ascii_uppercase());
         shell.into_iter().for_each(|shell| shell.end_all());
     }
 
@@ -136,18 +117,9 @@ impl Shell {
         let mut commands = self.commands.lock().expect("commands");
         let maximum = quotas.max_concurrent_operations_per_user;
         if commands.started >= maximum {
-            return Err(Fault::too_many_operations(
-                maximum,
-                quotas.operation_quota_shape,
-            ));
+            return Err(Fault::too_many_operations(maximum, quotas.operation_quota_shape));
         }
-        if commands
-            .running
-            .values()
-            .filter(|command| command.is_running())
-            .count()
-            >= quotas.max_processes_per_shell
-        {
+        if commands.running.values().filter(|command| command.is_running()).count() >= quotas.max_processes_per_shell {
             return Err(Fault::too_many_processes());
         }
         commands.started += 1;
@@ -169,20 +141,12 @@ impl Shell {
     /// The command of this identifier, unless it has ended.
     pub fn command(&self, id: &str) -> Result<Arc<Command>, Fault> {
         let commands = self.commands.lock().expect("commands");
-        commands
-            .running
-            .get(&id.to_ascii_uppercase())
-            .cloned()
-            .ok_or_else(Fault::command_not_found)
+        commands.running.get(&id.to_ascii_uppercase()).cloned().ok_or_else(Fault::command_not_found)
     }
 
     /// Whether there has been such a command and it has ended.
     pub fn has_ended(&self, id: &str) -> bool {
-        self.commands
-            .lock()
-            .expect("commands")
-            .ended
-            .contains(&id.to_ascii_uppercase())
+        self.commands.lock().expect("commands").ended.contains(&id.to_ascii_uppercase())
     }
 
     /// Forgets a command whose exit code was received or which was terminated.
@@ -197,19 +161,13 @@ impl Shell {
     /// Number of processes that run now.
     pub fn running(&self) -> usize {
         let commands = self.commands.lock().expect("commands");
-        commands
-            .running
-            .values()
-            .filter(|command| command.is_running())
-            .count()
+        commands.running.values().filter(|command| command.is_running()).count()
     }
 
     fn end_all(&self) {
         let mut commands = self.commands.lock().expect("commands");
         commands.closed = true;
-        std::mem::take(&mut commands.running)
-            .into_values()
-            .for_each(|command| command.abort());
+        std::mem::take(&mut commands.running).into_values().for_each(|command| command.abort());
     }
 }
 

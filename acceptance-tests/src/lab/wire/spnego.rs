@@ -69,19 +69,11 @@ pub fn parse_init(token: &[u8]) -> Option<Init> {
 
 pub fn parse_response(token: &[u8]) -> Option<Response> {
     let fields = expect(expect(token, 0xa1)?.0, SEQUENCE)?.0;
-    Some(Response {
-        token: octets(fields, 0xa2),
-        signature: octets(fields, 0xa3),
-    })
+    Some(Response { token: octets(fields, 0xa2), signature: octets(fields, 0xa3) })
 }
 
 /// A server's token. Names NTLM as the mechanism when `choose` is set (only in the first one).
-pub fn response(
-    state: State,
-    choose: bool,
-    token: Option<&[u8]>,
-    signature: Option<&[u8]>,
-) -> Vec<u8> {
+pub fn response(state: State, choose: bool, token: Option<&[u8]>, signature: Option<&[u8]>) -> Vec<u8> {
     let mut fields = element(0xa0, &element(ENUMERATED, &[state as u8]));
     if choose {
         fields.extend(element(0xa1, &element(OBJECT_IDENTIFIER, NTLM)));
@@ -137,12 +129,7 @@ fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         ..=0x7f => (usize::from(first), rest),
         0x81..=0x84 => {
             let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (
-                length
-                    .iter()
-                    .fold(0, |length, &byte| length << 8 | usize::from(byte)),
-                rest,
-            )
+            (length.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)), rest)
         }
         _ => return None,
     };

@@ -1,35 +1,28 @@
 //! Clients by other authors (pywinrm, pypsrp) log on to the lab and run a command: the lab is what they expect of
 //! Windows, not only what this project's own client expects.
 
-mod environment;
-
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use acceptance_tests::lab::wire::certificates::Certificate;
 use acceptance_tests::lab::wire::host::Settings;
-use acceptance_tests::lab::wire::machine::{
-    Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost,
-};
+use acceptance_tests::lab::wire::machine::{Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost};
 use acceptance_tests::lab::wire::record::{Kind, Listener, Record};
 use acceptance_tests::lab::wire::server::WireServer;
-
-use crate::support;
+use acceptance_tests::{skip, tools};
 
 const USER: &str = "CONTOSO\\operator";
 /// Not ASCII, and within Latin-1 because requests cannot send any other password with Basic.
 const PASSWORD: &str = "Pä55 \"wörd\" & 'more' <:>";
+/// Exactly these, so that a new release of a client does not change what is tested.
+const PACKAGES: [&str; 4] = ["pywinrm==0.5.0", "pypsrp==0.9.1", "pyspnego==0.12.4", "requests_ntlm==1.3.0"];
 const HOST: &str = "mfa01.contoso.com";
 
 /// Answers like a small program: echoes its arguments and its input, complains, and exits with 7.
 async fn report(command: CommandLine, mut process: ProcessHost) {
     let arguments = format!("{}|page {}\n", command.text(), command.code_page);
-    let input = if command.text().contains("read-stdin") {
-        process.read_stdin_to_end().await
-    } else {
-        Vec::new()
-    };
+    let input = if command.text().contains("read-stdin") { process.read_stdin_to_end().await } else { Vec::new() };
     let written = async {
         process.stdout(arguments).await?;
         process.stdout(input).await?;
@@ -56,43 +49,24 @@ struct Run {
 }
 
 /// Runs the Python script against a fresh server. `None` when the environment cannot be had.
-async fn run(
-    test: &str,
-    settings: Settings,
-    listener: Listener,
-    arguments: &[&str],
-) -> Option<Run> {
-    let python = match tokio::task::spawn_blocking(environment::python)
-        .await
-        .expect("environment")
-    {
+async fn run(test: &str, settings: Settings, listener: Listener, arguments: &[&str]) -> Option<Run> {
+    let environment = || tools::python_environment("independent-clients", &PACKAGES);
+    let python = match tokio::task::spawn_blocking(environment).await.expect("environment") {
         Ok(python) => python,
         Err(reason) => {
-            support::skip(test, &reason);
+            skip::skipped(test, &reason.to_string());
             return None;
         }
     };
-    let server = WireServer::builder()
-        .host_with(machine(), settings)
-        .start()
-        .await
-        .expect("server");
+    let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
     let address = server.open_port(HOST, listener).await.expect("port");
     let authority = tempfile::NamedTempFile::new().expect("file");
     std::fs::write(authority.path(), server.authority_pem()).expect("authority");
-    let scheme = if listener == Listener::Https {
-        "https"
-    } else {
-        "http"
-    };
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/acceptance/independent_clients/client.py");
+    let scheme = if listener == Listener::Https { "https" } else { "http" };
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients/client.py");
     let output = tokio::process::Command::new(python)
         .arg(script)
-        .args([
-            &format!("{scheme}://localhost:{}/wsman", address.port()),
-            USER,
-        ])
+        .args([&format!("{scheme}://localhost:{}/wsman", address.port()), USER])
         .arg(authority.path())
         .args(arguments)
         .env("LAB_PASSWORD", PASSWORD)
@@ -114,21 +88,14 @@ async fn run(
 /// The client runs its command and leaves nothing behind.
 async fn check(test: &str, listener: Listener, client: &str, authentication: &str) {
     for certificate in [Certificate::Trusted, Certificate::TrustedSha384] {
-        let settings = Settings {
-            certificate,
-            ..Settings::default()
-        };
+        let settings = Settings { certificate, ..Settings::default() };
         let Some(run) = run(test, settings, listener, &[client, authentication]).await else {
             return;
         };
         assert!(run.succeeded, "{}\n{:?}", run.output, run.record);
         assert_eq!(run.open_shells, 0, "{:?}", run.record);
         assert_eq!(run.record.count(Kind::Command), 2, "{:?}", run.record);
-        let sealed = run
-            .record
-            .requests
-            .iter()
-            .filter(|request| request.kind == Kind::Command);
+        let sealed = run.record.requests.iter().filter(|request| request.kind == Kind::Command);
         let sealed: Vec<bool> = sealed.map(|request| request.sealed).collect();
         assert_eq!(sealed, [listener == Listener::Http; 2]);
         if listener == Listener::Http {
@@ -138,128 +105,60 @@ async fn check(test: &str, listener: Listener, client: &str, authentication: &st
 }
 
 /// The client is turned away, for this reason.
-async fn check_refused(
-    test: &str,
-    settings: Settings,
-    listener: Listener,
-    arguments: &[&str],
-    reason: &str,
-) {
+async fn check_refused(test: &str, settings: Settings, listener: Listener, arguments: &[&str], reason: &str) {
     let Some(run) = run(test, settings, listener, arguments).await else {
         return;
     };
     assert!(!run.succeeded, "{}", run.output);
-    assert!(
-        run.record
-            .refusals
-            .iter()
-            .any(|refusal| refusal.contains(reason)),
-        "{:?}\n{}",
-        run.record,
-        run.output
-    );
+    assert!(run.record.refusals.iter().any(|refusal| refusal.contains(reason)), "{:?}\n{}", run.record, run.output);
     assert_eq!(run.record.count(Kind::Create), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pywinrm_basic_over_https() {
-    check(
-        "pywinrm_basic_over_https",
-        Listener::Https,
-        "pywinrm",
-        "basic",
-    )
-    .await;
+    check("pywinrm_basic_over_https", Listener::Https, "pywinrm", "basic").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pywinrm_ntlm_over_http_with_encryption() {
-    check(
-        "pywinrm_ntlm_over_http_with_encryption",
-        Listener::Http,
-        "pywinrm",
-        "ntlm",
-    )
-    .await;
+    check("pywinrm_ntlm_over_http_with_encryption", Listener::Http, "pywinrm", "ntlm").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pywinrm_ntlm_over_https_with_channel_binding() {
-    check(
-        "pywinrm_ntlm_over_https_with_channel_binding",
-        Listener::Https,
-        "pywinrm",
-        "ntlm",
-    )
-    .await;
+    check("pywinrm_ntlm_over_https_with_channel_binding", Listener::Https, "pywinrm", "ntlm").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pypsrp_basic_over_https() {
-    check(
-        "pypsrp_basic_over_https",
-        Listener::Https,
-        "pypsrp",
-        "basic",
-    )
-    .await;
+    check("pypsrp_basic_over_https", Listener::Https, "pypsrp", "basic").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pypsrp_ntlm_over_http_with_encryption() {
-    check(
-        "pypsrp_ntlm_over_http_with_encryption",
-        Listener::Http,
-        "pypsrp",
-        "ntlm",
-    )
-    .await;
+    check("pypsrp_ntlm_over_http_with_encryption", Listener::Http, "pypsrp", "ntlm").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pypsrp_ntlm_over_https_with_channel_binding() {
-    check(
-        "pypsrp_ntlm_over_https_with_channel_binding",
-        Listener::Https,
-        "pypsrp",
-        "ntlm",
-    )
-    .await;
+    check("pypsrp_ntlm_over_https_with_channel_binding", Listener::Https, "pypsrp", "ntlm").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pypsrp_ntlm_in_spnego_over_http() {
-    check(
-        "pypsrp_ntlm_in_spnego_over_http",
-        Listener::Http,
-        "pypsrp",
-        "negotiate",
-    )
-    .await;
+    check("pypsrp_ntlm_in_spnego_over_http", Listener::Http, "pypsrp", "negotiate").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pypsrp_ntlm_in_spnego_over_https() {
-    check(
-        "pypsrp_ntlm_in_spnego_over_https",
-        Listener::Https,
-        "pypsrp",
-        "negotiate",
-    )
-    .await;
+    check("pypsrp_ntlm_in_spnego_over_https", Listener::Https, "pypsrp", "negotiate").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_refused() {
     let arguments = ["pywinrm", "ntlm", "--wrong-password"];
-    check_refused(
-        "a_wrong_password_is_refused",
-        Settings::default(),
-        Listener::Http,
-        &arguments,
-        "wrong password",
-    )
-    .await;
+    check_refused("a_wrong_password_is_refused", Settings::default(), Listener::Http, &arguments, "wrong password")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,17 +176,7 @@ async fn a_missing_channel_binding_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_self_signed_certificate_is_not_trusted() {
-    let settings = Settings {
-        certificate: Certificate::SelfSigned,
-        ..Settings::default()
-    };
+    let settings = Settings { certificate: Certificate::SelfSigned, ..Settings::default() };
     let arguments = ["pypsrp", "ntlm"];
-    check_refused(
-        "a_self_signed_certificate_is_not_trusted",
-        settings,
-        Listener::Https,
-        &arguments,
-        "TLS",
-    )
-    .await;
+    check_refused("a_self_signed_certificate_is_not_trusted", settings, Listener::Https, &arguments, "TLS").await;
 }

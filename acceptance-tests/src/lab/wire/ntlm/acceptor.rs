@@ -72,35 +72,16 @@ pub fn challenge(negotiate: &[u8], machine: &dyn Machine) -> Result<Challenged, 
         | flags::TARGET_TYPE_DOMAIN
         | flags::TARGET_INFO
         | flags::VERSION;
-    let server_challenge = uuid::Uuid::new_v4().as_bytes()[8..]
-        .try_into()
-        .map_err(|_| Malformed("challenge"))?;
-    let challenge = messages::challenge(
-        (asked & offered) | always,
-        &server_challenge,
-        &names(machine.name()),
-    );
-    Ok(Challenged {
-        negotiate: negotiate.to_vec(),
-        challenge,
-        server_challenge,
-    })
+    let server_challenge = uuid::Uuid::new_v4().as_bytes()[8..].try_into().map_err(|_| Malformed("challenge"))?;
+    let challenge = messages::challenge((asked & offered) | always, &server_challenge, &names(machine.name()));
+    Ok(Challenged { negotiate: negotiate.to_vec(), challenge, server_challenge })
 }
 
 /// NetBIOS and DNS names of a host called `mfa01.contoso.com`.
 fn names(host: &str) -> TargetNames<'_> {
     let (computer, dns_domain) = host.split_once('.').unwrap_or((host, ""));
-    let domain = dns_domain
-        .split('.')
-        .next()
-        .filter(|label| !label.is_empty())
-        .unwrap_or(computer);
-    TargetNames {
-        computer,
-        domain,
-        dns_computer: host,
-        dns_domain,
-    }
+    let domain = dns_domain.split('.').next().filter(|label| !label.is_empty()).unwrap_or(computer);
+    TargetNames { computer, domain, dns_computer: host, dns_domain }
 }
 
 impl Challenged {
@@ -122,10 +103,7 @@ impl Challenged {
         }
         let answer = Authenticate::parse(message)?;
         let Some(account) = machine.account(&answer.domain, &answer.user) else {
-            return Err(Refusal::UnknownAccount {
-                domain: answer.domain,
-                user: answer.user,
-            });
+            return Err(Refusal::UnknownAccount { domain: answer.domain, user: answer.user });
         };
         let key = keys::response_key(&account.nt_hash, &answer.user, &answer.domain);
         if keys::hmac_md5(&key, &[&self.server_challenge, &answer.client_blob]) != answer.proof {
@@ -136,55 +114,31 @@ impl Challenged {
         self.check_integrity(message, &answer, &session_key)?;
         check_channel_binding(&answer, certificate_hash, policy)?;
         let sealing = answer.flags & flags::SEAL != 0;
-        Ok(LoggedOn {
-            account,
-            session: Session::new(&session_key, sealing),
-        })
+        Ok(LoggedOn { account, session: Session::new(&session_key, sealing) })
     }
 
-    fn check_integrity(
-        &self,
-        message: &[u8],
-        answer: &Authenticate,
-        session_key: &[u8; 16],
-    ) -> Result<(), Refusal> {
-        let announced = answer
-            .target_information
-            .get(&av::FLAGS)
-            .and_then(|value| value.as_slice().try_into().ok());
+    fn check_integrity(&self, message: &[u8], answer: &Authenticate, session_key: &[u8; 16]) -> Result<(), Refusal> {
+        let announced = answer.target_information.get(&av::FLAGS).and_then(|value| value.as_slice().try_into().ok());
         if announced.map(u32::from_le_bytes).unwrap_or_default() & av::FLAG_INTEGRITY == 0 {
             return Err(Refusal::Integrity);
         }
         let mut cleared = message.to_vec();
         cleared[INTEGRITY_OFFSET..INTEGRITY_OFFSET + 16].fill(0);
         let expected = keys::hmac_md5(session_key, &[&self.negotiate, &self.challenge, &cleared]);
-        if expected == answer.integrity_code {
-            Ok(())
-        } else {
-            Err(Refusal::Integrity)
-        }
+        if expected == answer.integrity_code { Ok(()) } else { Err(Refusal::Integrity) }
     }
 }
 
 /// The key both sides use from now on. Over plain HTTP it will seal every message, so it has to be a strong one.
-fn session_key(
-    answer: &Authenticate,
-    key_exchange_key: &[u8; 16],
-    sealing: bool,
-) -> Result<[u8; 16], Refusal> {
-    let needed =
-        flags::SEAL | flags::KEY_128 | flags::KEY_EXCHANGE | flags::EXTENDED_SESSION_SECURITY;
+fn session_key(answer: &Authenticate, key_exchange_key: &[u8; 16], sealing: bool) -> Result<[u8; 16], Refusal> {
+    let needed = flags::SEAL | flags::KEY_128 | flags::KEY_EXCHANGE | flags::EXTENDED_SESSION_SECURITY;
     if sealing && answer.flags & needed != needed {
         return Err(Refusal::WeakSession);
     }
     if answer.flags & flags::KEY_EXCHANGE == 0 || answer.flags & (flags::SIGN | flags::SEAL) == 0 {
         return Ok(*key_exchange_key);
     }
-    let encrypted = answer
-        .encrypted_session_key
-        .as_slice()
-        .try_into()
-        .map_err(|_| Malformed("session key"))?;
+    let encrypted = answer.encrypted_session_key.as_slice().try_into().map_err(|_| Malformed("session key"))?;
     Ok(keys::rc4_once(key_exchange_key, encrypted))
 }
 
@@ -196,20 +150,13 @@ fn check_channel_binding(
     let Some(hash) = certificate_hash else {
         return Ok(());
     };
-    let sent = answer
-        .target_information
-        .get(&av::CHANNEL_BINDINGS)
-        .filter(|value| value.iter().any(|&byte| byte != 0));
+    let sent = answer.target_information.get(&av::CHANNEL_BINDINGS).filter(|value| value.iter().any(|&byte| byte != 0));
     let right = match (policy, sent) {
         (ChannelBinding::None, _) | (ChannelBinding::Relaxed, None) => true,
         (ChannelBinding::Strict, None) => false,
         (_, Some(sent)) => sent.as_slice() == binding(hash),
     };
-    if right {
-        Ok(())
-    } else {
-        Err(Refusal::ChannelBinding)
-    }
+    if right { Ok(()) } else { Err(Refusal::ChannelBinding) }
 }
 
 /// MD5 of a `gss_channel_bindings_struct` that holds only `tls-server-end-point:` and the hash (RFC 5929).

@@ -100,21 +100,12 @@ mod tests {
         check(&proof, "68cd0ab851e51c96aabc927bebef6a1c");
         let base_key = hmac_md5(&key, &[&proof]);
         check(&base_key, "8de40ccadbc14a82f15cb0ad0de95ca3");
-        check(
-            &rc4_once(&base_key, &[0x55; 16]),
-            "c5dad2544fc9799094ce1ce90bc9d03e",
-        );
+        check(&rc4_once(&base_key, &[0x55; 16]), "c5dad2544fc9799094ce1ce90bc9d03e");
     }
 
     #[test]
     fn derives_the_session_keys_of_the_specification() {
-        check(
-            &signing_key(&[0x55; 16], Sender::Client),
-            "4788dc861b4782f35d43fd98fe1a2d39",
-        );
-        check(
-            &sealing_key(&[0x55; 16], Sender::Client),
-            "59f600973cc4960a25480a7c196e4c58",
-        );
+        check(&signing_key(&[0x55; 16], Sender::Client), "4788dc861b4782f35d43fd98fe1a2d39");
+        check(&sealing_key(&[0x55; 16], Sender::Client), "59f600973cc4960a25480a7c196e4c58");
     }
 }

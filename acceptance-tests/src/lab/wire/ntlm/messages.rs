@@ -75,9 +75,7 @@ pub fn message_type(message: &[u8]) -> Result<u32, Malformed> {
 
 impl Negotiate {
     pub fn parse(message: &[u8]) -> Result<Self, Malformed> {
-        Ok(Self {
-            flags: read_u32(message, 12)?,
-        })
+        Ok(Self { flags: read_u32(message, 12)? })
     }
 }
 
@@ -162,8 +160,7 @@ fn target_information(names: &TargetNames<'_>) -> Vec<u8> {
 fn file_time(time: SystemTime) -> u64 {
     const SECONDS_FROM_1601_TO_1970: u64 = 11_644_473_600;
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    (SECONDS_FROM_1601_TO_1970 + since.as_secs()) * 10_000_000
-        + u64::from(since.subsec_nanos() / 100)
+    (SECONDS_FROM_1601_TO_1970 + since.as_secs()) * 10_000_000 + u64::from(since.subsec_nanos() / 100)
 }
 
 fn parse_pairs(mut bytes: &[u8]) -> Result<BTreeMap<u16, Vec<u8>>, Malformed> {
@@ -174,9 +171,7 @@ fn parse_pairs(mut bytes: &[u8]) -> Result<BTreeMap<u16, Vec<u8>>, Malformed> {
         if id == av::END {
             return Ok(pairs);
         }
-        let value = bytes
-            .get(4..4 + length)
-            .ok_or(Malformed("target information"))?;
+        let value = bytes.get(4..4 + length).ok_or(Malformed("target information"))?;
         pairs.insert(id, value.to_vec());
         bytes = &bytes[4 + length..];
     }
@@ -192,30 +187,20 @@ fn push_field(message: &mut Vec<u8>, length: usize, offset: usize) {
 fn field(message: &[u8], at: usize) -> Result<&[u8], Malformed> {
     let length = usize::from(read_u16(message, at)?);
     let offset = read_u32(message, at + 4)? as usize;
-    offset
-        .checked_add(length)
-        .and_then(|end| message.get(offset..end))
-        .ok_or(Malformed("field outside the message"))
+    offset.checked_add(length).and_then(|end| message.get(offset..end)).ok_or(Malformed("field outside the message"))
 }
 
 fn text(bytes: &[u8]) -> Result<String, Malformed> {
-    let units: Vec<u16> = bytes
-        .chunks_exact(2)
-        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-        .collect();
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     String::from_utf16(&units).map_err(|_| Malformed("text"))
 }
 
 fn read_u16(bytes: &[u8], at: usize) -> Result<u16, Malformed> {
-    let read = bytes
-        .get(at..at + 2)
-        .and_then(|bytes| bytes.try_into().ok());
+    let read = bytes.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
     read.map(u16::from_le_bytes).ok_or(Malformed("too short"))
 }
 
 fn read_u32(bytes: &[u8], at: usize) -> Result<u32, Malformed> {
-    let read = bytes
-        .get(at..at + 4)
-        .and_then(|bytes| bytes.try_into().ok());
+    let read = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
     read.map(u32::from_le_bytes).ok_or(Malformed("too short"))
 }

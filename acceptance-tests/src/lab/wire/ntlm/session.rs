@@ -35,12 +35,7 @@ impl Session {
             sequence: 0,
         };
         let (incoming, outgoing) = (direction(Sender::Client), direction(Sender::Server));
-        Self {
-            session_key: *session_key,
-            sealing,
-            incoming,
-            outgoing,
-        }
+        Self { session_key: *session_key, sealing, incoming, outgoing }
     }
 
     /// Whether the client negotiated sealing.
@@ -58,11 +53,7 @@ impl Session {
     pub fn unseal(&mut self, signature: &[u8], message: &[u8]) -> Result<Vec<u8>, WrongSignature> {
         let mut plain = message.to_vec();
         self.incoming.cipher.apply_keystream(&mut plain);
-        if self.incoming.sign(&plain) == *signature {
-            Ok(plain)
-        } else {
-            Err(WrongSignature)
-        }
+        if self.incoming.sign(&plain) == *signature { Ok(plain) } else { Err(WrongSignature) }
     }
 
     /// Encrypts a message; gives its signature and the encrypted text.
@@ -74,11 +65,7 @@ impl Session {
 
     /// Checks the signature of a message that was sent in clear.
     pub fn verify(&mut self, signature: &[u8], message: &[u8]) -> Result<(), WrongSignature> {
-        if self.incoming.sign(message) == *signature {
-            Ok(())
-        } else {
-            Err(WrongSignature)
-        }
+        if self.incoming.sign(message) == *signature { Ok(()) } else { Err(WrongSignature) }
     }
 
     /// Signs a message that is sent in clear.
