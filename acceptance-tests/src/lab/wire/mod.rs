@@ -1,0 +1,24 @@
+//! A WS-Management server for many simulated Windows hosts, on loopback.
+//!
+//! Start at [`server::WireServer`]. It speaks what WinRM speaks: HTTP/1.1 with Basic and Negotiate (NTLM, plain or in
+//! SPNEGO), message encryption over plain HTTP, TLS with channel binding, and the command shell (WinRS). What a host
+//! *is* comes from [`machine::Machine`]; the wire only carries it.
+
+pub mod authentication;
+pub mod certificates;
+pub mod command;
+pub mod connection;
+pub mod envelope;
+pub mod fault;
+pub mod faults;
+pub mod host;
+pub mod machine;
+pub mod ntlm;
+pub mod operations;
+pub mod proxy;
+pub mod record;
+pub mod reply;
+pub mod sealed;
+pub mod server;
+pub mod shells;
+pub mod spnego;

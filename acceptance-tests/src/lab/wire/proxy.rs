@@ -1,0 +1,77 @@
+//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to the listener of the host of that name.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::lab::wire::connection;
+use crate::lab::wire::host::{Reachability, SimulatedHost};
+use crate::lab::wire::record::Listener;
+use crate::lab::wire::server::Hosts;
+
+/// Longest request head that is read.
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// Serves one client of the proxy.
+pub async fn serve(hosts: Arc<Hosts>, stream: TcpStream, peer: IpAddr) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let Some(request_line) = read_head(&mut stream).await? else {
+        return Ok(());
+    };
+    let mut words = request_line.split(' ');
+    if words.next() != Some("CONNECT") {
+        return refuse(&mut stream, "405 Method Not Allowed", "this proxy answers CONNECT only").await;
+    }
+    let (name, port) = words.next().and_then(|target| target.rsplit_once(':')).unwrap_or_default();
+    let listener = match port {
+        "5985" => Listener::Http,
+        "5986" => Listener::Https,
+        _ => return refuse(&mut stream, "502 Bad Gateway", "no listener on this port").await,
+    };
+    let Some(host) = hosts.find(name) else {
+        return refuse(&mut stream, "502 Bad Gateway", "no such host").await;
+    };
+    match host.reachability() {
+        Reachability::Unreachable => {
+            return refuse(&mut stream, "504 Gateway Timeout", "host unreachable").await;
+        }
+        Reachability::Silent => return stay_silent(&host).await,
+        Reachability::Reachable => {}
+    }
+    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    connection::serve(host, listener, peer, stream).await;
+    Ok(())
+}
+
+/// Holds a connection without a word until the host's connections are dropped.
+pub async fn stay_silent(host: &SimulatedHost) -> std::io::Result<()> {
+    host.disconnected().await;
+    Ok(())
+}
+
+/// Reads a request head; gives its first line, or `None` when the client hung up.
+async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
+    let mut first = None;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        let read = stream.read_line(&mut line).await?;
+        length += read;
+        if read == 0 || length > HEAD_LIMIT {
+            return Ok(None);
+        }
+        let line = line.trim_end();
+        if line.is_empty() {
+            return Ok(first);
+        }
+        first.get_or_insert_with(|| line.to_owned());
+    }
+}
+
+async fn refuse(stream: &mut BufReader<TcpStream>, status: &str, reason: &str) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n", reason.len());
+    stream.write_all(format!("{head}Connection: close\r\n\r\n{reason}").as_bytes()).await?;
+    stream.shutdown().await
+}

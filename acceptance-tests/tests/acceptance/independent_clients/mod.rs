@@ -1,0 +1,182 @@
+//! Clients by other authors (pywinrm, pypsrp) log on to the lab and run a command: the lab is what they expect of
+//! Windows, not only what this project's own client expects.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use acceptance_tests::lab::wire::certificates::Certificate;
+use acceptance_tests::lab::wire::host::Settings;
+use acceptance_tests::lab::wire::machine::{Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost};
+use acceptance_tests::lab::wire::record::{Kind, Listener, Record};
+use acceptance_tests::lab::wire::server::WireServer;
+use acceptance_tests::{skip, tools};
+
+const USER: &str = "CONTOSO\\operator";
+/// Not ASCII, and within Latin-1 because requests cannot send any other password with Basic.
+const PASSWORD: &str = "Pä55 \"wörd\" & 'more' <:>";
+/// Exactly these, so that a new release of a client does not change what is tested.
+const PACKAGES: [&str; 4] = ["pywinrm==0.5.0", "pypsrp==0.9.1", "pyspnego==0.12.4", "requests_ntlm==1.3.0"];
+const HOST: &str = "mfa01.contoso.com";
+
+/// Answers like a small program: echoes its arguments and its input, complains, and exits with 7.
+async fn report(command: CommandLine, mut process: ProcessHost) {
+    let arguments = format!("{}|page {}\n", command.text(), command.code_page);
+    let input = if command.text().contains("read-stdin") { process.read_stdin_to_end().await } else { Vec::new() };
+    let written = async {
+        process.stdout(arguments).await?;
+        process.stdout(input).await?;
+        process.stderr("schlecht: ✗\n").await
+    };
+    if written.await.is_ok() {
+        process.exit(7).await;
+    }
+}
+
+fn machine() -> Arc<dyn Machine> {
+    Arc::new(ClosureMachine {
+        name: HOST.to_owned(),
+        account: Account::administrator(USER, PASSWORD),
+        start: |command: CommandLine| Process::spawn(move |process| report(command, process)),
+    })
+}
+
+struct Run {
+    succeeded: bool,
+    output: String,
+    record: Record,
+    open_shells: usize,
+}
+
+/// Runs the Python script against a fresh server. `None` when the environment cannot be had.
+async fn run(test: &str, settings: Settings, listener: Listener, arguments: &[&str]) -> Option<Run> {
+    let environment = || tools::python_environment("independent-clients", &PACKAGES);
+    let python = match tokio::task::spawn_blocking(environment).await.expect("environment") {
+        Ok(python) => python,
+        Err(reason) => {
+            skip::skipped(test, &reason.to_string());
+            return None;
+        }
+    };
+    let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
+    let address = server.open_port(HOST, listener).await.expect("port");
+    let authority = tempfile::NamedTempFile::new().expect("file");
+    std::fs::write(authority.path(), server.authority_pem()).expect("authority");
+    let scheme = if listener == Listener::Https { "https" } else { "http" };
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients/client.py");
+    let output = tokio::process::Command::new(python)
+        .arg(script)
+        .args([&format!("{scheme}://localhost:{}/wsman", address.port()), USER])
+        .arg(authority.path())
+        .args(arguments)
+        .env("LAB_PASSWORD", PASSWORD)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("python");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let host = server.host(HOST);
+    Some(Run {
+        succeeded: output.status.success(),
+        output: text.into_owned(),
+        record: host.record(),
+        open_shells: host.open_shells().len(),
+    })
+}
+
+/// The client runs its command and leaves nothing behind.
+async fn check(test: &str, listener: Listener, client: &str, authentication: &str) {
+    for certificate in [Certificate::Trusted, Certificate::TrustedSha384] {
+        let settings = Settings { certificate, ..Settings::default() };
+        let Some(run) = run(test, settings, listener, &[client, authentication]).await else {
+            return;
+        };
+        assert!(run.succeeded, "{}\n{:?}", run.output, run.record);
+        assert_eq!(run.open_shells, 0, "{:?}", run.record);
+        assert_eq!(run.record.count(Kind::Command), 2, "{:?}", run.record);
+        let sealed = run.record.requests.iter().filter(|request| request.kind == Kind::Command);
+        let sealed: Vec<bool> = sealed.map(|request| request.sealed).collect();
+        assert_eq!(sealed, [listener == Listener::Http; 2]);
+        if listener == Listener::Http {
+            return;
+        }
+    }
+}
+
+/// The client is turned away, for this reason.
+async fn check_refused(test: &str, settings: Settings, listener: Listener, arguments: &[&str], reason: &str) {
+    let Some(run) = run(test, settings, listener, arguments).await else {
+        return;
+    };
+    assert!(!run.succeeded, "{}", run.output);
+    assert!(run.record.refusals.iter().any(|refusal| refusal.contains(reason)), "{:?}\n{}", run.record, run.output);
+    assert_eq!(run.record.count(Kind::Create), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pywinrm_basic_over_https() {
+    check("pywinrm_basic_over_https", Listener::Https, "pywinrm", "basic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pywinrm_ntlm_over_http_with_encryption() {
+    check("pywinrm_ntlm_over_http_with_encryption", Listener::Http, "pywinrm", "ntlm").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pywinrm_ntlm_over_https_with_channel_binding() {
+    check("pywinrm_ntlm_over_https_with_channel_binding", Listener::Https, "pywinrm", "ntlm").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pypsrp_basic_over_https() {
+    check("pypsrp_basic_over_https", Listener::Https, "pypsrp", "basic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pypsrp_ntlm_over_http_with_encryption() {
+    check("pypsrp_ntlm_over_http_with_encryption", Listener::Http, "pypsrp", "ntlm").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pypsrp_ntlm_over_https_with_channel_binding() {
+    check("pypsrp_ntlm_over_https_with_channel_binding", Listener::Https, "pypsrp", "ntlm").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pypsrp_ntlm_in_spnego_over_http() {
+    check("pypsrp_ntlm_in_spnego_over_http", Listener::Http, "pypsrp", "negotiate").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pypsrp_ntlm_in_spnego_over_https() {
+    check("pypsrp_ntlm_in_spnego_over_https", Listener::Https, "pypsrp", "negotiate").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_refused() {
+    let arguments = ["pywinrm", "ntlm", "--wrong-password"];
+    check_refused("a_wrong_password_is_refused", Settings::default(), Listener::Http, &arguments, "wrong password")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_channel_binding_is_refused() {
+    let arguments = ["pywinrm", "ntlm", "--no-channel-binding"];
+    check_refused(
+        "a_missing_channel_binding_is_refused",
+        Settings::default(),
+        Listener::Https,
+        &arguments,
+        "channel binding",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_self_signed_certificate_is_not_trusted() {
+    let settings = Settings { certificate: Certificate::SelfSigned, ..Settings::default() };
+    let arguments = ["pypsrp", "ntlm"];
+    check_refused("a_self_signed_certificate_is_not_trusted", settings, Listener::Https, &arguments, "TLS").await;
+}
