@@ -16,6 +16,7 @@ pub mod placeholder;
 pub mod release;
 pub mod step;
 pub mod version;
+pub mod windows;
 
 /// The hosts of an estate, as the planner's executor sees them.
 #[async_trait]
