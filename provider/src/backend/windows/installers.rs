@@ -1,7 +1,8 @@
 //! Installers: started as a scheduled task on the host, watched from here, never killed from here.
 //!
 //! An installation's id is the same whenever the same component goes to the same version on a host, so that a later run
-//! takes up what an earlier one left running.
+//! takes up what an earlier one left running. The host keeps each that has ended, and starts none of them again; a
+//! further attempt gets a number.
 
 use std::time::Duration;
 
@@ -19,14 +20,17 @@ const LIMIT: Duration = Duration::from_secs((TIMEOUT_MINUTES + 5) * 60);
 /// How long a host may be silent while an installer runs: a restart takes that long on slow machines.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 
+/// More ended attempts than this are a reason to look at the host.
+const MOST_ATTEMPTS: u32 = 30;
+
 /// One installation.
 #[derive(Debug)]
 pub struct Installation {
     /// Such as `user_portal-7.0.0.9`; a file name on the host.
     pub id: String,
     pub file: String,
-    /// What the file must be; none when its origin is the vendor's setup on the same host.
-    pub sha256: Option<String>,
+    /// What the file must be.
+    pub sha256: String,
     pub arguments: Vec<String>,
 }
 
@@ -54,27 +58,49 @@ pub fn id(component: &str, version: &str, place: Option<&str>) -> String {
     parts.into_iter().flatten().map(|part| clean(part).join(".")).collect::<Vec<_>>().join("-")
 }
 
-/// Takes up an installation that an earlier run left; its report when it was still running.
-///
-/// One that had ended meanwhile is only tidied away: what it came to is read from the host, not from its exit code.
-pub async fn take_up(work: &Work<'_>, id: &str) -> Result<Option<Report>, HostError> {
-    match state(work, id).await? {
-        State::Running => {
-            tracing::info!(host = work.host, installation = id, "taking up an installation that is running");
-            watch(work, id).await.map(Some)
+/// What there is on the host of an installation.
+#[derive(Debug)]
+pub enum Found {
+    /// It was still running, and this is what it came to.
+    TakenUp(Report),
+    /// None runs; a new attempt gets this id. What an earlier one came to is read from the host, not from its exit code.
+    None { id: String },
+}
+
+/// Looks for an installation that an earlier run left, and waits for its end.
+pub async fn take_up(work: &Work<'_>, id: &str) -> Result<Found, HostError> {
+    let mut ended = None;
+    for attempt in 1..=MOST_ATTEMPTS {
+        let id = if attempt == 1 { id.to_owned() } else { format!("{id}-{attempt}") };
+        match state(work, &id).await? {
+            State::Running => {
+                tracing::info!(host = work.host, installation = id, "taking up an installation that is running");
+                return watch(work, &id).await.map(Found::TakenUp);
+            }
+            State::Finished => ended = Some(id),
+            State::Interrupted | State::Missing => {
+                tidy(work, ended).await?;
+                return Ok(Found::None { id });
+            }
         }
-        State::Finished => {
-            let completion = complete(work, id).await?;
-            tracing::info!(
-                host = work.host,
-                installation = id,
-                exit_code = completion.exit_code,
-                "an earlier installation had ended"
-            );
-            Ok(None)
-        }
-        State::Interrupted | State::Missing => Ok(None),
     }
+    Err(work.failure(Cause::Unproven(format!(
+        "{MOST_ATTEMPTS} attempts of the installation {id} have ended without the version being there; look at their \
+         logs below installers in the work folder, and delete their folders"
+    ))))
+}
+
+/// Removes the task of an attempt whose end nobody collected.
+async fn tidy(work: &Work<'_>, ended: Option<String>) -> Result<(), HostError> {
+    let Some(id) = ended else { return Ok(()) };
+    let completion = complete(work, &id).await?;
+    tracing::info!(
+        host = work.host,
+        installation = id,
+        exit_code = completion.exit_code,
+        "an earlier installation has ended"
+    );
+    Ok(())
 }
 
 /// Starts an installation and waits for its end.

@@ -14,6 +14,10 @@ const SERVICE_START: Duration = Duration::from_secs(2 * 60);
 /// The first major version on .NET 4.5, whose web components need an application pool on CLR v4.0.
 const FIRST_DOTNET_45: u64 = 7;
 
+/// The adapter's provider names before 7.0 and since.
+const OLD_PROVIDER: &str = "WindowsAzureMultiFactorAuthentication";
+const NEW_PROVIDER: &str = "AzureMfaServerAuthentication";
+
 /// Proves that a server, and its SDK where there is one, runs a version.
 pub async fn server(work: &Work<'_>, wanted: &str, sdk: bool) -> Result<Report, HostError> {
     until_proven(work, |facts| {
@@ -149,6 +153,9 @@ fn web_whole(facts: &HostFacts, kind: WebKind, wanted: &str, virtual_directory: 
 fn adapter_registered(adfs: &Adfs) -> Result<(), Finding> {
     let Some(providers) = &adfs.providers else { return Ok(()) };
     let installed = adfs.adapter_assembly.as_deref().and_then(assembly_version);
+    if providers.iter().any(|provider| provider.type_name.is_empty() && named_as(installed, &provider.name)) {
+        return Ok(());
+    }
     let registered: Vec<_> = providers.iter().filter_map(|provider| assembly_version(&provider.type_name)).collect();
     if registered.iter().any(|found| Some(*found) == installed) {
         return Ok(());
@@ -161,6 +168,12 @@ fn adapter_registered(adfs: &Adfs) -> Result<(), Finding> {
             installed.unwrap_or("none")
         ),
     }))
+}
+
+/// Where AD FS does not show a provider's type, its name tells the generation.
+fn named_as(installed: Option<&str>, name: &str) -> bool {
+    let is_new = installed.and_then(version::major) >= Some(FIRST_DOTNET_45);
+    name.eq_ignore_ascii_case(if is_new { NEW_PROVIDER } else { OLD_PROVIDER })
 }
 
 fn evidence(what: &str, found: Option<&str>, wanted: &str) -> Result<(), Finding> {

@@ -54,28 +54,36 @@ pub async fn merge_config(work: &Work<'_>, path: &str, backup: &Backup) -> Resul
     Ok(Report { already: matches!(reply.outcome, Outcome::Unchanged), notes })
 }
 
-/// Says which files of the theme setup replaced. `path` is the portal's folder or the theme's.
+/// Says which files of the theme setup replaced. `path` is the portal's folder, which was backed up, or the theme's.
 pub async fn compare_theme(work: &Work<'_>, path: &str, backup: &Backup) -> Result<Report, HostError> {
     #[derive(Deserialize)]
     struct Reply {
         changed: Vec<String>,
         missing: Vec<String>,
     }
-    let path = path.trim_end_matches('\\');
-    let is_theme = path.to_ascii_lowercase().ends_with(&format!("\\{}", THEME.to_ascii_lowercase()));
-    let folder = if is_theme { path.to_owned() } else { join(path, THEME) };
-    let arguments = json!({"path": folder, "backup_id": backup.id, "name": backup.name, "subfolder": THEME});
+    let portal = portal_folder(path);
+    let arguments = json!({"path": portal, "backup_id": backup.id, "name": backup.name, "subfolder": THEME});
     let reply: Reply = work.run("Compare-Directory", arguments).await?;
     let lost: Vec<_> = reply.changed.into_iter().chain(reply.missing).collect();
     let note = (!lost.is_empty()).then(|| {
         format!(
-            "On {} setup replaced or removed {} of {folder}. If they were yours, take them from the backup {}.",
+            "On {} setup replaced or removed {} of {}. If they were yours, take them from the backup {}.",
             work.host,
             lost.join(", "),
+            join(portal, THEME),
             backup.id
         )
     });
     Ok(Report { already: false, notes: note.into_iter().collect() })
+}
+
+fn portal_folder(path: &str) -> &str {
+    let path = path.trim_end_matches('\\');
+    let start = path.len().saturating_sub(THEME.len());
+    match path.get(start..) {
+        Some(end) if end.eq_ignore_ascii_case(THEME) => path[..start].trim_end_matches('\\'),
+        _ => path,
+    }
 }
 
 /// Moves an application pool to CLR v4.0.

@@ -69,7 +69,10 @@ async fn a_package_is_tied_to_what_lies_there_and_to_its_place() {
     let source = PackageSource::Staged { version: "7.0.0.9".to_owned() };
     estate.perform("portal01", run_portal(source)).await.expect("done");
     let arguments = estate.arguments("Start-Installer");
-    assert_eq!(arguments["arguments"], json!(["TARGETVDIR=MultiFactorAuth", "TARGETSITE=/LM/W3SVC/1"]));
+    assert_eq!(
+        arguments["arguments"],
+        json!(["TARGETVDIR=MultiFactorAuth", "TARGETSITE=/LM/W3SVC/1", "/qn", "/norestart"])
+    );
     assert_eq!(arguments["installation_id"], json!("user_portal-7.0.0.9-MultiFactorAuth"));
     assert_eq!(
         arguments["file"],
@@ -109,6 +112,28 @@ async fn an_installation_that_runs_is_taken_up_and_not_started() {
         .answer("mfa01", "Complete-Installer", completion(0));
     estate.perform("mfa01", run_setup()).await.expect("done");
     assert!(!estate.ran().contains(&"mfa01 Start-Installer".to_owned()));
+}
+
+#[tokio::test]
+async fn a_new_attempt_gets_a_number() {
+    let estate = Estate::new()
+        .facts("mfa01", &server("6.3.1.1"))
+        .answer("mfa01", "Get-InstallerState", state("finished"))
+        .answer("mfa01", "Get-InstallerState", state("finished"))
+        .answer("mfa01", "Get-InstallerState", state("missing"))
+        .answer("mfa01", "Get-InstallerState", state("finished"))
+        .answer("mfa01", "Start-Installer", json!({"started": true, "log": "l"}))
+        .answer("mfa01", "Complete-Installer", completion(1603))
+        .answer("mfa01", "Complete-Installer", completion(0));
+    estate.perform("mfa01", run_setup()).await.expect("done");
+    assert_eq!(estate.arguments("Start-Installer")["installation_id"], json!("server_setup-7.0.0.9-3"));
+}
+
+#[tokio::test]
+async fn attempts_have_an_end() {
+    let estate = Estate::new().answer("mfa01", "Get-InstallerState", state("finished"));
+    let message = estate.failure("mfa01", run_setup()).await;
+    assert!(message.contains("30 attempts of the installation server_setup-7.0.0.9"), "{message}");
 }
 
 #[tokio::test]

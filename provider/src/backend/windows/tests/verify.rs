@@ -79,6 +79,11 @@ async fn an_adapter_must_be_registered_in_its_generation() {
     found.adfs.as_mut().expect("AD FS").providers.as_mut().expect("providers")[0].type_name =
         "pfadfs.AuthenticationAdapter, MultiFactorAuthAdfsAdapter, Version=6.3.0.17452".to_owned();
     refused(verified(&found, action("7.0.0.9")).await, "has the provider of assembly 6.3.0.17452 registered");
+    found.adfs.as_mut().expect("AD FS").providers.as_mut().expect("providers")[0].type_name = String::new();
+    assert_eq!(verified(&found, action("7.0.0.9")).await, Ok(()), "the name is of this generation");
+    found.adfs.as_mut().expect("AD FS").providers.as_mut().expect("providers")[0].name =
+        "WindowsAzureMultiFactorAuthentication".to_owned();
+    refused(verified(&found, action("7.0.0.9")).await, "registered");
     found.adfs.as_mut().expect("AD FS").providers = None;
     assert_eq!(verified(&found, action("7.0.0.9")).await, Ok(()), "a secondary cannot tell");
     found.adfs.as_mut().expect("AD FS").restarted_since_registration = Some(false);

@@ -46,7 +46,7 @@ async fn a_replaced_theme_is_told() {
         let action = Action::CompareTheme { path: path.to_owned(), backup: backup() };
         let report = estate.perform("portal01", action).await.expect("done");
         assert!(report.notes[0].contains("logo.png, a.css of C:\\www\\mfa\\App_Themes\\Default"), "{:?}", report.notes);
-        assert_eq!(estate.arguments("Compare-Directory")["path"], json!("C:\\www\\mfa\\App_Themes\\Default"));
+        assert_eq!(estate.arguments("Compare-Directory")["path"], json!("C:\\www\\mfa"));
         assert_eq!(estate.arguments("Compare-Directory")["subfolder"], json!("App_Themes\\Default"));
     }
 }
