@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 /// A failure on one host, with enough for a person to act on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HostError {
     /// The host's name as declared.
     pub host: String,
@@ -14,7 +14,7 @@ pub struct HostError {
 }
 
 /// The kind of a failure. Whether work may have been done decides what the message advises.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Cause {
     /// No connection declares this host, or two match equally, or the allow-list forbids it.
     NoConnection(String),

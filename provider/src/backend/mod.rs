@@ -12,7 +12,11 @@ use crate::backend::step::Step;
 
 pub mod error;
 pub mod facts;
+pub mod placeholder;
+pub mod release;
 pub mod step;
+pub mod version;
+pub mod windows;
 
 /// The hosts of an estate, as the planner's executor sees them.
 #[async_trait]
@@ -24,6 +28,9 @@ pub trait Backend: Send + Sync {
     /// Performs one step. A step first looks whether its work is already done. When `stop` is cancelled, a step
     /// that can be cut returns [`error::Cause::Stopped`]; one that cannot (a running installer) ends first.
     async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError>;
+
+    /// Ends what is open on the hosts; the process is about to end.
+    async fn close(&self) {}
 }
 
 /// What a step did.

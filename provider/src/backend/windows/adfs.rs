@@ -1,0 +1,198 @@
+//! The AD FS adapter: its configuration, its registration, and the policy that asks users for the second factor.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::backend::Report;
+use crate::backend::error::{Cause, HostError};
+use crate::backend::step::PackageSource;
+use crate::backend::windows::work::{Work, join};
+
+const TEMPLATE: &str = "MultiFactorAuthenticationAdfsAdapter.config";
+const REGISTRATION_SCRIPT: &str = "Register-MultiFactorAuthenticationAdfsAdapter.ps1";
+/// Both hold the SDK account's password; [`remove_export`] deletes them.
+const EXPORTED: &str = "adapter-exported.config";
+const MERGED: &str = "adapter-merged.config";
+
+/// Three poll intervals of a WID secondary.
+const SYNCHRONIZATION_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Deserialize)]
+struct Already {
+    already: bool,
+}
+
+/// Exports the registered configuration to a protected file.
+pub async fn export(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
+    let path = join(&work.facts().await?.work_folder, EXPORTED);
+    let reply: Already =
+        work.run("Export-AdapterConfiguration", json!({"provider_name": provider_name, "path": path})).await?;
+    Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// Carries the exported values into the new release's configuration.
+pub async fn merge(work: &Work<'_>, source: &PackageSource) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        not_carried: Vec<String>,
+    }
+    let facts = work.facts().await?;
+    let arguments = json!({
+        "exported_path": join(&facts.work_folder, EXPORTED),
+        "template_path": join(&work.folder(&facts, source)?, TEMPLATE),
+        "output_path": join(&facts.work_folder, MERGED),
+    });
+    let reply: Reply = work.run("Merge-AdapterConfiguration", arguments).await?;
+    let note = (!reply.not_carried.is_empty()).then(|| {
+        format!(
+            "The new adapter configuration on {} has no place for {}; look whether they are still needed.",
+            work.host,
+            reply.not_carried.join(", ")
+        )
+    });
+    Ok(Report { already: false, notes: note.into_iter().collect() })
+}
+
+/// Takes a provider out of the global policy. The gap starts here.
+pub async fn disable(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
+    let reply: Already = work.run("Set-AuthenticationPolicy", policy(&[], &[provider_name])).await?;
+    work.backend.gap().start(work.host, work.backend.clock().now());
+    tracing::info!(host = work.host, provider = provider_name, already = reply.already, "adfs gap starts");
+    Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// Puts a provider into the global policy. The gap ends here.
+pub async fn enable(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
+    let reply: Already = work.run("Set-AuthenticationPolicy", policy(&[provider_name], &[])).await?;
+    let gap = work.backend.gap().end(work.host, work.backend.clock().now());
+    let seconds = gap.map(|gap| gap.as_secs());
+    tracing::info!(host = work.host, provider = provider_name, already = reply.already, seconds, "adfs gap ends");
+    let note = seconds.map(|seconds| {
+        format!(
+            "Users of the AD FS farm of {} were not asked for the second factor by MFA Server for {seconds} seconds.",
+            work.host
+        )
+    });
+    Ok(Report { already: reply.already, notes: note.into_iter().collect() })
+}
+
+fn policy(enable: &[&str], disable: &[&str]) -> Value {
+    json!({"enable": enable, "disable": disable})
+}
+
+/// Unregisters a provider that no policy names any more.
+pub async fn unregister(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
+    let reply: Already = work.run("Unregister-Adapter", json!({"provider_name": provider_name})).await?;
+    Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// Registers the new release's provider with the carried configuration.
+pub async fn register(work: &Work<'_>, provider_name: &str, source: &PackageSource) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        type_name: String,
+        already: bool,
+    }
+    let facts = work.facts().await?;
+    let arguments = json!({
+        "provider_name": provider_name,
+        "registration_script": join(&work.folder(&facts, source)?, REGISTRATION_SCRIPT),
+        "configuration_path": join(&facts.work_folder, MERGED),
+    });
+    let reply: Reply = work.run("Register-Adapter", arguments).await?;
+    tracing::info!(host = work.host, provider = provider_name, type_name = reply.type_name, "adapter is registered");
+    Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// Deletes the files that hold the configuration.
+pub async fn remove_export(work: &Work<'_>) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        removed: bool,
+    }
+    let folder = work.facts().await?.work_folder;
+    let mut already = true;
+    for name in [EXPORTED, MERGED] {
+        let reply: Reply = work.run("Remove-WorkFile", json!({"path": join(&folder, name)})).await?;
+        already &= !reply.removed;
+    }
+    Ok(Report { already, notes: Vec::new() })
+}
+
+/// Restarts AD FS; an adapter that does not load then is a failure.
+pub async fn restart(work: &Work<'_>) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        load_errors: Vec<String>,
+    }
+    let reply: Reply = work.run("Restart-AdfsService", json!({})).await?;
+    if reply.load_errors.is_empty() {
+        return Ok(Report::default());
+    }
+    Err(work.failure(Cause::Unproven(format!(
+        "AD FS was restarted and could not load an adapter (event 105): {}",
+        reply.load_errors.join("; ")
+    ))))
+}
+
+#[derive(Deserialize)]
+struct Synchronization {
+    role: Option<String>,
+    now: String,
+    last_sync_time: Option<String>,
+    last_sync_status: Option<Value>,
+    primary: Option<String>,
+}
+
+/// Waits until a WID secondary has synchronised after this moment. Others have nothing to wait for.
+pub async fn await_synchronization(work: &Work<'_>) -> Result<Report, HostError> {
+    let mut reference: Option<Timestamp> = None;
+    let mut poll = work.poll(SYNCHRONIZATION_LIMIT);
+    loop {
+        let found: Synchronization = work.run("Get-AdfsSynchronization", json!({})).await?;
+        if found.role.as_deref() != Some("SecondaryComputer") {
+            return Ok(Report { already: true, notes: Vec::new() });
+        }
+        // By the host's own clock: its synchronisations are stamped by the same one.
+        let since = match reference {
+            Some(since) => since,
+            None => *reference.insert(time(work, &found.now)?),
+        };
+        let last = found.last_sync_time.as_deref().map(|last| time(work, last)).transpose()?;
+        let synchronized = last.is_some_and(|last| last > since);
+        if synchronized && is_ok(found.last_sync_status.as_ref()) {
+            return Ok(Report::default());
+        }
+        let ended = match poll.pause().await {
+            Ok(()) => continue,
+            Err(ended) => ended,
+        };
+        let status = found.last_sync_status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        let last = last.map_or_else(|| "never".to_owned(), |last| last.to_string());
+        return Err(work.ended(
+            ended,
+            &format!(
+                "wait for a synchronisation after {since} with the primary {} (last one: {last}, status: {status})",
+                found.primary.as_deref().unwrap_or("(not named)")
+            ),
+        ));
+    }
+}
+
+fn time(work: &Work<'_>, text: &str) -> Result<Timestamp, HostError> {
+    text.parse().map_err(|_| work.failure(Cause::Unintelligible(format!("{text:?} is no time in UTC"))))
+}
+
+/// AD FS says 0 or a word, depending on its version.
+fn is_ok(status: Option<&Value>) -> bool {
+    match status {
+        Some(Value::Number(number)) => number.as_i64() == Some(0),
+        Some(Value::String(text)) => {
+            ["0", "ok", "success", "succeeded"].iter().any(|accepted| text.eq_ignore_ascii_case(accepted))
+        }
+        _ => false,
+    }
+}

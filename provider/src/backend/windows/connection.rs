@@ -1,0 +1,272 @@
+//! Which way and which account lead to a host: the connections of the provider's settings.
+
+use std::time::Duration;
+
+use crate::backend::windows::pattern::Pattern;
+use crate::secret::Secret;
+
+/// The name of the connection that takes every host no other one matches.
+pub const DEFAULT: &str = "default";
+
+/// All connections, and the hosts that may be reached at all.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    pub connections: Vec<Connection>,
+    /// Some connections or their patterns are not known yet, so nothing can be chosen.
+    pub undecided: bool,
+    /// Set outside of the configuration; none allows every host.
+    pub allowed_hosts: Option<Vec<Pattern>>,
+}
+
+/// One connection.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub name: String,
+    /// Empty for `default`.
+    pub hosts: Vec<Pattern>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub authentication: Authentication,
+    pub use_https: bool,
+    pub port: u16,
+    /// Trusted instead of the system's roots.
+    pub ca_certificate: Option<String>,
+    pub insecure_skip_verify: bool,
+    /// The name the certificate must carry, when it is not the host's.
+    pub server_name: Option<String>,
+    /// `http://host:port`.
+    pub proxy: Option<String>,
+    pub timeouts: Timeouts,
+    /// An attribute that is not known yet.
+    pub unknown_attribute: Option<&'static str>,
+}
+
+/// How the account proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    /// What the host and this side have in common; NTLM for now.
+    Negotiate,
+    Ntlm,
+    Basic,
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For name, TCP, proxy and TLS together.
+    pub connect: Duration,
+    /// How long the host may hold one request.
+    pub operation: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60) }
+    }
+}
+
+impl Connections {
+    /// The connection of a host, ready to be used. The error is a full sentence for a person.
+    pub fn connection_for(&self, host: &str) -> Result<&Connection, String> {
+        self.check_allowed(host)?;
+        if self.undecided {
+            return Err(format!("The connection for {host} cannot be chosen, because `connections` is not known yet."));
+        }
+        let connection = self.choose(host)?;
+        if let Some(attribute) = connection.unknown_attribute {
+            return Err(format!(
+                "The connection \"{}\" for {host} cannot be used, because its `{attribute}` is not known yet.",
+                connection.name
+            ));
+        }
+        connection.check_credentials(host)?;
+        Ok(connection)
+    }
+
+    /// What stands against reaching a host, as far as it is known: no error when the settings are not known yet.
+    pub fn check(&self, host: &str) -> Result<(), String> {
+        self.check_allowed(host)?;
+        if self.is_deferred(host) { Ok(()) } else { self.connection_for(host).map(|_| ()) }
+    }
+
+    /// Whether a host cannot be reached yet because its settings are not known.
+    pub fn is_deferred(&self, host: &str) -> bool {
+        self.undecided || self.choose(host).is_ok_and(|connection| connection.unknown_attribute.is_some())
+    }
+
+    fn check_allowed(&self, host: &str) -> Result<(), String> {
+        match &self.allowed_hosts {
+            Some(allowed) if !allowed.iter().any(|pattern| pattern.matches(host)) => {
+                let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+                Err(format!(
+                    "{host} may not be reached: the environment variable AZUREMFA_ALLOWED_HOSTS allows only {}.",
+                    allowed.join(", ")
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An exact name wins, then the longest pattern, then `default`.
+    fn choose(&self, host: &str) -> Result<&Connection, String> {
+        let weighed = self.connections.iter().filter_map(|connection| {
+            let best = connection.hosts.iter().filter(|pattern| pattern.matches(host)).max_by_key(|it| it.weight())?;
+            Some((best, connection))
+        });
+        let weighed: Vec<_> = weighed.collect();
+        let Some(best) = weighed.iter().map(|(pattern, _)| pattern.weight()).max() else {
+            return self.fallback(host);
+        };
+        let winners: Vec<_> = weighed.iter().filter(|(pattern, _)| pattern.weight() == best).collect();
+        match winners.as_slice() {
+            [(_, connection)] => Ok(connection),
+            several => {
+                let several: Vec<_> = several
+                    .iter()
+                    .map(|(pattern, connection)| format!("\"{}\" ({pattern})", connection.name))
+                    .collect();
+                Err(format!(
+                    "{host} matches the connections {} equally. Make one of their patterns longer, or name the host \
+                     itself in the `hosts` of one of them.",
+                    several.join(" and ")
+                ))
+            }
+        }
+    }
+
+    fn fallback(&self, host: &str) -> Result<&Connection, String> {
+        self.connections.iter().find(|connection| connection.name == DEFAULT).ok_or_else(|| {
+            let names: Vec<_> = self.connections.iter().map(|it| format!("\"{}\"", it.name)).collect();
+            format!(
+                "No connection matches {host}, and there is no connection \"default\". Declared are {}. Add the host or \
+                 a pattern to the `hosts` of one of them in the provider's `connections`, or add `default = {{}}`.",
+                names.join(", ")
+            )
+        })
+    }
+}
+
+impl Connection {
+    /// A connection with everything at its default.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            hosts: Vec::new(),
+            username: None,
+            password: None,
+            authentication: Authentication::Negotiate,
+            use_https: true,
+            port: 5986,
+            ca_certificate: None,
+            insecure_skip_verify: false,
+            server_name: None,
+            proxy: None,
+            timeouts: Timeouts::default(),
+            unknown_attribute: None,
+        }
+    }
+
+    /// The environment variable that holds a connection's user name or password.
+    pub fn variable(name: &str, suffix: &str) -> String {
+        if name == DEFAULT {
+            format!("AZUREMFA_{suffix}")
+        } else {
+            format!("AZUREMFA_{}_{suffix}", name.to_ascii_uppercase().replace('-', "_"))
+        }
+    }
+
+    fn check_credentials(&self, host: &str) -> Result<(), String> {
+        let missing = match (&self.username, &self.password) {
+            (Some(_), Some(_)) => return Ok(()),
+            (None, _) => ("user name", "USERNAME", "username"),
+            (_, None) => ("password", "PASSWORD", "password"),
+        };
+        let (what, suffix, attribute) = missing;
+        Err(format!(
+            "The connection \"{name}\" for {host} has no {what}. Set the environment variable {variable}, or \
+             `{attribute}` in the provider's connections[\"{name}\"].",
+            name = self.name,
+            variable = Self::variable(&self.name, suffix)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(name: &str, hosts: &[&str]) -> Connection {
+        Connection {
+            hosts: hosts.iter().map(|text| text.parse().expect("a pattern")).collect(),
+            username: Some("CONTOSO\\admin".to_owned()),
+            password: Some(Secret::new("marker-password")),
+            ..Connection::new(name)
+        }
+    }
+
+    fn estate() -> Connections {
+        Connections {
+            connections: vec![
+                connection("default", &[]),
+                connection("dmz", &["*.dmz.contoso.com"]),
+                connection("all", &["*.contoso.com", "mfa0?.contoso.com"]),
+                connection("one", &["mfa02.contoso.com"]),
+                connection("twin", &["mfa0*.contoso.com"]),
+            ],
+            ..Connections::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(host: &str, expected: &str) {
+        assert_eq!(estate().connection_for(host).map(|it| it.name.clone()).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn chooses_the_most_exact() {
+        check("portal01.dmz.contoso.com", "dmz");
+        check("app.contoso.com", "all");
+        check("MFA02.CONTOSO.COM", "one");
+        check("elsewhere.example", "default");
+    }
+
+    #[test]
+    fn two_equal_matches_are_an_error() {
+        let message = estate().connection_for("mfa01.contoso.com").expect_err("ambiguous");
+        assert!(message.contains("\"all\" (mfa0?.contoso.com) and \"twin\" (mfa0*.contoso.com)"), "{message}");
+        assert!(estate().check("mfa01.contoso.com").is_err());
+    }
+
+    #[test]
+    fn no_match_says_what_is_declared() {
+        let connections = Connections { connections: vec![connection("dmz", &["*.dmz"])], ..Connections::default() };
+        let message = connections.check("mfa01").expect_err("no connection");
+        assert!(message.contains("No connection matches mfa01") && message.contains("\"dmz\""), "{message}");
+    }
+
+    #[test]
+    fn the_allow_list_comes_first() {
+        let allowed = Some(vec!["*.contoso.com".parse().expect("a pattern")]);
+        let connections = Connections { allowed_hosts: allowed, undecided: true, ..estate() };
+        assert!(connections.check("mfa01.contoso.com").is_ok());
+        let message = connections.check("elsewhere.example").expect_err("not allowed");
+        assert!(message.contains("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com"), "{message}");
+    }
+
+    #[test]
+    fn missing_credentials_name_their_variable() {
+        let mut connections = Connections { connections: vec![Connection::new("dmz-east")], ..Connections::default() };
+        connections.connections[0].hosts = vec!["*".parse().expect("a pattern")];
+        let message = connections.check("h").expect_err("no user name");
+        assert!(message.contains("AZUREMFA_DMZ_EAST_USERNAME"), "{message}");
+        connections.connections[0].unknown_attribute = Some("username");
+        assert!(connections.check("h").is_ok());
+        assert!(connections.is_deferred("h"));
+        assert!(connections.connection_for("h").is_err());
+    }
+
+    #[test]
+    fn never_prints_a_password() {
+        assert!(!format!("{:?}", estate()).contains("marker-password"));
+    }
+}

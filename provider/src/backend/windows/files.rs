@@ -1,0 +1,195 @@
+//! Files: backups, release files that a host fetches, and files that go from host to host through this process.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::backend::error::{Cause, HostError, ScriptErrorKind};
+use crate::backend::facts::Server;
+use crate::backend::release::Component;
+use crate::backend::step::Backup;
+use crate::backend::windows::runner::Call;
+use crate::backend::windows::work::{Work, join, staging};
+use crate::backend::{Backend as _, Report, version};
+
+/// Pieces of a file under way between two hosts; with 32 KiB each, what this process holds is small.
+const PIECES_UNDER_WAY: usize = 16;
+
+/// Copies a folder to the protected backup.
+pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        path: String,
+        files: u64,
+        bytes: u64,
+        already: bool,
+    }
+    let arguments = json!({"source": source, "backup_id": backup.id, "name": backup.name});
+    let reply: Reply = work.run("Backup-Directory", arguments).await?;
+    tracing::info!(host = work.host, path = reply.path, files = reply.files, bytes = reply.bytes, "backup is complete");
+    Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// Closes the backup of this upgrade.
+pub async fn close_backup(work: &Work<'_>, backup_id: &str) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        path: Option<String>,
+        already: bool,
+    }
+    let reply: Reply = work.run("Complete-Backup", json!({"backup_id": backup_id})).await?;
+    let note = reply.path.filter(|_| !reply.already).map(|path| format!("The backup on {} is {path}.", work.host));
+    Ok(Report { already: reply.already, notes: note.into_iter().collect() })
+}
+
+/// Has the host fetch the server setup and check its hash.
+pub async fn fetch_server_setup(work: &Work<'_>, version: &str) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        already: bool,
+    }
+    let setup = server_setup(work, version)?;
+    let arguments = json!({"url": setup.url, "sha256": setup.sha256, "file_name": setup.file_name});
+    let reply: Reply = work.run("Save-ReleaseFile", arguments).await?;
+    Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// The server setup of a release.
+pub struct ServerSetup<'a> {
+    pub url: &'a str,
+    pub sha256: &'a str,
+    pub file_name: &'a str,
+}
+
+impl ServerSetup<'_> {
+    /// Where `Save-ReleaseFile` puts it.
+    pub fn path(&self, work_folder: &str) -> String {
+        join(&staging(work_folder, &self.sha256[..16]), self.file_name)
+    }
+}
+
+/// What the settings state about the server setup.
+pub fn server_setup<'a>(work: &'a Work<'_>, version: &str) -> Result<ServerSetup<'a>, HostError> {
+    let component = Component::ServerSetup;
+    let package = work.package(version, component)?;
+    let url = work.stated(&package.source, version, component, "source")?;
+    let sha256 = work.stated(&package.sha256, version, component, "sha256")?;
+    let file_name = url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next());
+    match file_name {
+        Some(file_name) if !file_name.is_empty() && sha256.len() == 64 && sha256.is_ascii() => {
+            Ok(ServerSetup { url, sha256, file_name })
+        }
+        _ => Err(work.failure(Cause::Settings(format!(
+            "the source or the hash of the server setup {version} in the provider's `releases` cannot be used"
+        )))),
+    }
+}
+
+/// Brings component files from an upgraded MFA Server to the step's host.
+pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<Report, HostError> {
+    let server = source_server(work, version, from).await?;
+    let target = staging(&work.facts().await?.work_folder, version);
+    let mut already = true;
+    for file in files {
+        if work.stop.is_cancelled() {
+            return Err(work.failure(Cause::Stopped));
+        }
+        already &= bring_file(work, from, &join(&server.install_path, file), &join(&target, file)).await?;
+    }
+    Ok(Report { already, notes: Vec::new() })
+}
+
+/// Brings one file; whether it was there already.
+async fn bring_file(work: &Work<'_>, from: &str, source: &str, target: &str) -> Result<bool, HostError> {
+    let wanted = identity(work, from, source).await?;
+    let (Some(length), Some(sha256)) = (wanted.length, wanted.sha256.filter(|_| wanted.exists)) else {
+        return Err(HostError {
+            host: from.to_owned(),
+            ..work.failure(Cause::Script {
+                script: "Get-FileIdentity".to_owned(),
+                kind: ScriptErrorKind::NotFound,
+                message: format!("{source} is not there, although the server's upgrade puts it there"),
+                line: None,
+            })
+        });
+    };
+    let present = identity(work, work.host, target).await?;
+    if present.exists && present.sha256.is_some_and(|present| present.eq_ignore_ascii_case(&sha256)) {
+        return Ok(true);
+    }
+    relay(work, from, source, target, length, &sha256).await.map(|()| false)
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    exists: bool,
+    length: Option<u64>,
+    sha256: Option<String>,
+}
+
+async fn identity(work: &Work<'_>, host: &str, path: &str) -> Result<Identity, HostError> {
+    let call = Call::new("Get-FileIdentity", json!({"path": path}));
+    let identity = work.backend.call(host, call).await;
+    identity.map_err(|cause| HostError { host: host.to_owned(), ..work.failure(cause) })
+}
+
+/// Streams a file from one host to another. Both scripts run at once; the receiver's hash decides.
+async fn relay(
+    work: &Work<'_>,
+    from: &str,
+    source: &str,
+    target: &str,
+    length: u64,
+    sha256: &str,
+) -> Result<(), HostError> {
+    #[derive(Deserialize)]
+    struct Sent {
+        length: u64,
+    }
+    #[derive(Deserialize)]
+    struct Received {
+        length: u64,
+        sha256: String,
+    }
+    let (output, input) = mpsc::channel::<Bytes>(PIECES_UNDER_WAY);
+    let send =
+        Call { output: Some(output), ..Call::new("Send-File", json!({"path": source, "maximum_length": length})) };
+    let arguments = json!({"path": target, "length": length, "sha256": sha256});
+    let receive = Call { input: Some(input), ..Call::new("Receive-File", arguments) };
+    let started = work.backend.clock().now();
+    let (sent, received) =
+        tokio::join!(work.backend.call::<Sent>(from, send), work.backend.call::<Received>(work.host, receive));
+    let failed_at_source = |cause| HostError { host: from.to_owned(), ..work.failure(cause) };
+    // When the receiver fails, the sender is given up and fails as well; the first failure is the one to tell.
+    let (sent, received) = match (sent, received) {
+        (Err(Cause::Stopped), Err(cause)) | (Ok(_), Err(cause)) => return Err(work.failure(cause)),
+        (Err(cause), _) => return Err(failed_at_source(cause)),
+        (Ok(sent), Ok(received)) => (sent, received),
+    };
+    if sent.length != length || received.length != length || !received.sha256.eq_ignore_ascii_case(sha256) {
+        return Err(
+            work.failure(Cause::Unproven(format!("{target} is not the file that was sent ({source} on {from})")))
+        );
+    }
+    let took: Duration = work.backend.clock().now().saturating_sub(started);
+    tracing::info!(host = work.host, from, target, length, milliseconds = took.as_millis() as u64, "file was brought");
+    Ok(())
+}
+
+/// The MFA Server that files are taken from; it must run the version, or older files would come.
+async fn source_server(work: &Work<'_>, wanted: &str, from: &str) -> Result<Server, HostError> {
+    let failure = |found: String| HostError {
+        host: from.to_owned(),
+        ..work.failure(Cause::Unproven(format!("files of {wanted} can only come from a server that runs it; {found}")))
+    };
+    let facts = work.backend.observe(from, false).await?;
+    let server = facts.server.ok_or_else(|| failure("no MFA Server is installed on it".to_owned()))?;
+    match &server.product_version {
+        Some(found) if version::same(found, wanted) => Ok(server),
+        Some(found) => Err(failure(format!("it runs {found}"))),
+        None => Err(failure("its version was not found".to_owned())),
+    }
+}

@@ -1,0 +1,177 @@
+//! Windows hosts, reached by scripts over WinRM.
+//!
+//! [`WindowsBackend`] turns each action into runs of named scripts; [`runner`] is the seam below which a script travels
+//! ([`script`] says how, [`sessions`] over what). Nothing above this module knows of scripts and their JSON.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::error::{Cause, HostError};
+use crate::backend::facts::HostFacts;
+use crate::backend::release::Releases;
+use crate::backend::step::{Action, Step};
+use crate::backend::windows::clock::{Clock, SystemClock};
+use crate::backend::windows::connection::Connections;
+use crate::backend::windows::gap::Gap;
+use crate::backend::windows::observations::Observations;
+use crate::backend::windows::runner::{Call, Runner};
+use crate::backend::windows::sessions::Sessions;
+use crate::backend::windows::work::Work;
+use crate::backend::{Backend, Report};
+
+pub mod adfs;
+pub mod clock;
+pub mod connection;
+pub mod endpoint;
+pub mod files;
+pub mod gap;
+pub mod installers;
+pub mod observations;
+pub mod packages;
+pub mod pattern;
+pub mod poll;
+pub mod runner;
+pub mod script;
+pub mod scripts;
+pub mod sessions;
+pub mod verify;
+pub mod web;
+pub mod work;
+
+/// The hosts that the provider's connections lead to.
+pub struct WindowsBackend {
+    runner: Arc<dyn Runner>,
+    releases: Arc<Releases>,
+    clock: Arc<dyn Clock>,
+    observations: Observations,
+    gap: Gap,
+}
+
+impl WindowsBackend {
+    /// Hosts by connections. Nothing is connected yet.
+    pub fn new(connections: Arc<Connections>, releases: Arc<Releases>) -> Self {
+        Self::over(Arc::new(Sessions::new(connections)), releases, Arc::new(SystemClock::default()))
+    }
+
+    /// Hosts by any runner of scripts, at any clock.
+    pub fn over(runner: Arc<dyn Runner>, releases: Arc<Releases>, clock: Arc<dyn Clock>) -> Self {
+        Self { runner, releases, observations: Observations::new(clock.clone()), clock, gap: Gap::default() }
+    }
+
+    /// Runs a script and decodes its result.
+    pub async fn call<T: DeserializeOwned>(&self, host: &str, call: Call) -> Result<T, Cause> {
+        let script = call.script;
+        let result = self.runner.run(host, call).await?;
+        serde_json::from_value(result).map_err(|error| {
+            Cause::Unintelligible(format!("the result of the script {script} is not as promised: {error}"))
+        })
+    }
+
+    /// What the operator states about releases.
+    pub fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
+    /// The clock of waits and answers.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// The gaps in the policies of AD FS farms.
+    pub fn gap(&self) -> &Gap {
+        &self.gap
+    }
+
+    async fn read(&self, host: &str) -> Result<HostFacts, HostError> {
+        let facts = self.call(host, Call::new("Get-HostFacts", json!({}))).await;
+        facts.map_err(|cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause })
+    }
+}
+
+#[async_trait]
+impl Backend for WindowsBackend {
+    #[tracing::instrument(skip_all, fields(host, fresh))]
+    async fn observe(&self, host: &str, fresh: bool) -> Result<HostFacts, HostError> {
+        self.observations.observe(host, fresh, || self.read(host)).await
+    }
+
+    #[tracing::instrument(skip_all, fields(host = step.host))]
+    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError> {
+        let work = Work { backend: self, host: &step.host, operation: step.action.to_string(), stop };
+        if stop.is_cancelled() {
+            return Err(work.failure(Cause::Stopped));
+        }
+        tracing::info!(step = work.operation, "step begins");
+        // Before, because a caller may ask while the step runs; after, because the step has then changed something.
+        self.observations.changed(&step.host);
+        let outcome = dispatch(&work, &step.action).await;
+        self.observations.changed(&step.host);
+        if changes_farm(&step.action) {
+            self.observations.changed_everywhere();
+        }
+        match &outcome {
+            Ok(report) => tracing::info!(step = work.operation, already = report.already, "step ends"),
+            Err(error) => tracing::error!(step = work.operation, cause = %error.cause, "step failed"),
+        }
+        outcome
+    }
+
+    async fn close(&self) {
+        self.runner.close().await;
+    }
+}
+
+async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {
+    match action {
+        Action::TrafficNotManaged => Ok(Report::default()),
+        Action::BackUp { source, backup, .. } => files::back_up(work, source, backup).await,
+        Action::CloseBackup { backup_id } => files::close_backup(work, backup_id).await,
+        Action::FetchServerSetup { version } => files::fetch_server_setup(work, version).await,
+        Action::BringFiles { version, from, files } => files::bring(work, version, from, files).await,
+        Action::RunServerSetup { version } => packages::server_setup(work, version).await,
+        Action::RunWebPackage { component, version, source, place } => {
+            packages::web(work, *component, version, source, place).await
+        }
+        Action::RunAdapterPackage { version, source } => packages::adapter(work, version, source).await,
+        Action::MergeWebConfig { path, backup, .. } | Action::RestoreCohostedWebConfig { path, backup } => {
+            web::merge_config(work, path, backup).await
+        }
+        Action::CompareTheme { path, backup } => web::compare_theme(work, path, backup).await,
+        Action::SetApplicationPool { application_pool } => web::set_application_pool(work, application_pool).await,
+        Action::ExportAdapterConfiguration { provider_name } => adfs::export(work, provider_name).await,
+        Action::MergeAdapterConfiguration { source } => adfs::merge(work, source).await,
+        Action::DisableProvider { provider_name } => adfs::disable(work, provider_name).await,
+        Action::UnregisterAdapter { provider_name } => adfs::unregister(work, provider_name).await,
+        Action::RegisterAdapter { provider_name, source } => adfs::register(work, provider_name, source).await,
+        Action::AwaitSynchronization => adfs::await_synchronization(work).await,
+        Action::RestartAdfs => adfs::restart(work).await,
+        Action::EnableProvider { provider_name } => adfs::enable(work, provider_name).await,
+        Action::RemoveExport => adfs::remove_export(work).await,
+        Action::VerifyServer { version, sdk } => verify::server(work, version, *sdk).await,
+        Action::VerifyWeb { component, version, virtual_directory } => {
+            verify::web(work, *component, version, virtual_directory).await
+        }
+        Action::VerifyAdapter { version } => verify::adapter(work, version).await,
+        Action::ByHand { .. } | Action::Wait { .. } => {
+            Err(work.failure(Cause::Unproven("a run ends before such a step and never performs it".to_owned())))
+        }
+    }
+}
+
+/// Whether other hosts see the change as well.
+fn changes_farm(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::DisableProvider { .. }
+            | Action::EnableProvider { .. }
+            | Action::UnregisterAdapter { .. }
+            | Action::RegisterAdapter { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests;

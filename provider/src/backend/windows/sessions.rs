@@ -1,0 +1,167 @@
+//! Scripts over WinRM: one session per host and process, opened when a host is first asked and used again.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::io::StreamReader;
+
+use crate::backend::error::Cause;
+use crate::backend::windows::connection::Connections;
+use crate::backend::windows::endpoint;
+use crate::backend::windows::runner::{Call, Runner};
+use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
+use crate::backend::windows::scripts::{ALL, BOOTSTRAP, ENVELOPE};
+use crate::winrm::clixml;
+use crate::winrm::error::Error;
+use crate::winrm::session::{Output, Session};
+use crate::winrm::stdin::Stdin;
+
+/// How long a script may take. A query that hangs must not hang a plan; what copies files takes as long as it takes.
+const QUERY_LIMIT: Duration = Duration::from_secs(5 * 60);
+const CHANGE_LIMIT: Duration = Duration::from_secs(30 * 60);
+const COPY_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// The sessions of this process.
+pub struct Sessions {
+    connections: Arc<Connections>,
+    bootstrap: Vec<String>,
+    sessions: Mutex<HashMap<String, Session>>,
+}
+
+impl Sessions {
+    /// No session yet.
+    pub fn new(connections: Arc<Connections>) -> Self {
+        Self { connections, bootstrap: powershell_arguments(BOOTSTRAP), sessions: Mutex::default() }
+    }
+
+    /// The host's session. Which connection it takes, and whether the host may be reached at all, is decided before a
+    /// byte is sent.
+    fn session(&self, host: &str) -> Result<Session, Cause> {
+        let connection = self.connections.connection_for(host).map_err(Cause::NoConnection)?;
+        let endpoint = endpoint::of(host, connection).map_err(Cause::NoConnection)?;
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(sessions.entry(host.to_ascii_lowercase()).or_insert_with(|| Session::new(endpoint)).clone())
+    }
+}
+
+#[async_trait]
+impl Runner for Sessions {
+    #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script))]
+    async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
+        let session = self.session(host)?;
+        let Some(script) = ALL.iter().find(|script| script.name == call.script) else {
+            return Err(Cause::Unintelligible(format!("there is no script {}", call.script)));
+        };
+        let frame = frame(script.name, ENVELOPE, script.source, &call.arguments);
+        let stdin = match call.input {
+            None => Stdin::Bytes(vec![Bytes::from(frame)]),
+            Some(input) => {
+                let body = StreamReader::new(ReceiverStream::new(input).map(io::Result::Ok));
+                Stdin::Reader(Box::new(io::Cursor::new(frame).chain(body)))
+            }
+        };
+        let arguments: Vec<&str> = self.bootstrap.iter().map(String::as_str).collect();
+        let mut reader = ReplyReader::new(script.name);
+        let limit = limit(script.name);
+        let run = stream(&session, &arguments, stdin, &mut reader, call.output);
+        let output = match tokio::time::timeout(limit, run).await {
+            Ok(output) => output?,
+            Err(_) => return Err(Cause::Lost { reason: format!("no end within {} minutes", limit.as_secs() / 60) }),
+        };
+        reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr))
+    }
+
+    async fn close(&self) {
+        let sessions: Vec<_> =
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, session)| session).collect();
+        futures_util::future::join_all(sessions.iter().map(Session::close)).await;
+    }
+}
+
+/// Runs PowerShell and hands data on. While `output` is full nothing more is asked of the host, so a slow receiver
+/// slows the sender down instead of filling this process.
+async fn stream(
+    session: &Session,
+    arguments: &[&str],
+    stdin: Stdin<'_>,
+    reader: &mut ReplyReader,
+    output: Option<mpsc::Sender<Bytes>>,
+) -> Result<Output, Cause> {
+    let waiting: Mutex<Vec<Bytes>> = Mutex::default();
+    let arrived = Notify::new();
+    let mut on_stdout = |bytes: &[u8]| {
+        let data = reader.feed(bytes);
+        if !data.is_empty() {
+            waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(data);
+            arrived.notify_one();
+        }
+    };
+    let take = || std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut run = pin!(session.run_streaming("powershell.exe", arguments, stdin, &mut on_stdout));
+    loop {
+        let ended = tokio::select! {
+            biased;
+            () = arrived.notified() => None,
+            ended = &mut run => Some(ended),
+        };
+        hand_on(take(), output.as_ref()).await?;
+        if let Some(ended) = ended {
+            return ended.map_err(|error| cause(&error));
+        }
+    }
+}
+
+/// Data that nobody asked for is dropped; a receiver that has gone away ends the run.
+async fn hand_on(data: Vec<Bytes>, output: Option<&mpsc::Sender<Bytes>>) -> Result<(), Cause> {
+    let Some(output) = output else { return Ok(()) };
+    for piece in data {
+        output.send(piece).await.map_err(|_| Cause::Stopped)?;
+    }
+    Ok(())
+}
+
+fn limit(script: &str) -> Duration {
+    match script {
+        "Backup-Directory" | "Compare-Directory" | "Save-ReleaseFile" | "Send-File" | "Receive-File" => COPY_LIMIT,
+        query if query.starts_with("Get-") => QUERY_LIMIT,
+        _ => CHANGE_LIMIT,
+    }
+}
+
+/// What a failure of the connection means for the step.
+fn cause(error: &Error) -> Cause {
+    use crate::winrm::error::{Kind, Started};
+    let reason = chain(error);
+    let advice = error.advice().to_owned();
+    match (&error.kind, error.started) {
+        (Kind::Setting(_) | Kind::UnencryptedBasic, _) => Cause::NoConnection(format!("{reason}. {advice}")),
+        (
+            Kind::Unauthorized { .. } | Kind::Authentication { .. } | Kind::Forbidden | Kind::AccessDenied(_),
+            Started::NotStarted,
+        ) => Cause::Denied { reason, advice },
+        (_, Started::NotStarted) => Cause::Unreachable { reason, advice },
+        (_, Started::Unknown) => Cause::Lost { reason: format!("{reason}. {advice}") },
+    }
+}
+
+/// An error and its causes in one line; the host stands before it already.
+fn chain(error: &Error) -> String {
+    let mut text = format!("{}: {}", error.operation, error.kind);
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

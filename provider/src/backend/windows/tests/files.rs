@@ -1,0 +1,113 @@
+//! Backups, release files and files from host to host.
+
+use super::*;
+use crate::backend::step::Backup;
+
+fn bring() -> Action {
+    Action::BringFiles { version: "7.0.0.9".to_owned(), from: "mfa02".to_owned(), files: vec!["a.msi".to_owned()] }
+}
+
+fn identity(exists: bool) -> Value {
+    if exists {
+        json!({"exists": true, "length": 6, "sha256": SHA256})
+    } else {
+        json!({"exists": false, "length": null, "sha256": null})
+    }
+}
+
+#[tokio::test]
+async fn backs_up_by_id() {
+    let answer = json!({"path": "p", "files": 3, "bytes": 10, "already": true});
+    let estate = Estate::new().answer("mfa01", "Backup-Directory", answer);
+    let backup = Backup { id: "mfa-eu-7.0.0.9".to_owned(), name: "data".to_owned() };
+    let action = Action::BackUp { what: "the data folder", source: "C:\\Data".to_owned(), backup };
+    assert!(estate.perform("mfa01", action).await.expect("done").already);
+    let expected = json!({"source": "C:\\Data", "backup_id": "mfa-eu-7.0.0.9", "name": "data"});
+    assert_eq!(estate.arguments("Backup-Directory"), expected);
+}
+
+#[tokio::test]
+async fn a_host_fetches_the_stated_file() {
+    let answer = json!({"path": "p", "length": 6, "already": false});
+    let estate = Estate::new().answer("mfa01", "Save-ReleaseFile", answer);
+    estate.perform("mfa01", Action::FetchServerSetup { version: "7.0.0.9".to_owned() }).await.expect("done");
+    let expected =
+        json!({"url": "https://files.contoso.com/7.0.0.9/Setup.exe", "sha256": SHA256, "file_name": "Setup.exe"});
+    assert_eq!(estate.arguments("Save-ReleaseFile"), expected);
+    let message = estate.failure("mfa01", Action::FetchServerSetup { version: "8.0.1.1".to_owned() }).await;
+    assert!(message.contains("releases[\"8.0.1.1\"] has no server_setup"), "{message}");
+}
+
+#[tokio::test]
+async fn a_file_is_streamed_from_host_to_host() {
+    let estate = Estate::new()
+        .facts("mfa02", &server("7.0.0.9"))
+        .facts("portal01", &facts())
+        .answer("mfa02", "Get-FileIdentity", identity(true))
+        .answer("portal01", "Get-FileIdentity", identity(false))
+        .answer("mfa02", "Send-File", json!({"length": 6, "sha256": SHA256}))
+        .answer("portal01", "Receive-File", json!({"already": false, "length": 6, "sha256": SHA256}));
+    // More pieces than the channel holds: both sides must run at once.
+    *estate.recorder.sends.lock().expect("no panic") = vec![Bytes::from_static(b"piece "); 100];
+    let report = estate.perform("portal01", bring()).await.expect("done");
+    assert!(!report.already);
+    assert_eq!(*estate.recorder.received.lock().expect("no panic"), b"piece ".repeat(100));
+    let path = "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\7.0.0.9\\a.msi";
+    assert_eq!(estate.arguments("Receive-File"), json!({"path": path, "length": 6, "sha256": SHA256}));
+    let source = "C:\\Program Files\\Multi-Factor Authentication Server\\a.msi";
+    assert_eq!(estate.arguments("Send-File"), json!({"path": source, "maximum_length": 6}));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_the_file_is_there() {
+    let estate = Estate::new()
+        .facts("mfa02", &server("7.0.0.9"))
+        .facts("portal01", &facts())
+        .answer("mfa02", "Get-FileIdentity", identity(true))
+        .answer("portal01", "Get-FileIdentity", identity(true));
+    assert!(estate.perform("portal01", bring()).await.expect("done").already);
+    assert!(!estate.ran().iter().any(|ran| ran.contains("Send-File") || ran.contains("Receive-File")));
+}
+
+#[tokio::test]
+async fn a_failure_names_the_host_that_failed() {
+    let refuse = |script: &str| {
+        let kind = crate::backend::error::ScriptErrorKind::Other;
+        Err(Cause::Script { script: script.to_owned(), kind, message: "the disk is full".to_owned(), line: None })
+    };
+    let estate = || {
+        Estate::new()
+            .facts("mfa02", &server("7.0.0.9"))
+            .facts("portal01", &facts())
+            .answer("mfa02", "Get-FileIdentity", identity(true))
+            .answer("portal01", "Get-FileIdentity", identity(false))
+    };
+    let target = estate().answer("mfa02", "Send-File", json!({"length": 6, "sha256": SHA256})).outcome(
+        "portal01",
+        "Receive-File",
+        refuse("Receive-File"),
+    );
+    assert!(
+        target.failure("portal01", bring()).await.starts_with("portal01: could not bring a.msi 7.0.0.9 from mfa02")
+    );
+    let source = estate().outcome("mfa02", "Send-File", refuse("Send-File")).outcome(
+        "portal01",
+        "Receive-File",
+        refuse("Receive-File"),
+    );
+    assert!(source.failure("portal01", bring()).await.starts_with("mfa02: could not bring"));
+}
+
+#[tokio::test]
+async fn files_come_only_from_a_server_of_the_version() {
+    let estate = Estate::new().facts("mfa02", &server("6.3.1.1"));
+    let message = estate.failure("portal01", bring()).await;
+    assert!(message.starts_with("mfa02: ") && message.contains("it runs 6.3.1.1"), "{message}");
+    let estate = Estate::new().facts("mfa02", &server("7.0.0.9")).facts("portal01", &facts()).answer(
+        "mfa02",
+        "Get-FileIdentity",
+        identity(false),
+    );
+    let message = estate.failure("portal01", bring()).await;
+    assert!(message.starts_with("mfa02: ") && message.contains("a.msi is not there"), "{message}");
+}

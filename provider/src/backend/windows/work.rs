@@ -1,0 +1,109 @@
+//! What every step needs at hand: the host, the scripts, time, and a way to say what failed.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::error::{Cause, HostError};
+use crate::backend::facts::HostFacts;
+use crate::backend::release::{Component, Package, Stated};
+use crate::backend::step::PackageSource;
+use crate::backend::windows::WindowsBackend;
+use crate::backend::windows::poll::{Ended, Poll};
+use crate::backend::windows::runner::Call;
+
+/// One step under way on one host.
+pub struct Work<'a> {
+    pub backend: &'a WindowsBackend,
+    pub host: &'a str,
+    /// The step in words, as messages name it.
+    pub operation: String,
+    pub stop: &'a CancellationToken,
+}
+
+impl Work<'_> {
+    /// Runs a script on the step's host.
+    pub async fn run<T: DeserializeOwned>(&self, script: &'static str, arguments: Value) -> Result<T, HostError> {
+        self.call(Call::new(script, arguments)).await
+    }
+
+    /// Runs a script on the step's host, with raw bytes.
+    pub async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, HostError> {
+        self.backend.call(self.host, call).await.map_err(|cause| self.failure(cause))
+    }
+
+    /// Reads the step's host anew.
+    pub async fn facts(&self) -> Result<HostFacts, HostError> {
+        use crate::backend::Backend as _;
+        self.backend.observe(self.host, true).await
+    }
+
+    /// The step's failure.
+    pub fn failure(&self, cause: Cause) -> HostError {
+        HostError { host: self.host.to_owned(), operation: self.operation.clone(), cause }
+    }
+
+    /// Pauses between polls of the step.
+    pub fn poll(&self, limit: Duration) -> Poll<'_> {
+        Poll::new(self.backend.clock(), self.stop, limit)
+    }
+
+    /// The failure of a wait that ended; `waiting` says what for and what goes on without us.
+    pub fn ended(&self, ended: Ended, waiting: &str) -> HostError {
+        match ended {
+            Ended::Stopped => HostError { operation: waiting.to_owned(), ..self.failure(Cause::Stopped) },
+            Ended::TimedOut => self.failure(Cause::Unproven(format!("gave up to {waiting}: it took too long"))),
+        }
+    }
+
+    /// What the settings state about a component of a version.
+    pub fn package(&self, version: &str, component: Component) -> Result<&Package, HostError> {
+        let release = self.backend.releases().find(version);
+        release.and_then(|release| release.package(component)).ok_or_else(|| {
+            self.failure(Cause::Settings(format!(
+                "the provider's releases[\"{version}\"] has no {}; state how it is installed",
+                component.as_str()
+            )))
+        })
+    }
+
+    /// A setting of a component that the step cannot do without.
+    pub fn stated<'s, T>(
+        &self,
+        setting: &'s Stated<T>,
+        version: &str,
+        component: Component,
+        name: &str,
+    ) -> Result<&'s T, HostError> {
+        setting.known().ok_or_else(|| {
+            self.failure(Cause::Settings(format!(
+                "the provider's releases[\"{version}\"].{}.{name} is not stated",
+                component.as_str()
+            )))
+        })
+    }
+
+    /// The folder on the step's host that holds a component's files.
+    pub fn folder(&self, facts: &HostFacts, source: &PackageSource) -> Result<String, HostError> {
+        match source {
+            PackageSource::Staged { version } => Ok(staging(&facts.work_folder, version)),
+            PackageSource::InstallFolder => facts
+                .server
+                .as_ref()
+                .map(|server| server.install_path.clone())
+                .ok_or_else(|| self.failure(Cause::Unproven("no MFA Server is installed on it".to_owned()))),
+        }
+    }
+}
+
+/// The staging folder of a version's component files.
+pub fn staging(work_folder: &str, version: &str) -> String {
+    format!("{work_folder}\\staging\\{version}")
+}
+
+/// A Windows path, whether the folder ends with a backslash or not.
+pub fn join(folder: &str, name: &str) -> String {
+    format!("{}\\{name}", folder.trim_end_matches('\\'))
+}

@@ -1,0 +1,233 @@
+//! Checks of single values of the provider's settings; each names what was found and what is accepted.
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::backend::windows::pattern::Pattern;
+use crate::config::duration;
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
+use crate::tf::value::Value;
+
+/// A list of host patterns.
+pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let items = value.as_list().unwrap_or_default();
+    if items.is_empty() && value.as_list().is_some() {
+        diagnostics.error_at(
+            path.clone(),
+            "No host pattern",
+            "The list is empty, so this connection can never be chosen. Name at least one host or pattern, such as \
+             \"*.dmz.contoso.com\".",
+        );
+    }
+    for (index, item) in items.iter().enumerate() {
+        if let Some(Err(error)) = item.as_str().map(str::parse::<Pattern>) {
+            diagnostics.error_at(path.index(index), "Invalid host pattern", sentence(&error.to_string()));
+        }
+    }
+}
+
+/// `negotiate`, `ntlm` or `basic`.
+pub fn authentication(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    match value.as_str() {
+        None | Some("negotiate" | "ntlm" | "basic") => {}
+        Some(found @ ("kerberos" | "certificate" | "credssp")) => diagnostics.error_at(
+            path.clone(),
+            "Unsupported authentication",
+            format!("\"{found}\" is not supported yet. Accepted are \"negotiate\", \"ntlm\" and \"basic\"."),
+        ),
+        Some(found) => diagnostics.error_at(
+            path.clone(),
+            "Unknown authentication",
+            format!("Found \"{found}\". Accepted are \"negotiate\", \"ntlm\" and \"basic\"."),
+        ),
+    }
+}
+
+/// A TCP port.
+pub fn port(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if !value.as_integer().is_some_and(|port| (1..=65535).contains(&port)) {
+        diagnostics.error_at(path.clone(), "Invalid port", "A port is a whole number from 1 to 65535.");
+    }
+}
+
+/// One or more certificates in PEM.
+pub fn certificates(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(text) = value.as_str() else { return };
+    let certificates: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    if !certificates.is_ok_and(|certificates| !certificates.is_empty()) {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid certificate",
+            "The text holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\"). Give the text itself, as \
+             `file(\"ca.pem\")` reads it, not the name of a file.",
+        );
+    }
+}
+
+/// `http://host:port`.
+pub fn proxy(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(text) = value.as_str() else { return };
+    let authority = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let valid = authority.and_then(|authority| authority.rsplit_once(':')).is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if !valid {
+        // The text is not repeated: it could carry a user name and a password.
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid proxy",
+            "A proxy is written http://host:port, without a user name, a password or a path.",
+        );
+    }
+}
+
+/// A duration.
+pub fn duration(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if let Some(Err(error)) = value.as_str().map(duration::parse) {
+        diagnostics.error_at(path.clone(), "Invalid duration", sentence(&error.to_string()));
+    }
+}
+
+/// A text that is not empty.
+pub fn not_empty(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if value.as_str().is_some_and(|text| text.trim().is_empty()) {
+        diagnostics.error_at(path.clone(), "Empty text", "The text is empty. Leave the attribute out instead.");
+    }
+}
+
+/// An https URL that ends with a file name.
+pub fn https_source(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(text) = value.as_str() else { return };
+    let Some(rest) = text.strip_prefix("https://") else {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid source",
+            "A source is an https:// URL that the host itself can fetch. Other ways are not supported yet.",
+        );
+        return;
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.is_empty()
+        || authority.contains('@')
+        || text.contains(char::is_whitespace)
+        || file_name(text).is_none()
+    {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid source",
+            "A source is an https:// URL without a user name, a password or spaces, and it ends with the name of an \
+             .exe or .msi file.",
+        );
+    }
+}
+
+/// The name of the file a URL ends with, when it is one that can be stored and run on Windows.
+pub fn file_name(url: &str) -> Option<&str> {
+    let without_query = url.split(['?', '#']).next()?;
+    let (_, path) = without_query.split_once("://")?.1.split_once('/')?;
+    let name = path.rsplit('/').next()?;
+    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let (stem, extension) = name.rsplit_once('.')?;
+    let runs = extension.eq_ignore_ascii_case("exe") || extension.eq_ignore_ascii_case("msi");
+    (runs && stem.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(accepted))
+        .then_some(name)
+}
+
+/// A SHA-256 in hexadecimal.
+pub fn sha256(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(text) = value.as_str() else { return };
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid hash",
+            format!(
+                "A SHA-256 is 64 hexadecimal digits; found {} characters. `Get-FileHash FILE` prints it.",
+                text.chars().count()
+            ),
+        );
+    }
+}
+
+/// `error` or `warn`.
+pub fn error_or_warn(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    match value.as_str() {
+        None | Some("error" | "warn") => {}
+        Some(found) => diagnostics.error_at(
+            path.clone(),
+            "Unknown value",
+            format!("Found \"{found}\". Accepted are \"error\" and \"warn\"."),
+        ),
+    }
+}
+
+/// An error's text as a full sentence.
+pub fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Check = fn(&Value, &Path, &mut Diagnostics);
+
+    #[track_caller]
+    fn check(check: Check, value: &str, accepted: bool) {
+        let mut diagnostics = Diagnostics::default();
+        check(&Value::from(value), &Path::of("it"), &mut diagnostics);
+        assert_eq!(!diagnostics.has_errors(), accepted, "{value}: {diagnostics:?}");
+    }
+
+    #[test]
+    fn sources_are_https_files() {
+        check(https_source, "https://files.contoso.com/mfa/8.0.1.1/Setup.exe", true);
+        check(https_source, "https://files.contoso.com/mfa/Setup.msi?token=x", true);
+        for refused in [
+            "http://files.contoso.com/Setup.exe",
+            "https://files.contoso.com/",
+            "https://files.contoso.com",
+            "https:///Setup.exe",
+            "https://u:p@files.contoso.com/Setup.exe",
+            "https://files.contoso.com/set up.exe",
+            "https://files.contoso.com/Setup.zip",
+            "https://files.contoso.com/..%5CSetup.exe",
+            "https://Setup.exe",
+            "\\\\server\\share\\Setup.exe",
+        ] {
+            check(https_source, refused, false);
+        }
+    }
+
+    #[test]
+    fn hashes_have_64_digits() {
+        check(sha256, &"aB1".repeat(22)[..64], true);
+        check(sha256, &"a".repeat(63), false);
+        check(sha256, &"g".repeat(64), false);
+    }
+
+    #[test]
+    fn proxies_have_no_secrets() {
+        check(proxy, "http://127.0.0.1:3128", true);
+        check(proxy, "http://proxy.contoso.com:3128/", true);
+        for refused in ["proxy:3128", "https://proxy:3128", "http://proxy", "http://u:p@proxy:1", "http://proxy:0"] {
+            check(proxy, refused, false);
+        }
+    }
+
+    #[test]
+    fn later_schemes_are_named() {
+        check(authentication, "ntlm", true);
+        check(authentication, "kerberos", false);
+        check(authentication, "NTLM", false);
+    }
+
+    #[test]
+    fn certificates_are_text_and_not_a_file_name() {
+        check(certificates, "dmz-ca.pem", false);
+        let key = rcgen::generate_simple_self_signed(["contoso.com".to_owned()]).expect("a certificate");
+        check(certificates, &key.cert.pem(), true);
+    }
+}

@@ -1,0 +1,343 @@
+//! The provider's settings as a whole: selection, paths, environment, unknowns.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::backend::release::Stated;
+use crate::tf::path::Path;
+use crate::tf::schema::{Attribute, Kind};
+
+type Variables = BTreeMap<String, String>;
+
+fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    Value::object(entries)
+}
+
+fn variables(entries: &[(&str, &str)]) -> Variables {
+    entries.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn credentials() -> Variables {
+    variables(&[("AZUREMFA_USERNAME", "CONTOSO\\admin"), ("AZUREMFA_PASSWORD", "marker-password")])
+}
+
+fn configured(config: &Value, environment: &Variables) -> (Option<ProviderConfig>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let provider = configure_with(config, environment, &mut diagnostics);
+    (provider, diagnostics)
+}
+
+#[track_caller]
+fn provider(config: &Value, environment: &Variables) -> ProviderConfig {
+    let (provider, diagnostics) = configured(config, environment);
+    provider.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+/// The settings are refused with this summary at this path, by validation alone.
+#[track_caller]
+fn refused(config: &Value, path: &str, summary: &str) {
+    let mut diagnostics = Diagnostics::default();
+    validate_attributes(&schema().attributes, config, &Path::root(), &mut diagnostics);
+    validate(config, &mut diagnostics);
+    let found: Vec<_> = diagnostics
+        .iter()
+        .map(|it| (it.path.as_ref().map(ToString::to_string).unwrap_or_default(), it.summary.clone()))
+        .collect();
+    assert_eq!(found, [(path.to_owned(), summary.to_owned())]);
+}
+
+/// What the protocol layer does with the table: each check on each known value.
+fn validate_attributes(attributes: &[Attribute], value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    for attribute in attributes {
+        let (value, path) = (value.attribute(attribute.name), path.attribute(attribute.name));
+        if value.is_null() || value.is_unknown() {
+            continue;
+        }
+        attribute.validators.iter().for_each(|check| check(value, &path, diagnostics));
+        match &attribute.kind {
+            Kind::Object(inner) => validate_attributes(inner, value, &path, diagnostics),
+            Kind::ObjectMap(inner) => value.as_map().into_iter().flatten().for_each(|(key, value)| {
+                validate_attributes(inner, value, &path.key(key), diagnostics);
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn connections(entries: &[(&str, Value)]) -> Value {
+    map([("connections", map(entries.iter().cloned()))])
+}
+
+fn hosts(patterns: &[&str]) -> Value {
+    map([("hosts", Value::strings(patterns.iter().copied()))])
+}
+
+fn releases(version: &str, component: &str, package: Value) -> Value {
+    map([("releases", map([(version, map([(component, package)]))]))])
+}
+
+#[test]
+fn nothing_declared_is_one_default_connection() {
+    let found = provider(&map([]), &credentials());
+    assert_eq!(found.check_connection("mfa01.contoso.com"), Ok(()));
+    assert_eq!((found.on_unreachable(), found.on_ahead()), (Reaction::Error, Reaction::Warn));
+    assert!(!format!("{found:?}").contains("marker-password"));
+}
+
+#[test]
+fn each_connection_has_its_own_variables() {
+    let config = connections(&[("default", map([])), ("dmz-east", hosts(&["*.dmz.contoso.com"]))]);
+    let found = provider(&config, &credentials());
+    assert_eq!(found.check_connection("mfa01.contoso.com"), Ok(()));
+    let message = found.check_connection("portal01.dmz.contoso.com").expect_err("the default's are not taken");
+    assert!(message.contains("AZUREMFA_DMZ_EAST_USERNAME"), "{message}");
+    let own = variables(&[("AZUREMFA_DMZ_EAST_USERNAME", "u"), ("AZUREMFA_DMZ_EAST_PASSWORD", "p")]);
+    assert_eq!(provider(&config, &own).check_connection("portal01.dmz.contoso.com"), Ok(()));
+    let empty = variables(&[("AZUREMFA_DMZ_EAST_USERNAME", "u"), ("AZUREMFA_DMZ_EAST_PASSWORD", "")]);
+    let message = provider(&config, &empty).check_connection("portal01.dmz.contoso.com").expect_err("empty");
+    assert!(message.contains("has no password"), "{message}");
+}
+
+#[test]
+fn the_allow_list_guards_or_fails() {
+    let allowed = |text: &str| {
+        let mut environment = credentials();
+        environment.insert("AZUREMFA_ALLOWED_HOSTS".to_owned(), text.to_owned());
+        environment
+    };
+    let found = provider(&map([]), &allowed("*.contoso.com, app01"));
+    assert_eq!(found.check_connection("app01"), Ok(()));
+    assert!(found.check_connection("elsewhere").is_err());
+    for broken in ["", " , ", "http://x", "*.contoso.com,\u{fffd}"] {
+        let (found, diagnostics) = configured(&map([]), &allowed(broken));
+        assert!(found.is_none() && diagnostics.has_errors(), "{broken:?}");
+    }
+}
+
+#[test]
+fn retirement_is_told_once_unless_acknowledged() {
+    let warned = |config: &Value| configured(config, &credentials()).1.iter().count();
+    assert_eq!(warned(&map([])), 1);
+    assert_eq!(warned(&map([("acknowledge_retirement", Value::Bool(false))])), 1);
+    assert_eq!(warned(&map([("acknowledge_retirement", Value::Bool(true))])), 0);
+    assert_eq!(warned(&map([("acknowledge_retirement", Value::Unknown)])), 0);
+}
+
+#[test]
+fn an_unverified_certificate_is_told() {
+    let config = connections(&[("default", map([("insecure_skip_verify", Value::Bool(true))]))]);
+    let (_, diagnostics) = configured(&config, &credentials());
+    let paths: Vec<_> = diagnostics.iter().filter_map(|it| it.path.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(paths, ["connections[\"default\"].insecure_skip_verify"]);
+}
+
+#[test]
+fn connections_are_refused_with_their_path() {
+    refused(&connections(&[("dmz", map([]))]), "connections[\"dmz\"]", "Connection without hosts");
+    refused(
+        &connections(&[("default", hosts(&["*"]))]),
+        "connections[\"default\"].hosts",
+        "Hosts of the default connection",
+    );
+    refused(&connections(&[("d", hosts(&["ok", "a b"]))]), "connections[\"d\"].hosts[1]", "Invalid host pattern");
+    refused(&connections(&[("1", hosts(&["a"]))]), "connections[\"1\"]", "Invalid connection name");
+    refused(
+        &connections(&[("a-b", hosts(&["a"])), ("a_b", hosts(&["b"]))]),
+        "connections[\"a_b\"]",
+        "Connection names too alike",
+    );
+    refused(
+        &connections(&[("a", hosts(&["*.X"])), ("b", hosts(&["y", "*.x"]))]),
+        "connections[\"b\"].hosts[1]",
+        "Duplicate host pattern",
+    );
+    let with = |name: &str, value: Value| connections(&[("default", map([(name, value)]))]);
+    refused(&with("auth", Value::from("kerberos")), "connections[\"default\"].auth", "Unsupported authentication");
+    refused(&with("port", Value::integer(0)), "connections[\"default\"].port", "Invalid port");
+    refused(&with("proxy", Value::from("proxy:80")), "connections[\"default\"].proxy", "Invalid proxy");
+    refused(
+        &with("timeouts", map([("connect", Value::from("5"))])),
+        "connections[\"default\"].timeouts.connect",
+        "Invalid duration",
+    );
+    let basic = map([("use_https", Value::Bool(false)), ("auth", Value::from("basic"))]);
+    refused(&connections(&[("default", basic)]), "connections[\"default\"].auth", "Basic authentication without HTTPS");
+    let plain = map([("use_https", Value::Bool(false)), ("server_name", Value::from("x"))]);
+    refused(
+        &connections(&[("default", plain)]),
+        "connections[\"default\"].server_name",
+        "Setting of HTTPS without HTTPS",
+    );
+}
+
+#[test]
+fn releases_are_refused_with_their_path() {
+    let source = || Value::from("https://files.contoso.com/Setup.exe");
+    let root = "releases[\"7.0.0.9\"].server_setup";
+    let setup = |entries: Vec<(&str, Value)>| releases("7.0.0.9", "server_setup", map(entries));
+    refused(&setup(vec![("source", source())]), root, "Source without a hash");
+    refused(&setup(vec![("arguments", Value::strings(["/q"]))]), root, "Server setup without a source");
+    let hash = || Value::from("a".repeat(64));
+    refused(
+        &setup(vec![("source", source()), ("sha256", Value::from("abc"))]),
+        &format!("{root}.sha256"),
+        "Invalid hash",
+    );
+    refused(
+        &setup(vec![("source", Value::from("http://x/Setup.exe")), ("sha256", hash())]),
+        &format!("{root}.source"),
+        "Invalid source",
+    );
+    refused(
+        &setup(vec![("source", source()), ("sha256", hash()), ("arguments", Value::strings(["/q", "A={site}"]))]),
+        &format!("{root}.arguments[1]"),
+        "Unknown placeholder",
+    );
+    let portal = |argument: &str| releases("7.0.0.9", "user_portal", map([("arguments", Value::strings([argument]))]));
+    refused(&portal("A={vdir}"), "releases[\"7.0.0.9\"].user_portal.arguments[0]", "Unknown placeholder");
+    refused(&map([("releases", map([("v7", map([]))]))]), "releases[\"v7\"]", "Invalid version");
+    refused(
+        &map([("releases", map([("7.0", map([])), ("7.0.0.0", map([]))]))]),
+        "releases[\"7.0.0.0\"]",
+        "Duplicate release",
+    );
+    refused(&map([("on_ahead", Value::from("ignore"))]), "on_ahead", "Unknown value");
+}
+
+#[test]
+fn releases_are_decoded() {
+    let config = releases("7.0.0.9", "user_portal", map([("arguments", Value::strings(["A={site_id}"]))]));
+    let found = provider(&config, &credentials());
+    let pin = "7.0.0.9".parse().expect("a version");
+    let installable = found.installable(&pin);
+    assert!(installable.release && installable.user_portal);
+    assert!(!installable.server_setup && !installable.web_service_sdk);
+    let release = found.releases().find("7.0.0.9").expect("the release");
+    let package = release.package(Component::UserPortal).expect("the portal");
+    assert_eq!(package.arguments, Stated::Known(vec!["A={site_id}".to_owned()]));
+    assert_eq!(package.source, Stated::Absent);
+    assert_eq!(found.installable(&"8.0.1.1".parse().expect("a version")), Installable::default());
+}
+
+/// A configuration with everything set, for replacing its parts one by one.
+fn whole() -> Value {
+    let package = map([
+        ("source", Value::from("https://files.contoso.com/Setup.exe")),
+        ("sha256", Value::from("a".repeat(64))),
+        ("arguments", Value::strings(["/q"])),
+        ("publisher", Value::from("Microsoft Corporation")),
+    ]);
+    let dmz = map([
+        ("hosts", Value::strings(["*.dmz.contoso.com"])),
+        ("username", Value::from("Administrator")),
+        ("password", Value::from("marker-password")),
+        ("auth", Value::from("ntlm")),
+        ("use_https", Value::Bool(true)),
+        ("port", Value::integer(5986)),
+        ("insecure_skip_verify", Value::Bool(false)),
+        ("server_name", Value::from("portal")),
+        ("proxy", Value::from("http://127.0.0.1:3128")),
+        ("timeouts", map([("connect", Value::from("5s")), ("operation", Value::from("20s"))])),
+    ]);
+    map([
+        ("connections", map([("default", map([])), ("dmz", dmz)])),
+        ("releases", map([("7.0.0.9", map([("server_setup", package)]))])),
+        ("on_unreachable", Value::from("warn")),
+        ("on_ahead", Value::from("error")),
+        ("acknowledge_retirement", Value::Bool(true)),
+    ])
+}
+
+/// Every value that comes from replacing one part by unknown.
+fn with_one_unknown(value: &Value) -> Vec<Value> {
+    let mut all = vec![Value::Unknown];
+    match value {
+        Value::Map(entries) => {
+            for (name, inner) in entries {
+                for replaced in with_one_unknown(inner) {
+                    let mut entries = entries.clone();
+                    entries.insert(name.clone(), replaced);
+                    all.push(Value::Map(entries));
+                }
+            }
+        }
+        Value::List(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                for replaced in with_one_unknown(inner) {
+                    let mut items = items.clone();
+                    items[index] = replaced;
+                    all.push(Value::List(items));
+                }
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+#[test]
+fn unknown_is_never_an_error() {
+    let environment = variables(&[
+        ("AZUREMFA_USERNAME", "u"),
+        ("AZUREMFA_PASSWORD", "p"),
+        ("AZUREMFA_DMZ_USERNAME", "u"),
+        ("AZUREMFA_DMZ_PASSWORD", "p"),
+    ]);
+    let pin = "7.0.0.9".parse().expect("a version");
+    let all = with_one_unknown(&whole());
+    assert!(all.len() > 25, "{}", all.len());
+    for config in all {
+        let mut diagnostics = Diagnostics::default();
+        validate_attributes(&schema().attributes, &config, &Path::root(), &mut diagnostics);
+        validate(&config, &mut diagnostics);
+        let found = configure_with(&config, &environment, &mut diagnostics);
+        assert_eq!(diagnostics.iter().count(), 0, "{config:?}: {diagnostics:?}");
+        let Some(found) = found else {
+            assert!(config.is_unknown(), "{config:?}");
+            continue;
+        };
+        for host in ["portal01.dmz.contoso.com", "mfa01.contoso.com"] {
+            assert_eq!(found.check_connection(host), Ok(()), "{config:?}");
+        }
+        assert!(found.installable(&pin).server_setup, "{config:?}");
+        assert!(
+            !found.installable(&"9.0".parse().expect("a version")).user_portal
+                || config.attribute("releases").is_unknown()
+        );
+    }
+}
+
+#[test]
+fn an_unknown_connection_defers_its_hosts_only() {
+    let mut config = whole();
+    let dmz = map([("hosts", Value::strings(["*.dmz.contoso.com"])), ("password", Value::Unknown)]);
+    config.set("connections", map([("default", map([])), ("dmz", dmz)]));
+    let found = provider(&config, &credentials());
+    assert!(found.is_deferred("portal01.dmz.contoso.com") && !found.is_deferred("mfa01.contoso.com"));
+    let mut undecided = whole();
+    undecided.set("connections", map([("default", map([])), ("dmz", map([("hosts", Value::Unknown)]))]));
+    assert!(provider(&undecided, &credentials()).is_deferred("mfa01.contoso.com"));
+    assert!(!provider(&whole(), &credentials()).is_deferred("mfa01.contoso.com"));
+}
+
+#[test]
+fn the_table_is_well_formed() {
+    fn walk(attributes: &[Attribute], place: &str) {
+        let mut names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), attributes.len(), "names are unique in {place}");
+        for attribute in attributes {
+            let name = attribute.name;
+            assert!(!["alias", "version"].contains(&name), "{name} is reserved");
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
+            assert!(attribute.description.ends_with('.'), "{place}.{name}");
+            assert_eq!(attribute.sensitive, name == "password", "{place}.{name}");
+            match &attribute.kind {
+                Kind::Object(inner) | Kind::ObjectMap(inner) | Kind::ObjectList(inner) => walk(inner, name),
+                _ => {}
+            }
+        }
+    }
+    walk(&schema().attributes, "provider");
+}
