@@ -1,0 +1,80 @@
+//! The PowerShell scripts that run on hosts, embedded from their files.
+//!
+//! Arguments travel as JSON on stdin and never enter script text. `_Bootstrap.ps1` goes on the command line, the
+//! envelope and the script follow on stdin.
+
+/// One script, run inside [`ENVELOPE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Script {
+    /// `Verb-Noun`, as in the file's name and in replies.
+    pub name: &'static str,
+    /// The file's text, pure ASCII.
+    pub source: &'static str,
+}
+
+/// Reads a call from stdin; the text of `-EncodedCommand`. Must parse on PowerShell 2.0.
+pub const BOOTSTRAP: &str = include_str!("scripts/_Bootstrap.ps1");
+
+/// Runs a script and writes its reply; holds what the scripts share.
+pub const ENVELOPE: &str = include_str!("scripts/_Envelope.ps1");
+
+macro_rules! scripts {
+    ($($constant:ident = $name:literal;)*) => {
+        $(pub const $constant: Script = Script {
+            name: $name,
+            source: include_str!(concat!("scripts/", $name, ".ps1")),
+        };)*
+
+        /// Every script, by name.
+        pub const ALL: &[Script] = &[$($constant),*];
+    };
+}
+
+scripts! {
+    BACKUP_DIRECTORY = "Backup-Directory";
+    COMPARE_DIRECTORY = "Compare-Directory";
+    COMPLETE_BACKUP = "Complete-Backup";
+    COMPLETE_INSTALLER = "Complete-Installer";
+    EXPORT_ADAPTER_CONFIGURATION = "Export-AdapterConfiguration";
+    GET_ADFS_SYNCHRONIZATION = "Get-AdfsSynchronization";
+    GET_FILE_IDENTITY = "Get-FileIdentity";
+    GET_HOST_FACTS = "Get-HostFacts";
+    GET_INSTALLER_STATE = "Get-InstallerState";
+    MERGE_ADAPTER_CONFIGURATION = "Merge-AdapterConfiguration";
+    MERGE_WEB_CONFIG = "Merge-WebConfig";
+    RECEIVE_FILE = "Receive-File";
+    REGISTER_ADAPTER = "Register-Adapter";
+    REMOVE_WORK_FILE = "Remove-WorkFile";
+    RESTART_ADFS_SERVICE = "Restart-AdfsService";
+    SAVE_RELEASE_FILE = "Save-ReleaseFile";
+    SEND_FILE = "Send-File";
+    SET_APPLICATION_POOL_RUNTIME = "Set-ApplicationPoolRuntime";
+    SET_AUTHENTICATION_POLICY = "Set-AuthenticationPolicy";
+    START_INSTALLER = "Start-Installer";
+    UNREGISTER_ADAPTER = "Unregister-Adapter";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_ascii() {
+        let texts = ALL.iter().map(|script| (script.name, script.source));
+        for (name, text) in texts.chain([("_Bootstrap", BOOTSTRAP), ("_Envelope", ENVELOPE)]) {
+            assert!(text.is_ascii(), "{name}.ps1 is not ASCII");
+        }
+    }
+
+    #[test]
+    fn the_bootstrap_fits_on_a_command_line() {
+        // UTF-16 doubles it, base64 adds a third; cmd.exe takes 8,191 characters in all.
+        let encoded = BOOTSTRAP.len() * 2 * 4 / 3;
+        assert!(encoded < 7_500, "the encoded bootstrap has {encoded} characters");
+    }
+
+    #[test]
+    fn names_are_sorted_and_unique() {
+        assert!(ALL.is_sorted_by(|one, other| one.name < other.name));
+    }
+}

@@ -1,0 +1,21 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Deletes a file or folder inside the work folder.
+.DESCRIPTION
+Runs inside _Envelope.ps1, which has the functions that the scripts share.
+.PARAMETER Path
+What to delete; never one of the work folder's own parts.
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true)] [string] $Path
+)
+
+Assert-WorkPath $Path
+foreach ($part in 'staging', 'backups', 'installers') {
+    if ($Path -eq "$(Get-WorkFolder)\$part") { throw (New-Failure invalid_input "$Path is a part of the work folder and stays") }
+}
+$present = Test-Path -LiteralPath $Path
+if ($present) { Remove-Item -LiteralPath $Path -Recurse -Force }
+[ordered]@{ removed = $present }

@@ -1,0 +1,415 @@
+<#
+.SYNOPSIS
+Runs one script of the provider on a Windows host and writes its answer as one line of JSON.
+.DESCRIPTION
+Sent with every call, before the script. Holds what the scripts share: failures of a closed set of kinds, log lines, pure ASCII
+JSON, the protected work folder, backups, hashes, the registry, XML, and web.config.
+A line that starts with AZUREMFA-REPLY: is the answer and the only one; AZUREMFA-LOG: lines may come before it.
+#>
+param(
+    [string] $ScriptName,
+    [string] $ScriptText,
+    [string] $ArgumentText,
+    [System.IO.Stream] $InputStream
+)
+Set-StrictMode -Version 2
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+# The console host writes warnings to stdout; what matters is returned or logged.
+$WarningPreference = 'SilentlyContinue'
+$ConfirmPreference = 'None'
+
+# ---- Failures, log lines and JSON ----
+
+function New-Failure {
+    # An exception of one of the kinds that the provider knows, to be thrown.
+    param([string] $Kind, [string] $Message)
+    $failure = New-Object System.InvalidOperationException $Message
+    $failure.Data['azuremfa_kind'] = $Kind
+    $failure
+}
+
+function Write-HostLog {
+    param([ValidateSet('debug', 'info', 'warn', 'error')] [string] $Level, [string] $Message)
+    [Console]::Out.WriteLine('AZUREMFA-LOG:' + (ConvertTo-AsciiJson ([ordered]@{ level = $Level; message = $Message })))
+}
+
+function ConvertTo-JsonString {
+    param([string] $Text)
+    $escape = { param($match) '\u{0:x4}' -f [int][char]$match.Value }
+    '"' + [regex]::Replace($Text, '[^\x20\x21\x23-\x5b\x5d-\x7e]', [System.Text.RegularExpressions.MatchEvaluator]$escape) + '"'
+}
+
+function ConvertTo-AsciiJson {
+    # Own writer: ConvertTo-Json of 5.1 wraps some lists as {value, Count}, writes /Date()/ and lets non-ASCII through.
+    param($Value)
+    if ($null -eq $Value) { return 'null' }
+    if ($Value -is [bool]) { if ($Value) { return 'true' } else { return 'false' } }
+    if ($Value -is [string] -or $Value -is [char]) { return ConvertTo-JsonString ([string]$Value) }
+    if ($Value -is [int] -or $Value -is [long] -or $Value -is [uint32] -or $Value -is [uint16] -or $Value -is [byte]) {
+        return ([long]$Value).ToString([System.Globalization.CultureInfo]::InvariantCulture)
+    }
+    if ($Value -is [System.Collections.IDictionary]) {
+        $pairs = foreach ($key in $Value.Keys) { (ConvertTo-JsonString ([string]$key)) + ':' + (ConvertTo-AsciiJson $Value[$key]) }
+        return '{' + (@($pairs) -join ',') + '}'
+    }
+    if ($Value -is [System.Collections.IEnumerable]) {
+        $items = foreach ($item in $Value) { ConvertTo-AsciiJson $item }
+        return '[' + (@($items) -join ',') + ']'
+    }
+    throw "a $($Value.GetType().FullName) has no place in a reply"
+}
+
+function ConvertFrom-ArgumentText {
+    # A JSON object with snake_case names as a hashtable of script parameters. Null means not given.
+    param([string] $Text)
+    $parameters = @{}
+    $document = ConvertFrom-Json -InputObject $Text
+    foreach ($property in $document.PSObject.Properties) {
+        $words = foreach ($word in $property.Name.Split('_')) { $word.Substring(0, 1).ToUpperInvariant() + $word.Substring(1) }
+        $value = $property.Value
+        # PowerShell 7 turns texts that look like dates into dates; 5.1 does not.
+        if ($value -is [datetime]) { $value = Format-Utc $value }
+        if ($null -ne $value) { $parameters[@($words) -join ''] = $value }
+    }
+    $parameters
+}
+
+function Format-Utc {
+    param([datetime] $Time)
+    $Time.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture)
+}
+
+function Get-FailureKind {
+    # Sorts what a cmdlet or .NET threw into the closed set.
+    param([System.Management.Automation.ErrorRecord] $Failure)
+    $found = $null
+    for ($exception = $Failure.Exception; $null -ne $exception; $exception = $exception.InnerException) {
+        if ($exception.Data -and $exception.Data['azuremfa_kind']) { return [string]$exception.Data['azuremfa_kind'] }
+        if ($null -ne $found) { continue }
+        if ($exception -is [System.Management.Automation.ParameterBindingException]) { $found = 'invalid_input' }
+        elseif ($exception -is [System.Management.Automation.CommandNotFoundException]) { $found = 'other' }
+        elseif ($exception -is [System.UnauthorizedAccessException] -or $exception -is [System.Security.SecurityException]) { $found = 'access_denied' }
+        elseif ($exception -is [System.TimeoutException]) { $found = 'timed_out' }
+        elseif ($exception -is [System.Management.Automation.ItemNotFoundException] -or $exception -is [System.Management.Automation.DriveNotFoundException]) { $found = 'not_found' }
+        elseif ($exception -is [System.IO.FileNotFoundException] -or $exception -is [System.IO.DirectoryNotFoundException]) { $found = 'not_found' }
+        # A sharing or a lock violation: something else has the file open.
+        elseif ($exception -is [System.IO.IOException] -and ($exception.HResult -band 0xffff) -in 32, 33) { $found = 'busy' }
+    }
+    if ($null -ne $found) { return $found }
+    switch ([string]$Failure.CategoryInfo.Category) {
+        'PermissionDenied' { return 'access_denied' }
+        'ObjectNotFound' { return 'not_found' }
+        'ResourceExists' { return 'already_exists' }
+        'ResourceBusy' { return 'busy' }
+        'OperationTimeout' { return 'timed_out' }
+    }
+    'other'
+}
+
+function Write-Reply {
+    param([System.Collections.IDictionary] $Reply)
+    [Console]::Out.WriteLine('AZUREMFA-REPLY:' + (ConvertTo-AsciiJson $Reply))
+}
+
+# ---- Files ----
+
+function Resolve-NativePath {
+    # What .NET must be given for a path that cmdlets understand.
+    param([string] $Path)
+    $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path)
+}
+
+function Get-Sha256 {
+    param([string] $Path)
+    (Get-FileHash -LiteralPath $Path -Algorithm SHA256).Hash.ToLowerInvariant()
+}
+
+function Get-FileLength {
+    param([string] $Path)
+    [long](Get-Item -LiteralPath $Path -Force).Length
+}
+
+function Get-SortedName {
+    # By code point, so that every host and the simulation agree. Returns nothing for no names: wrap the call in @().
+    param([string[]] $Name)
+    if ($null -eq $Name -or $Name.Length -eq 0) { return }
+    $sorted = [string[]]@($Name)
+    [Array]::Sort($sorted, [StringComparer]::Ordinal)
+    $sorted
+}
+
+function Get-RelativeFile {
+    # The files below a folder: relative name (with backslashes) and path, sorted by name.
+    param([string] $Folder)
+    $root = (Get-Item -LiteralPath $Folder -Force).FullName.TrimEnd('\', '/')
+    $found = @{}
+    foreach ($item in @(Get-ChildItem -LiteralPath $Folder -Recurse -Force -File)) {
+        $found[$item.FullName.Substring($root.Length + 1).Replace('/', '\')] = $item.FullName
+    }
+    foreach ($name in @(Get-SortedName @($found.Keys))) { New-Object PSObject -Property @{ Name = $name; Path = $found[$name] } }
+}
+
+function Write-TextFile {
+    # Whole or not at all: a reader never sees half a file.
+    param([string] $Path, [string] $Text)
+    $native = Resolve-NativePath $Path
+    [System.IO.File]::WriteAllText("$native.new", $Text, (New-Object System.Text.UTF8Encoding $false))
+    Move-WholeFile -Source "$native.new" -Destination $native
+}
+
+function Move-WholeFile {
+    # Native paths. Keeps the access list of a file that is replaced.
+    param([string] $Source, [string] $Destination)
+    if ([System.IO.File]::Exists($Destination)) { [System.IO.File]::Replace($Source, $Destination, [System.Management.Automation.Language.NullString]::Value) }
+    else { [System.IO.File]::Move($Source, $Destination) }
+}
+
+# ---- The work folder: SYSTEM and Administrators only ----
+
+function Get-WorkFolder { $env:ProgramData.TrimEnd('\') + '\terraform-provider-azuremfa' }
+
+function Test-ReparsePoint {
+    param([string] $Path)
+    $item = Get-Item -LiteralPath $Path -Force
+    [bool]($item.Attributes -band [System.IO.FileAttributes]::ReparsePoint)
+}
+
+function Initialize-ProtectedFolder {
+    # Makes the folder, or accepts one that SYSTEM or Administrators own. Everyone may create folders in %ProgramData%,
+    # so a folder of another owner may have been laid out in wait.
+    param([string] $Path)
+    $descriptor = 'O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)'
+    if (-not (Test-Path -LiteralPath $Path)) {
+        [void](New-Item -ItemType Directory -Path $Path)
+        try { Set-ProtectedAcl -Path $Path -Descriptor $descriptor }
+        catch { Remove-Item -LiteralPath $Path -Recurse -Force; throw }
+        return
+    }
+    if (-not (Test-Path -LiteralPath $Path -PathType Container) -or (Test-ReparsePoint $Path)) {
+        throw (New-Failure precondition "$Path is no ordinary folder (a link, a junction or a file). Remove it; it is made again")
+    }
+    $present = (Get-Acl -LiteralPath $Path).Sddl
+    $owner = if ($present -match 'O:(BA|SY|S-[0-9-]+)') { $Matches[1] } else { 'nobody' }
+    if ($owner -notin 'BA', 'SY', 'S-1-5-32-544', 'S-1-5-18') {
+        throw (New-Failure precondition "$Path belongs to $owner and not to SYSTEM or Administrators. Look at what is in it, then remove it; it is made again")
+    }
+    $trustees = @([regex]::Matches(($present -replace '^.*?D:', 'D:' -replace 'S:.*$', ''), '\((?:[^;)]*;){5}([^;)]*)') | ForEach-Object { $_.Groups[1].Value })
+    $foreign = @($trustees | Where-Object { $_ -notin 'BA', 'SY' })
+    if ($present -notmatch 'D:[A-Z]*P' -or $foreign.Count) {
+        Write-HostLog -Level warn -Message "$Path was open to others than SYSTEM and Administrators; it is closed again"
+        Set-ProtectedAcl -Path $Path -Descriptor $descriptor
+    }
+}
+
+function Set-ProtectedAcl {
+    param([string] $Path, [string] $Descriptor)
+    $acl = Get-Acl -LiteralPath $Path
+    $acl.SetSecurityDescriptorSddlForm($Descriptor)
+    Set-Acl -LiteralPath $Path -AclObject $acl
+}
+
+function Initialize-WorkFolder {
+    # Returns the work folder; it and its parts exist and are protected afterwards.
+    $folder = Get-WorkFolder
+    Initialize-ProtectedFolder $folder
+    foreach ($part in 'staging', 'backups', 'installers') { Initialize-ProtectedFolder "$folder\$part" }
+    $folder
+}
+
+function Assert-WorkPath {
+    # The path lies inside the work folder, plainly written, with no link on the way.
+    param([string] $Path)
+    $root = (Get-WorkFolder) + '\'
+    $inside = $Path.StartsWith($root, [StringComparison]::OrdinalIgnoreCase)
+    if (-not $inside -or $Path.Length -eq $root.Length) { throw (New-Failure invalid_input "$Path is not inside $root") }
+    $parts = $Path.Substring($root.Length).Split('\')
+    foreach ($part in $parts) {
+        if ($part -eq '' -or $part -match '^\.+$|[/:*?"<>|]|[\x00-\x1f]|[. ]$') { throw (New-Failure invalid_input "$Path is not written plainly: '$part' is not a name") }
+    }
+    $walked = $root.TrimEnd('\')
+    foreach ($part in $parts) {
+        $walked = "$walked\$part"
+        if (-not (Test-Path -LiteralPath $walked)) { break }
+        if (Test-ReparsePoint $walked) { throw (New-Failure precondition "$walked is a link or a junction, which nothing of this provider made. Remove it") }
+    }
+}
+
+function Assert-PlainName {
+    # One name that may become a folder, a file or a task.
+    param([string] $Name, [string] $What)
+    if ($Name -notmatch '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,126}$' -or $Name -match '[. ]$') { throw (New-Failure invalid_input "'$Name' cannot be a $What`: letters, digits, dots, underscores, dashes and inner spaces are accepted") }
+}
+
+# ---- Backups ----
+
+function Get-BackupFolder {
+    # The complete copies of a name in the backups of an id: the open one first, then the closed ones, newest first.
+    param([string] $BackupId, [string] $Name)
+    Assert-PlainName $BackupId 'backup id'
+    Assert-PlainName $Name 'backup name'
+    $backups = (Get-WorkFolder) + '\backups'
+    if (-not (Test-Path -LiteralPath $backups)) { return }
+    $closed = @(Get-ClosedBackup $BackupId)
+    [Array]::Reverse($closed)
+    foreach ($folder in @($BackupId) + $closed) {
+        if (Test-Path -LiteralPath "$backups\$folder\$Name.manifest.json") { "$backups\$folder\$Name" }
+    }
+}
+
+function Get-ClosedBackup {
+    # Folder names, oldest first.
+    param([string] $BackupId)
+    $pattern = '^' + [regex]::Escape($BackupId) + '-\d{8}T\d{6}Z$'
+    $names = @(Get-ChildItem -LiteralPath ((Get-WorkFolder) + '\backups') -Directory -Force | Where-Object { $_.Name -match $pattern } | ForEach-Object { $_.Name })
+    Get-SortedName $names
+}
+
+# ---- Registry, services, installed products ----
+
+function Get-RegistryValue {
+    # Null when the key or the value is absent; a key that cannot be read is an error.
+    param([string] $Key, [string] $Name)
+    if (-not (Test-Path -LiteralPath $Key)) { return $null }
+    $values = Get-ItemProperty -LiteralPath $Key
+    # A key without values yields nothing.
+    if ($null -eq $values) { return $null }
+    $value = $values.PSObject.Properties[$Name]
+    if ($null -ne $value) { , $value.Value }
+}
+
+function Get-HostService {
+    # The Win32_Service of a name, or nothing.
+    param([string] $Name)
+    Get-CimInstance -ClassName Win32_Service -Filter "Name='$Name'"
+}
+
+function Get-ServiceStart {
+    # When the service's process started (UTC text), or null when it does not run.
+    param([string] $Name)
+    $service = Get-HostService $Name
+    if ($null -eq $service -or $service.State -ne 'Running') { return $null }
+    $process = Get-CimInstance -ClassName Win32_Process -Filter "ProcessId=$($service.ProcessId)"
+    if ($null -eq $process) { return $null }
+    Format-Utc $process.CreationDate
+}
+
+function Get-OwnTask {
+    # The scheduled tasks of this provider. None is no error; anything else that goes wrong is.
+    $problems = $null
+    Get-ScheduledTask -TaskPath '\terraform-provider-azuremfa\' -ErrorAction SilentlyContinue -ErrorVariable problems
+    foreach ($problem in @($problems)) {
+        if ($null -ne $problem -and [string]$problem.CategoryInfo.Category -ne 'ObjectNotFound') { throw $problem }
+    }
+}
+
+# ---- AD FS ----
+
+function Get-AdfsDatabase {
+    # The Windows Internal Database on each server, or one SQL Server for all.
+    $tokens = Get-CimInstance -Namespace root/ADFS -ClassName SecurityTokenService
+    if ([string]$tokens.ConfigurationDatabaseConnectionString -match 'microsoft##wid|##ssee') { 'wid' } else { 'sql' }
+}
+
+function Assert-AdfsPrimary {
+    # Only the primary of a WID farm, or any server of a SQL farm, can change the configuration.
+    $synchronization = Get-AdfsSyncProperties
+    if ([string]$synchronization.Role -ne 'SecondaryComputer') { return }
+    throw (New-Failure precondition "this server is a secondary of its AD FS farm; the configuration is changed on the primary, $($synchronization.PrimaryComputerName)")
+}
+
+function Find-AdfsProvider {
+    # The registered provider of a name in any casing, or nothing.
+    param([string] $Name)
+    Get-AdfsAuthenticationProvider | Where-Object { $_.Name -eq $Name }
+}
+
+function Get-AdfsPolicyName {
+    # The names in the global additional authentication policy. Wrap the call in @().
+    foreach ($name in (Get-AdfsGlobalAuthenticationPolicy).AdditionalAuthenticationProvider) { [string]$name }
+}
+
+# ---- XML and web.config: values in them are secrets, so no message may quote them ----
+
+function Read-XmlFile {
+    param([string] $Path)
+    if (-not (Test-Path -LiteralPath $Path -PathType Leaf)) { throw (New-Failure not_found "$Path does not exist") }
+    $document = New-Object System.Xml.XmlDocument
+    $document.PreserveWhitespace = $true
+    $document.XmlResolver = $null
+    try { $document.Load((Resolve-NativePath $Path)) }
+    catch [System.Xml.XmlException] {
+        # Its message may quote the text at the fault, which may be part of a password.
+        throw (New-Failure precondition "$Path is no well-formed XML at line $($_.Exception.LineNumber), position $($_.Exception.LinePosition) (a password with an unescaped & is a known cause)")
+    }
+    $document
+}
+
+function Save-XmlFile {
+    # Keeps what the file before it had: line ends and byte order mark.
+    param([System.Xml.XmlDocument] $Document, [string] $Path, [string] $Like)
+    $bytes = [System.IO.File]::ReadAllBytes((Resolve-NativePath $Like))
+    $settings = New-Object System.Xml.XmlWriterSettings
+    $settings.Encoding = New-Object System.Text.UTF8Encoding ($bytes.Length -ge 3 -and $bytes[0] -eq 0xef -and $bytes[1] -eq 0xbb)
+    $settings.NewLineHandling = [System.Xml.NewLineHandling]::Replace
+    $settings.NewLineChars = if ([Array]::IndexOf($bytes, [byte]13) -ge 0) { "`r`n" } else { "`n" }
+    $settings.OmitXmlDeclaration = -not ($Document.FirstChild -is [System.Xml.XmlDeclaration])
+    $native = Resolve-NativePath $Path
+    $writer = [System.Xml.XmlWriter]::Create("$native.new", $settings)
+    try { $Document.Save($writer) } finally { $writer.Close() }
+    Move-WholeFile -Source "$native.new" -Destination $native
+}
+
+function Get-LeafNode {
+    # The elements that hold values in an adapter configuration; its outer form is not documented.
+    param([System.Xml.XmlDocument] $Document)
+    $Document.DocumentElement.SelectNodes('.//*[not(*)]')
+}
+
+function Get-ConfigurationEntry {
+    # The appSettings and applicationSettings of a web.config: Kind, Key and the node that holds the value.
+    param([System.Xml.XmlDocument] $Document, [string] $Path)
+    foreach ($section in 'appSettings', 'applicationSettings') {
+        if ($Document.SelectSingleNode("/configuration/$section//*[local-name()='EncryptedData']")) {
+            throw (New-Failure precondition "$section in $Path is encrypted. Decrypt it with aspnet_regiis -pdf, or carry the values over by hand")
+        }
+    }
+    foreach ($node in $Document.SelectNodes('/configuration/appSettings/add[@key]')) {
+        New-Object PSObject -Property @{ Kind = 'appSettings'; Key = $node.GetAttribute('key'); Node = $node.GetAttributeNode('value') }
+    }
+    foreach ($node in $Document.SelectNodes('/configuration/applicationSettings/*/setting[@name]')) {
+        New-Object PSObject -Property @{ Kind = $node.ParentNode.LocalName; Key = $node.GetAttribute('name'); Node = $node.SelectSingleNode('value') }
+    }
+}
+
+function Get-WebServiceSdkEntry {
+    # The entry that holds the address of the Web Service SDK; the vendor prints its prefix in two ways.
+    param([object[]] $Entry)
+    $Entry | Where-Object { $_.Key -match '_pfwssdk_PfWsSdk$' -and $null -ne $_.Node } | Select-Object -First 1
+}
+
+function Get-PlaceholderKey {
+    # Keys that still hold what the vendor ships. A portal beside its server that does not use the SDK is right to have it.
+    param([object[]] $Entry)
+    $shipped = 'http://localhost:4898/PfWsSdk.asmx', 'https://www.contoso.com/MultiFactorAuthWebServiceSdk/PfWsSdk.asmx'
+    $address = Get-WebServiceSdkEntry $Entry
+    if ($null -eq $address -or $address.Node.InnerText.Trim() -notin $shipped) { return }
+    $switch = $Entry | Where-Object { $_.Key -eq 'USE_WEB_SERVICE_SDK' -and $null -ne $_.Node } | Select-Object -First 1
+    $unused = $null -ne $switch -and $switch.Node.InnerText.Trim() -ne 'true'
+    if ($unused -and (Get-HostService 'MultiFactorAuth')) { return }
+    $address.Key
+}
+
+# ---- The call ----
+
+try {
+    $parameters = ConvertFrom-ArgumentText $ArgumentText
+    $output = @(& ([ScriptBlock]::Create($ScriptText)) @parameters)
+    if ($output.Count -ne 1 -or $output[0] -isnot [System.Collections.IDictionary]) { throw "$ScriptName returned $($output.Count) objects instead of one result" }
+    Write-Reply ([ordered]@{ ok = $true; script = $ScriptName; result = $output[0] })
+}
+catch {
+    $line = if ($_.InvocationInfo -and $_.InvocationInfo.ScriptLineNumber) { [int]$_.InvocationInfo.ScriptLineNumber } else { $null }
+    $problem = [ordered]@{ kind = (Get-FailureKind $_); message = $_.Exception.Message; line = $line }
+    Write-Reply ([ordered]@{ ok = $false; script = $ScriptName; error = $problem })
+}
