@@ -246,7 +246,7 @@ function Get-WebConfigFact {
     $entries = @(Get-ConfigurationEntry -Document (Read-XmlFile "$Folder\$name") -Path "$Folder\$name")
     $fact.Placeholders = @(Get-PlaceholderKey $entries)
     $address = Get-WebServiceSdkEntry $entries
-    if ($null -ne $address) { $fact.Address = $address.Node.InnerText.Trim() }
+    if ($null -ne $address) { $fact.Address = Get-EntryValue $address }
     $fact
 }
 

@@ -96,7 +96,9 @@ function Set-Address {
     if (-not $WebServiceSdkUrl) { return }
     $address = Get-WebServiceSdkEntry $Entries
     if ($null -eq $address) { throw (New-Failure precondition "$Path has no setting for the address of the Web Service SDK") }
-    if ($address.Node.InnerText.Trim() -cne $WebServiceSdkUrl) { $address.Node.InnerText = $WebServiceSdkUrl; $address.Key }
+    if ((Get-EntryValue $address) -ceq $WebServiceSdkUrl) { return }
+    if ($address.Node.NodeType -eq [System.Xml.XmlNodeType]::Attribute) { $address.Node.Value = $WebServiceSdkUrl } else { $address.Node.InnerText = $WebServiceSdkUrl }
+    $address.Key
 }
 
 $oldPath = Find-OldFile
@@ -105,7 +107,7 @@ $newDocument = Read-XmlFile $Path
 $oldEntries = @(Get-ConfigurationEntry -Document $oldDocument -Path $oldPath)
 $newEntries = @(Get-ConfigurationEntry -Document $newDocument -Path $Path)
 $oldAddress = Get-WebServiceSdkEntry $oldEntries
-$sameAddress = -not $WebServiceSdkUrl -or ($null -ne $oldAddress -and $oldAddress.Node.InnerText.Trim() -ceq $WebServiceSdkUrl)
+$sameAddress = -not $WebServiceSdkUrl -or ($null -ne $oldAddress -and (Get-EntryValue $oldAddress) -ceq $WebServiceSdkUrl)
 
 if ($sameAddress -and (Test-SameShape $oldDocument $newDocument $oldEntries $newEntries)) {
     $outcome = 'unchanged'

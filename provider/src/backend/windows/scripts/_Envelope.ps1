@@ -382,6 +382,12 @@ function Get-ConfigurationEntry {
     }
 }
 
+function Get-EntryValue {
+    # PowerShell cannot read InnerText of an attribute: XmlAttribute overrides the setter alone.
+    param($Entry)
+    if ($Entry.Node.NodeType -eq [System.Xml.XmlNodeType]::Attribute) { $Entry.Node.Value.Trim() } else { $Entry.Node.InnerText.Trim() }
+}
+
 function Get-WebServiceSdkEntry {
     # The entry that holds the address of the Web Service SDK; the vendor prints its prefix in two ways.
     param([object[]] $Entry)
@@ -393,9 +399,9 @@ function Get-PlaceholderKey {
     param([object[]] $Entry)
     $shipped = 'http://localhost:4898/PfWsSdk.asmx', 'https://www.contoso.com/MultiFactorAuthWebServiceSdk/PfWsSdk.asmx'
     $address = Get-WebServiceSdkEntry $Entry
-    if ($null -eq $address -or $address.Node.InnerText.Trim() -notin $shipped) { return }
-    $switch = $Entry | Where-Object { $_.Key -eq 'USE_WEB_SERVICE_SDK' -and $null -ne $_.Node } | Select-Object -First 1
-    $unused = $null -ne $switch -and $switch.Node.InnerText.Trim() -ne 'true'
+    if ($null -eq $address -or (Get-EntryValue $address) -notin $shipped) { return }
+    $use = $Entry | Where-Object { $_.Key -eq 'USE_WEB_SERVICE_SDK' -and $null -ne $_.Node } | Select-Object -First 1
+    $unused = $null -ne $use -and (Get-EntryValue $use) -ne 'true'
     if ($unused -and (Get-HostService 'MultiFactorAuth')) { return }
     $address.Key
 }
@@ -409,7 +415,10 @@ try {
     Write-Reply ([ordered]@{ ok = $true; script = $ScriptName; result = $output[0] })
 }
 catch {
-    $line = if ($_.InvocationInfo -and $_.InvocationInfo.ScriptLineNumber) { [int]$_.InvocationInfo.ScriptLineNumber } else { $null }
-    $problem = [ordered]@{ kind = (Get-FailureKind $_); message = $_.Exception.Message; line = $line }
+    $kind = Get-FailureKind $_
+    $line = if ($_.ScriptStackTrace -match 'line (\d+)') { [int]$Matches[1] } else { $null }
+    # Names of functions and numbers of lines, no values.
+    if ($kind -eq 'other') { Write-HostLog -Level debug -Message $_.ScriptStackTrace }
+    $problem = [ordered]@{ kind = $kind; message = $_.Exception.Message; line = $line }
     Write-Reply ([ordered]@{ ok = $false; script = $ScriptName; error = $problem })
 }
