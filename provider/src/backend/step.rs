@@ -114,6 +114,11 @@ pub enum Action {
     VerifyAdapter {
         version: String,
     },
+    /// A host that was added to a set and has not been read: what its upgrade takes is decided when it is.
+    /// Never performed itself.
+    Adopt {
+        version: String,
+    },
     /// What only a person can do. Never performed; a run ends before it.
     ByHand {
         instruction: String,
@@ -166,6 +171,13 @@ impl WebKind {
             Self::UserPortal => "MultiFactorAuthenticationUserPortalSetup64.msi",
             Self::MobileAppWebService => "MultiFactorAuthenticationMobileAppWebServiceSetup64.msi",
         }
+    }
+}
+
+impl Action {
+    /// Whether a backend performs it; the others only tell a reader something.
+    pub fn is_performed(&self) -> bool {
+        !matches!(self, Self::TrafficNotManaged | Self::Adopt { .. } | Self::ByHand { .. } | Self::Wait { .. })
     }
 }
 
@@ -247,6 +259,7 @@ impl fmt::Display for Action {
             Self::VerifyAdapter { version } => {
                 write!(formatter, "verify that the AD FS adapter runs {version} and is registered")
             }
+            Self::Adopt { version } => write!(formatter, "adopt, and upgrade to {version} when below"),
             Self::ByHand { instruction } => write!(formatter, "by hand: {instruction}"),
             Self::Wait { reason } => write!(formatter, "waits for {reason}"),
         }

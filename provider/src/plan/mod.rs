@@ -10,6 +10,8 @@ use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::tf::diagnostic::Diagnostics;
 
+pub mod checks;
+pub mod evidence;
 pub mod token;
 pub mod version;
 
@@ -47,8 +49,10 @@ pub struct Desired {
 pub struct Acknowledgement {
     pub check: String,
     pub reason: String,
-    /// Only the clock of the caller decides whether it has ended, and only into diagnostics.
+    /// As the user wrote it, RFC 3339.
     pub until: Option<String>,
+    /// Whether `until` has passed. Only the caller has a clock, and this may change diagnostics only.
+    pub ended: bool,
 }
 
 /// What the provider's settings say about what a plan may do. Never a secret.

@@ -56,6 +56,16 @@ impl SetKind {
             Self::AdfsAdapter => "adfs_adapter",
         }
     }
+
+    /// The product's component, as the vendor names it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ServerGroup => "MFA Server",
+            Self::UserPortal => "The User Portal",
+            Self::MobileAppWebService => "The Mobile App Web Service",
+            Self::AdfsAdapter => "The AD FS adapter",
+        }
+    }
 }
 
 /// Whether a text can name a set: letters, digits, dot, hyphen and underscore, at most 63, starting with a letter or digit.

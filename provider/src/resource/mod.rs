@@ -10,6 +10,8 @@ use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
 use crate::tf::value::Value;
 
+pub mod set;
+
 /// A resource type.
 ///
 /// The protocol layer decodes and encodes; a resource sees values only. `provider` is absent until

@@ -1,0 +1,96 @@
+//! A set of hosts that is upgraded as one: what differs between the four kinds.
+//!
+//! Everything else (schema, validation, reading, planning, applying, import) is declared once, in
+//! the modules beside this one, over any [`HostSet`].
+
+use crate::plan::evidence::{Evidence, Gap};
+use crate::plan::token::SetKind;
+use crate::plan::version::Version;
+use crate::plan::{Decision, Desired, Policy, Views};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::schema::Attribute;
+use crate::tf::value::Value;
+
+/// A kind of set.
+///
+/// `own` is always a whole resource value of the kind: the state in Read, the proposed new state in Plan. Every part
+/// of it may be null or unknown. All methods are pure.
+pub trait HostSet: Send + Sync {
+    /// The kind in tokens; with the provider's prefix, the resource type.
+    fn kind(&self) -> SetKind;
+
+    /// The full resource type, such as `azuremfa_server_group`.
+    fn type_name(&self) -> &'static str;
+
+    /// What the reference page says, in Markdown.
+    fn description(&self) -> &'static str;
+
+    /// The kind's own attributes, its hosts among them.
+    fn attributes(&self) -> Vec<Attribute>;
+
+    /// The form of its import id, such as `NAME=HOST,HOST`.
+    fn import_grammar(&self) -> &'static str;
+
+    /// Own attributes that decide what is done: with work pending their being unknown is a plan error.
+    fn deciders(&self) -> &'static [&'static str] {
+        &["hosts"]
+    }
+
+    /// The hosts in the order of the rollout; none while any of them is unknown.
+    fn hosts(&self, own: &Value) -> Option<Vec<String>> {
+        strings(own.attribute("hosts"))
+    }
+
+    /// Checks of the kind's own attributes; the common ones (names, versions, tokens, duplicate hosts) have run.
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics);
+
+    /// What is found on a host. None when the component is not installed there, or the host was not seen.
+    fn evidence(&self, own: &Value, host: &str, views: &Views) -> Option<Evidence>;
+
+    /// The lowest version that what comes after has to reckon with; differs from the evidence where a set holds more
+    /// than one component (a server and its SDK).
+    fn lowest(&self, own: &Value, host: &str, views: &Views) -> Option<Version> {
+        self.evidence(own, host, views).map(|evidence| evidence.lowest)
+    }
+
+    /// End-state facts that do not hold, on hosts that were seen and run at least `pin`.
+    fn gaps(&self, own: &Value, hosts: &[String], views: &Views, pin: &Version) -> Vec<Gap>;
+
+    /// Decides what a run does. Begin with [`crate::plan::checks::survey`], which holds what all kinds share.
+    fn decide(&self, desired: &Desired, own: &Value, views: &Views, policy: &Policy) -> Decision;
+
+    /// The kind's own computed attributes as they are now. Every computed (and optional+computed) own attribute must
+    /// be among them; one that the user has set is kept as set.
+    fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)>;
+
+    /// The same as they will be after a run; unknown where the run may change them and the plan cannot know how.
+    fn planned_facts(
+        &self,
+        own: &Value,
+        hosts: &[String],
+        views: &Views,
+        decision: &Decision,
+    ) -> Vec<(&'static str, Value)> {
+        let performs = decision.steps.iter().any(|step| step.action.is_performed());
+        let facts = self.facts(own, hosts, views);
+        if !performs {
+            return facts;
+        }
+        facts.into_iter().map(|(name, _)| (name, Value::Unknown)).collect()
+    }
+
+    /// Fills what the user may set and an import can find, in a state that was just imported.
+    fn adopt(&self, _state: &mut Value, _views: &Views) {}
+
+    /// Reads the part of an import id after `NAME`, with its separator: the own attributes it stands for. The error
+    /// says what is wrong, without a trailing dot.
+    fn parse_import(&self, rest: &str) -> Result<Vec<(&'static str, Value)>, String>;
+
+    /// The import id's part after `NAME` for a configuration; none while it is not known.
+    fn import_rest(&self, own: &Value) -> Option<String>;
+}
+
+/// A known list of known strings.
+pub fn strings(value: &Value) -> Option<Vec<String>> {
+    value.as_list()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+}
