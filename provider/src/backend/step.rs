@@ -228,6 +228,18 @@ impl fmt::Display for Action {
                 write!(formatter, "verify that the {} runs {version}", component.title())
             }
             Self::CloseBackup { .. } => formatter.write_str("close this upgrade's backup"),
+            Self::Adopt { version } => write!(formatter, "adopt, and upgrade to {version} when below"),
+            Self::ByHand { instruction } => write!(formatter, "by hand: {instruction}"),
+            Self::Wait { reason } => write!(formatter, "waits for {reason}"),
+            adapter => adapter.write_adapter(formatter),
+        }
+    }
+}
+
+impl Action {
+    /// The text of a step of the AD FS adapter's procedure.
+    fn write_adapter(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::RunAdapterPackage { version, .. } => write!(formatter, "install the AD FS adapter {version}"),
             Self::ExportAdapterConfiguration { provider_name } => {
                 write!(formatter, "export the configuration of {provider_name} to a protected file")
@@ -259,9 +271,60 @@ impl fmt::Display for Action {
             Self::VerifyAdapter { version } => {
                 write!(formatter, "verify that the AD FS adapter runs {version} and is registered")
             }
-            Self::Adopt { version } => write!(formatter, "adopt, and upgrade to {version} when below"),
-            Self::ByHand { instruction } => write!(formatter, "by hand: {instruction}"),
-            Self::Wait { reason } => write!(formatter, "waits for {reason}"),
+            // Written by `fmt`, which hands on only what is above; a step of a new kind fails its text test.
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each, so that none is without a text.
+    fn one_of_each() -> Vec<Action> {
+        let text = || "x".to_owned();
+        let backup = || Backup { id: text(), name: text() };
+        let place = || Place { site: text(), site_id: 1, virtual_directory: text(), application_pool: text() };
+        let component = WebKind::UserPortal;
+        vec![
+            Action::TrafficNotManaged,
+            Action::BackUp { what: "x", source: text(), backup: backup() },
+            Action::FetchServerSetup { version: text() },
+            Action::RunServerSetup { version: text() },
+            Action::BringFiles { version: text(), from: text(), files: vec![text()] },
+            Action::RunWebPackage { component, version: text(), source: PackageSource::InstallFolder, place: place() },
+            Action::MergeWebConfig { component, path: text(), backup: backup() },
+            Action::CompareTheme { path: text(), backup: backup() },
+            Action::SetApplicationPool { application_pool: text() },
+            Action::RestoreCohostedWebConfig { path: text(), backup: backup() },
+            Action::VerifyServer { version: text(), sdk: false },
+            Action::VerifyServer { version: text(), sdk: true },
+            Action::VerifyWeb { component, version: text(), virtual_directory: text() },
+            Action::CloseBackup { backup_id: text() },
+            Action::RunAdapterPackage { version: text(), source: PackageSource::InstallFolder },
+            Action::ExportAdapterConfiguration { provider_name: text() },
+            Action::MergeAdapterConfiguration { source: PackageSource::InstallFolder },
+            Action::DisableProvider { provider_name: text() },
+            Action::UnregisterAdapter { provider_name: text() },
+            Action::RegisterAdapter { provider_name: text(), source: PackageSource::InstallFolder },
+            Action::AwaitSynchronization,
+            Action::RestartAdfs,
+            Action::EnableProvider { provider_name: text() },
+            Action::RemoveExport,
+            Action::VerifyAdapter { version: text() },
+            Action::Adopt { version: text() },
+            Action::ByHand { instruction: text() },
+            Action::Wait { reason: text() },
+        ]
+    }
+
+    #[test]
+    fn every_action_has_a_text_of_its_own() {
+        let texts: Vec<String> = one_of_each().iter().map(Action::to_string).collect();
+        for (position, text) in texts.iter().enumerate() {
+            assert!(!text.is_empty(), "action {position}");
+            assert!(!texts[..position].contains(text), "{text:?} is said twice");
         }
     }
 }

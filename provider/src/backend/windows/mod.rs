@@ -156,7 +156,7 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
             verify::web(work, *component, version, virtual_directory).await
         }
         Action::VerifyAdapter { version } => verify::adapter(work, version).await,
-        Action::ByHand { .. } | Action::Wait { .. } => {
+        Action::Adopt { .. } | Action::ByHand { .. } | Action::Wait { .. } => {
             Err(work.failure(Cause::Unproven("a run ends before such a step and never performs it".to_owned())))
         }
     }
