@@ -125,8 +125,8 @@ pub enum Kind {
     /// The account has too many shells on the host (fault 2150859173).
     #[error("the account's quota of shells on the host is used up: {0}")]
     QuotaShells(Fault),
-    /// The shell or account has used up its operations (fault 2150859174).
-    #[error("the account's quota of operations on the host is used up: {0}")]
+    /// The account has used up its operations (fault 2150859174), or the shell its commands (2150859241).
+    #[error("the quota of operations on the host is used up: {0}")]
     QuotaOperations(Fault),
     /// The host is busy with the request before (fault 170).
     #[error("the host is busy: {0}")]

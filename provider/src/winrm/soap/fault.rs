@@ -27,6 +27,8 @@ pub const SHELL_GONE: u32 = 2_150_858_843;
 pub const QUOTA_SHELLS: u32 = 2_150_859_173;
 /// `MaxConcurrentOperationsPerUser` is reached; terminated commands of a shell still count.
 pub const QUOTA_OPERATIONS: u32 = 2_150_859_174;
+/// The shell has as many commands as it may have.
+pub const QUOTA_COMMANDS: u32 = 2_150_859_241;
 /// `ERROR_BUSY`: an earlier `Send` to the same command is not yet taken.
 pub const BUSY: u32 = 170;
 /// `ERROR_ACCESS_DENIED`.
@@ -65,7 +67,7 @@ impl Fault {
             Some(TIMED_OUT) => Kind::TimedOut(self),
             Some(SHELL_GONE) => Kind::ShellGone(self),
             Some(QUOTA_SHELLS) => Kind::QuotaShells(self),
-            Some(QUOTA_OPERATIONS) => Kind::QuotaOperations(self),
+            Some(QUOTA_OPERATIONS | QUOTA_COMMANDS) => Kind::QuotaOperations(self),
             Some(BUSY) => Kind::Busy(self),
             Some(ACCESS_DENIED) => Kind::AccessDenied(self),
             _ => Kind::Fault(self),
