@@ -4,6 +4,7 @@ pub mod backend;
 pub mod config;
 pub mod plan;
 pub mod resource;
+pub mod rpc;
 pub mod secret;
 pub mod tf;
 pub mod winrm;

@@ -23,8 +23,12 @@ pub struct Attribute {
     pub sensitive: bool,
     /// Markdown, complete sentences that end with a dot.
     pub description: &'static str,
-    /// Checks of a known, non-null value; they run in validation and again in plan.
+    /// Checks of a known, non-null value; they run in validation, which the core repeats before plan and apply.
     pub validators: Vec<Validator>,
+    /// What stands where the configuration sets nothing. Only for [`Mode::OptionalComputed`], because a planned
+    /// value that differs from the configuration is allowed nowhere else; in the provider's own table, which is
+    /// never planned, for [`Mode::Optional`] too.
+    pub default: Option<Value>,
 }
 
 /// The type of an attribute.
@@ -83,6 +87,12 @@ impl Attribute {
         self
     }
 
+    /// With a value for configurations that set none.
+    pub fn with_default(mut self, default: Value) -> Self {
+        self.default = Some(default);
+        self
+    }
+
     /// Hidden in Terraform's output.
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
@@ -90,7 +100,7 @@ impl Attribute {
     }
 
     fn new(name: &'static str, kind: Kind, mode: Mode, description: &'static str) -> Self {
-        Self { name, kind, mode, sensitive: false, description, validators: Vec::new() }
+        Self { name, kind, mode, sensitive: false, description, validators: Vec::new(), default: None }
     }
 }
 

@@ -46,6 +46,20 @@ impl Value {
         Self::Number(Number::Integer(number))
     }
 
+    /// What kind of value this is, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Unknown => "an unknown value",
+            Self::Bool(_) => "a bool",
+            Self::Number(number) if number.is_finite() => "a number",
+            Self::Number(_) => "text or a float that is no finite number",
+            Self::String(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map or an object",
+        }
+    }
+
     /// Whether this is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
@@ -129,6 +143,15 @@ impl Number {
                 let decimal = self.decimal()?;
                 decimal.is_integer().then(|| decimal.with_scale(0).to_string())?.parse().ok()
             }
+        }
+    }
+
+    /// Whether this is a number that the wire can carry: not an infinity, NaN, or text that is no number.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            Self::Integer(_) | Self::Unsigned(_) => true,
+            Self::Float(number) => number.is_finite(),
+            Self::Decimal(text) => BigDecimal::from_str(text).is_ok(),
         }
     }
 
