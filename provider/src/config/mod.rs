@@ -135,6 +135,11 @@ impl ProviderConfig {
         self.backend.clone()
     }
 
+    /// Ends what is open on the hosts; the process is about to end.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+
     /// What the operator states about releases.
     pub fn releases(&self) -> &Releases {
         &self.releases

@@ -27,7 +27,7 @@ struct Already {
 
 /// Exports the registered configuration to a protected file.
 pub async fn export(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let path = join(&work.facts().await?.work_folder, EXPORTED);
+    let path = join(&work.known_facts().await?.work_folder, EXPORTED);
     let reply: Already =
         work.run("Export-AdapterConfiguration", json!({"provider_name": provider_name, "path": path})).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
@@ -39,7 +39,7 @@ pub async fn merge(work: &Work<'_>, source: &PackageSource) -> Result<Report, Ho
     struct Reply {
         not_carried: Vec<String>,
     }
-    let facts = work.facts().await?;
+    let facts = work.known_facts().await?;
     let arguments = json!({
         "exported_path": join(&facts.work_folder, EXPORTED),
         "template_path": join(&work.folder(&facts, source)?, TEMPLATE),
@@ -96,7 +96,7 @@ pub async fn register(work: &Work<'_>, provider_name: &str, source: &PackageSour
         type_name: String,
         already: bool,
     }
-    let facts = work.facts().await?;
+    let facts = work.known_facts().await?;
     let arguments = json!({
         "provider_name": provider_name,
         "registration_script": join(&work.folder(&facts, source)?, REGISTRATION_SCRIPT),
@@ -113,7 +113,7 @@ pub async fn remove_export(work: &Work<'_>) -> Result<Report, HostError> {
     struct Reply {
         removed: bool,
     }
-    let folder = work.facts().await?.work_folder;
+    let folder = work.known_facts().await?.work_folder;
     let mut already = true;
     for name in [EXPORTED, MERGED] {
         let reply: Reply = work.run("Remove-WorkFile", json!({"path": join(&folder, name)})).await?;

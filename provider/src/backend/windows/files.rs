@@ -90,8 +90,8 @@ pub fn server_setup<'a>(work: &'a Work<'_>, version: &str) -> Result<ServerSetup
 
 /// Brings component files from an upgraded MFA Server to the step's host.
 pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<Report, HostError> {
-    let server = source_server(work, version, from).await?;
-    let target = staging(&work.facts().await?.work_folder, version);
+    let (server, facts) = tokio::join!(source_server(work, version, from), work.known_facts());
+    let (server, target) = (server?, staging(&facts?.work_folder, version));
     let mut already = true;
     for file in files {
         if work.stop.is_cancelled() {
@@ -104,7 +104,8 @@ pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String])
 
 /// Brings one file; whether it was there already.
 async fn bring_file(work: &Work<'_>, from: &str, source: &str, target: &str) -> Result<bool, HostError> {
-    let wanted = identity(work, from, source).await?;
+    let (wanted, present) = tokio::join!(identity(work, from, source), identity(work, work.host, target));
+    let (wanted, present) = (wanted?, present?);
     let (Some(length), Some(sha256)) = (wanted.length, wanted.sha256.filter(|_| wanted.exists)) else {
         return Err(HostError {
             host: from.to_owned(),
@@ -116,7 +117,6 @@ async fn bring_file(work: &Work<'_>, from: &str, source: &str, target: &str) -> 
             })
         });
     };
-    let present = identity(work, work.host, target).await?;
     if present.exists && present.sha256.is_some_and(|present| present.eq_ignore_ascii_case(&sha256)) {
         return Ok(true);
     }
@@ -163,16 +163,16 @@ async fn relay(
     let (sent, received) =
         tokio::join!(work.backend.call::<Sent>(from, send), work.backend.call::<Received>(work.host, receive));
     let failed_at_source = |cause| HostError { host: from.to_owned(), ..work.failure(cause) };
-    // When the receiver fails, the sender is given up and fails as well; the first failure is the one to tell.
-    let (sent, received) = match (sent, received) {
-        (Err(Cause::Stopped), Err(cause)) | (Ok(_), Err(cause)) => return Err(work.failure(cause)),
+    match (sent, received) {
+        (_, Ok(received)) if received.length == length && received.sha256.eq_ignore_ascii_case(sha256) => {}
+        (Ok(sent), Ok(_)) => {
+            let found =
+                format!("{target} is not the file {source} of {from}, of which {} bytes were sent", sent.length);
+            return Err(work.failure(Cause::Unproven(found)));
+        }
+        // When the receiver fails the sender is given up and fails as well; the first failure is the one to tell.
+        (Err(Cause::Stopped) | Ok(_), Err(cause)) => return Err(work.failure(cause)),
         (Err(cause), _) => return Err(failed_at_source(cause)),
-        (Ok(sent), Ok(received)) => (sent, received),
-    };
-    if sent.length != length || received.length != length || !received.sha256.eq_ignore_ascii_case(sha256) {
-        return Err(
-            work.failure(Cause::Unproven(format!("{target} is not the file that was sent ({source} on {from})")))
-        );
     }
     let took: Duration = work.backend.clock().now().saturating_sub(started);
     tracing::info!(host = work.host, from, target, length, milliseconds = took.as_millis() as u64, "file was brought");

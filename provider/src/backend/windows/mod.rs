@@ -34,6 +34,7 @@ pub mod observations;
 pub mod packages;
 pub mod pattern;
 pub mod poll;
+pub mod refusals;
 pub mod runner;
 pub mod script;
 pub mod scripts;
@@ -86,6 +87,19 @@ impl WindowsBackend {
         &self.gap
     }
 
+    /// What was last read of a host, however old.
+    pub async fn last_known(&self, host: &str) -> Option<HostFacts> {
+        self.observations.last_known(host).await
+    }
+
+    fn note_change(&self, step: &Step) {
+        if changes_farm(&step.action) {
+            self.observations.changed_everywhere();
+        } else if !only_looks(&step.action) {
+            self.observations.changed(&step.host);
+        }
+    }
+
     async fn read(&self, host: &str) -> Result<HostFacts, HostError> {
         let facts = self.call(host, Call::new("Get-HostFacts", json!({}))).await;
         facts.map_err(|cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause })
@@ -107,12 +121,9 @@ impl Backend for WindowsBackend {
         }
         tracing::info!(step = work.operation, "step begins");
         // Before, because a caller may ask while the step runs; after, because the step has then changed something.
-        self.observations.changed(&step.host);
+        self.note_change(step);
         let outcome = dispatch(&work, &step.action).await;
-        self.observations.changed(&step.host);
-        if changes_farm(&step.action) {
-            self.observations.changed_everywhere();
-        }
+        self.note_change(step);
         match &outcome {
             Ok(report) => tracing::info!(step = work.operation, already = report.already, "step ends"),
             Err(error) => tracing::error!(step = work.operation, cause = %error.cause, "step failed"),
@@ -160,6 +171,18 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
             Err(work.failure(Cause::Unproven("a run ends before such a step and never performs it".to_owned())))
         }
     }
+}
+
+/// Whether a step leaves the host as it is, so that what a proof has read serves the caller as well.
+fn only_looks(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::TrafficNotManaged
+            | Action::CompareTheme { .. }
+            | Action::VerifyServer { .. }
+            | Action::VerifyWeb { .. }
+            | Action::VerifyAdapter { .. }
+    )
 }
 
 /// Whether other hosts see the change as well.

@@ -69,6 +69,13 @@ impl Observations {
         outcome
     }
 
+    /// What was last read of a host in this process, however old: for what no step changes, as the work folder.
+    pub async fn last_known(&self, host: &str) -> Option<HostFacts> {
+        let last = self.entry(host);
+        let last = last.last.lock().await;
+        last.as_ref()?.outcome.as_ref().ok().cloned()
+    }
+
     /// Says that something is, or may have been, changed on a host: no earlier answer serves any more.
     pub fn changed(&self, host: &str) {
         self.entry(host).changes.fetch_add(1, Ordering::SeqCst);

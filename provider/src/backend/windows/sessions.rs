@@ -16,13 +16,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::StreamReader;
 
 use crate::backend::error::Cause;
-use crate::backend::windows::connection::Connections;
+use crate::backend::windows::connection::{Connection, Connections};
 use crate::backend::windows::endpoint;
+use crate::backend::windows::refusals::Refusals;
 use crate::backend::windows::runner::{Call, Runner};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{ALL, BOOTSTRAP, ENVELOPE};
 use crate::winrm::clixml;
-use crate::winrm::error::Error;
+use crate::winrm::error::{Error, Kind, Refusal, Started};
 use crate::winrm::session::{Output, Session};
 use crate::winrm::stdin::Stdin;
 
@@ -36,21 +37,29 @@ pub struct Sessions {
     connections: Arc<Connections>,
     bootstrap: Vec<String>,
     sessions: Mutex<HashMap<String, Session>>,
+    refusals: Refusals,
 }
 
 impl Sessions {
     /// No session yet.
     pub fn new(connections: Arc<Connections>) -> Self {
-        Self { connections, bootstrap: powershell_arguments(BOOTSTRAP), sessions: Mutex::default() }
+        Self {
+            connections,
+            bootstrap: powershell_arguments(BOOTSTRAP),
+            sessions: Mutex::default(),
+            refusals: Refusals::default(),
+        }
     }
 
     /// The host's session. Which connection it takes, and whether the host may be reached at all, is decided before a
     /// byte is sent.
-    fn session(&self, host: &str) -> Result<Session, Cause> {
+    fn session(&self, host: &str) -> Result<(Session, &Connection), Cause> {
         let connection = self.connections.connection_for(host).map_err(Cause::NoConnection)?;
+        self.refusals.check(host, connection)?;
         let endpoint = endpoint::of(host, connection).map_err(Cause::NoConnection)?;
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(sessions.entry(host.to_ascii_lowercase()).or_insert_with(|| Session::new(endpoint)).clone())
+        let session = sessions.entry(host.to_ascii_lowercase()).or_insert_with(|| Session::new(endpoint));
+        Ok((session.clone(), connection))
     }
 }
 
@@ -58,7 +67,7 @@ impl Sessions {
 impl Runner for Sessions {
     #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script))]
     async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
-        let session = self.session(host)?;
+        let (session, connection) = self.session(host)?;
         let Some(script) = ALL.iter().find(|script| script.name == call.script) else {
             return Err(Cause::Unintelligible(format!("there is no script {}", call.script)));
         };
@@ -75,9 +84,17 @@ impl Runner for Sessions {
         let limit = limit(script.name);
         let run = stream(&session, &arguments, stdin, &mut reader, call.output);
         let output = match tokio::time::timeout(limit, run).await {
-            Ok(output) => output?,
+            Ok(Ok(output)) => output,
+            Ok(Err(Failure::GivenUp)) => return Err(Cause::Stopped),
+            Ok(Err(Failure::Session(error))) => {
+                if matches!(error.kind, Kind::Unauthorized { refusal: Refusal::Rejected, .. }) {
+                    self.refusals.refuse(host, connection, &error.kind.to_string());
+                }
+                return Err(cause(&error));
+            }
             Err(_) => return Err(Cause::Lost { reason: format!("no end within {} minutes", limit.as_secs() / 60) }),
         };
+        self.refusals.accept(connection);
         reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr))
     }
 
@@ -88,6 +105,16 @@ impl Runner for Sessions {
     }
 }
 
+/// Why a run has no output.
+enum Failure {
+    /// Nobody takes its data any more.
+    GivenUp,
+    Session(Error),
+}
+
+/// The receiver of data has gone.
+struct Gone;
+
 /// Runs PowerShell and hands data on. While `output` is full nothing more is asked of the host, so a slow receiver
 /// slows the sender down instead of filling this process.
 async fn stream(
@@ -96,7 +123,7 @@ async fn stream(
     stdin: Stdin<'_>,
     reader: &mut ReplyReader,
     output: Option<mpsc::Sender<Bytes>>,
-) -> Result<Output, Cause> {
+) -> Result<Output, Failure> {
     let waiting: Mutex<Vec<Bytes>> = Mutex::default();
     let arrived = Notify::new();
     let mut on_stdout = |bytes: &[u8]| {
@@ -114,18 +141,18 @@ async fn stream(
             () = arrived.notified() => None,
             ended = &mut run => Some(ended),
         };
-        hand_on(take(), output.as_ref()).await?;
+        hand_on(take(), output.as_ref()).await.map_err(|Gone| Failure::GivenUp)?;
         if let Some(ended) = ended {
-            return ended.map_err(|error| cause(&error));
+            return ended.map_err(Failure::Session);
         }
     }
 }
 
 /// Data that nobody asked for is dropped; a receiver that has gone away ends the run.
-async fn hand_on(data: Vec<Bytes>, output: Option<&mpsc::Sender<Bytes>>) -> Result<(), Cause> {
+async fn hand_on(data: Vec<Bytes>, output: Option<&mpsc::Sender<Bytes>>) -> Result<(), Gone> {
     let Some(output) = output else { return Ok(()) };
     for piece in data {
-        output.send(piece).await.map_err(|_| Cause::Stopped)?;
+        output.send(piece).await.map_err(|_| Gone)?;
     }
     Ok(())
 }
@@ -140,7 +167,6 @@ fn limit(script: &str) -> Duration {
 
 /// What a failure of the connection means for the step.
 fn cause(error: &Error) -> Cause {
-    use crate::winrm::error::{Kind, Started};
     let reason = chain(error);
     let advice = error.advice().to_owned();
     match (&error.kind, error.started) {

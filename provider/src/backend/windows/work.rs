@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::backend::Backend as _;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
 use crate::backend::release::{Component, Package, Stated};
@@ -36,8 +37,16 @@ impl Work<'_> {
 
     /// Reads the step's host anew.
     pub async fn facts(&self) -> Result<HostFacts, HostError> {
-        use crate::backend::Backend as _;
         self.backend.observe(self.host, true).await
+    }
+
+    /// What is known of the step's host from any earlier reading, for what steps do not change: its folders. During the
+    /// gap in an AD FS policy a further query would cost seconds.
+    pub async fn known_facts(&self) -> Result<HostFacts, HostError> {
+        match self.backend.last_known(self.host).await {
+            Some(facts) => Ok(facts),
+            None => self.facts().await,
+        }
     }
 
     /// The step's failure.

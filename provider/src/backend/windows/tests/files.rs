@@ -100,14 +100,13 @@ async fn a_failure_names_the_host_that_failed() {
 
 #[tokio::test]
 async fn files_come_only_from_a_server_of_the_version() {
-    let estate = Estate::new().facts("mfa02", &server("6.3.1.1"));
+    let estate = Estate::new().facts("mfa02", &server("6.3.1.1")).facts("portal01", &facts());
     let message = estate.failure("portal01", bring()).await;
     assert!(message.starts_with("mfa02: ") && message.contains("it runs 6.3.1.1"), "{message}");
-    let estate = Estate::new().facts("mfa02", &server("7.0.0.9")).facts("portal01", &facts()).answer(
-        "mfa02",
-        "Get-FileIdentity",
-        identity(false),
-    );
+    let mut estate = Estate::new().facts("mfa02", &server("7.0.0.9")).facts("portal01", &facts());
+    for host in ["mfa02", "portal01"] {
+        estate = estate.answer(host, "Get-FileIdentity", identity(false));
+    }
     let message = estate.failure("portal01", bring()).await;
     assert!(message.starts_with("mfa02: ") && message.contains("a.msi is not there"), "{message}");
 }

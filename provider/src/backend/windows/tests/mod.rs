@@ -233,6 +233,15 @@ async fn a_step_ends_the_answers_about_its_host() {
 }
 
 #[tokio::test]
+async fn what_a_proof_has_read_serves_the_caller() {
+    let estate = Estate::new().facts("mfa01", &server("7.0.0.9"));
+    let verify = Action::VerifyServer { version: "7.0.0.9".to_owned(), sdk: false };
+    estate.perform("mfa01", verify).await.expect("proven");
+    estate.backend.observe("mfa01", false).await.expect("facts");
+    assert_eq!(estate.ran(), ["mfa01 Get-HostFacts"]);
+}
+
+#[tokio::test]
 async fn nothing_begins_once_the_run_is_to_stop() {
     let estate = Estate::new();
     estate.stop.cancel();
