@@ -2,10 +2,10 @@
 //!
 //! Only the executor is async. What a reviewer reads in `steps` is the very value that apply performs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::facts::HostFacts;
-use crate::backend::step::Step;
+use crate::backend::step::{Action, Step};
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::tf::diagnostic::Diagnostics;
@@ -37,6 +37,8 @@ pub struct Desired {
     pub last_pin: Option<Version>,
     /// In the order of the rollout (AD FS: batches one after the other).
     pub hosts: Vec<String>,
+    /// The versions in state: all that is known of a host that the last read did not reach.
+    pub last_versions: BTreeMap<String, Version>,
     pub after: Vec<Token>,
     pub allow_major_upgrade: bool,
     /// A reason not to propose anything.
@@ -81,10 +83,35 @@ pub struct Decision {
     pub steps: Vec<Step>,
     /// Version of each host after this run; none where it is not known (an unreachable host).
     pub versions: BTreeMap<String, Option<Version>>,
+    /// The hosts that this run brings to the pin, whole.
+    pub finished: BTreeSet<String>,
+    /// Whether every end-state fact holds after this run, as far as hosts that could not be reached let one say.
+    pub whole: bool,
     /// Whether every host runs the pin, whole, after this run.
     pub reaches_pin: bool,
     pub status: Status,
+    /// What is left to do after this run, in words that complete "then …"; none when nothing is.
+    pub then: Option<String>,
     pub diagnostics: Diagnostics,
+}
+
+impl Decision {
+    /// With what is left to do afterwards.
+    #[must_use]
+    pub fn then(mut self, what: impl Into<String>) -> Self {
+        self.then = Some(what.into());
+        self
+    }
+
+    /// Whether a host that was not read is adopted, and upgraded when below.
+    pub fn adopts(&self, host: &str) -> bool {
+        self.steps.iter().any(|step| step.host == host && matches!(step.action, Action::Adopt { .. }))
+    }
+
+    /// The steps as state and plan show them: numbered, each with its host.
+    pub fn lines(&self) -> Vec<String> {
+        self.steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect()
+    }
 }
 
 /// `version_status`, in state and plan.

@@ -29,22 +29,27 @@ pub struct Diagnostics(Vec<Diagnostic>);
 impl Diagnostics {
     /// Adds an error about the whole object.
     pub fn error(&mut self, summary: impl Into<String>, detail: impl Into<String>) {
-        self.push(Severity::Error, summary.into(), detail.into(), None);
+        self.add(Severity::Error, summary.into(), detail.into(), None);
     }
 
     /// Adds an error about one attribute.
     pub fn error_at(&mut self, path: Path, summary: impl Into<String>, detail: impl Into<String>) {
-        self.push(Severity::Error, summary.into(), detail.into(), Some(path));
+        self.add(Severity::Error, summary.into(), detail.into(), Some(path));
     }
 
     /// Adds a warning about the whole object.
     pub fn warning(&mut self, summary: impl Into<String>, detail: impl Into<String>) {
-        self.push(Severity::Warning, summary.into(), detail.into(), None);
+        self.add(Severity::Warning, summary.into(), detail.into(), None);
     }
 
     /// Adds a warning about one attribute.
     pub fn warning_at(&mut self, path: Path, summary: impl Into<String>, detail: impl Into<String>) {
-        self.push(Severity::Warning, summary.into(), detail.into(), Some(path));
+        self.add(Severity::Warning, summary.into(), detail.into(), Some(path));
+    }
+
+    /// Adds a diagnostic that was made elsewhere.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
     }
 
     /// Takes over what another operation found.
@@ -62,7 +67,7 @@ impl Diagnostics {
         self.0.iter()
     }
 
-    fn push(&mut self, severity: Severity, summary: String, detail: String, path: Option<Path>) {
+    fn add(&mut self, severity: Severity, summary: String, detail: String, path: Option<Path>) {
         self.0.push(Diagnostic { severity, summary, detail, path });
     }
 }

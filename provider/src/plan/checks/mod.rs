@@ -149,55 +149,80 @@ impl<'a> Survey<'a> {
     }
 
     fn decision(self, steps: Vec<Step>, finished: &[&str]) -> Decision {
-        let pin = &self.desired.pin;
+        let desired = self.desired;
         let adopted =
             |host: &str| steps.iter().any(|step| step.host == host && matches!(step.action, Action::Adopt { .. }));
         let mut versions = BTreeMap::new();
+        let (mut reaches_pin, mut whole) = (true, true);
         let mut left = Vec::new();
         for member in &self.members {
-            let (host, version, done) = match member {
-                Member::Seen(seen) if finished.contains(&seen.host) => (seen.host, Some(pin.clone()), true),
+            let (version, done) = match member {
+                Member::Seen(seen) if finished.contains(&seen.host) => (Some(desired.pin.clone()), true),
                 Member::Seen(seen) => {
                     left.push(seen);
-                    (seen.host, Some(seen.evidence.lowest.clone()), !seen.needs_work)
+                    (Some(seen.evidence.lowest.clone()), !seen.needs_work)
                 }
-                Member::Unread(host) => (*host, None, adopted(host)),
-                Member::Unreachable(host) | Member::Missing(host) => (*host, None, false),
+                Member::Unread(host) => (None, adopted(host)),
+                Member::Unreachable(_) | Member::Missing(_) => (None, false),
             };
-            versions.insert(host.to_owned(), (version, done));
+            versions.insert(member.host().to_owned(), version);
+            reaches_pin &= done;
+            whole &= done || (matches!(member, Member::Unreachable(_)) && !self.is_left_behind(member));
         }
-        let reaches_pin = versions.values().all(|(_, done)| *done);
-        let status = self.status(&left, &steps, reaches_pin);
-        let versions = versions.into_iter().map(|(host, (version, _))| (host, version)).collect();
-        Decision { steps, versions, reaches_pin, status, diagnostics: self.diagnostics }
-    }
-
-    fn status(&self, left: &[&Seen<'a>], steps: &[Step], reaches_pin: bool) -> Status {
         let ends_before =
             steps.last().is_some_and(|step| matches!(step.action, Action::ByHand { .. } | Action::Wait { .. }));
-        match &self.standing {
-            Standing::Held => Status::Held,
-            _ if ends_before => Status::Waiting,
-            _ => standing_of(left, &self.desired.pin, reaches_pin),
+        let status = if ends_before { Status::Waiting } else { self.status(&left) };
+        let finished = finished.iter().map(|host| (*host).to_owned()).collect();
+        Decision { steps, versions, finished, whole, reaches_pin, status, then: None, diagnostics: self.diagnostics }
+    }
+
+    /// Whether nothing is to be done anywhere, as far as hosts that could not be reached let one say.
+    pub fn is_whole(&self) -> bool {
+        self.work().next().is_none() && !self.members.iter().any(|member| self.is_left_behind(member))
+    }
+
+    /// The status as things stand, before any run.
+    pub fn status_now(&self) -> Status {
+        self.status(&self.seen().collect::<Vec<_>>())
+    }
+
+    fn status(&self, seen: &[&Seen<'a>]) -> Status {
+        let pin = &self.desired.pin;
+        let any = |test: fn(&Seen<'_>) -> bool| seen.iter().any(|seen| test(seen));
+        if self.standing == Standing::Held {
+            Status::Held
+        } else if any(|seen| !seen.evidence.agrees) {
+            Status::Incomplete
+        } else if any(|seen| seen.below) || self.members.iter().any(|member| self.is_left_behind(member)) {
+            Status::Behind
+        } else if any(|seen| seen.needs_work) {
+            Status::Incomplete
+        } else if seen.iter().any(|seen| seen.evidence.lowest > *pin) {
+            Status::Ahead
+        } else {
+            Status::Current
+        }
+    }
+
+    /// Whether a host that could not be looked at was below the pin when it last could, or has nothing installed.
+    fn is_left_behind(&self, member: &Member<'a>) -> bool {
+        match member {
+            Member::Seen(_) | Member::Unread(_) => false,
+            Member::Unreachable(host) => {
+                self.desired.last_versions.get(*host).is_none_or(|version| *version < self.desired.pin)
+            }
+            Member::Missing(_) => true,
         }
     }
 }
 
-/// The status of a set that nothing holds back, from its members' versions.
-fn standing_of(seen: &[&Seen<'_>], pin: &Version, reaches_pin: bool) -> Status {
-    let any = |test: fn(&Seen<'_>) -> bool| seen.iter().any(|seen| test(seen));
-    if any(|seen| !seen.evidence.agrees) {
-        Status::Incomplete
-    } else if any(|seen| seen.below) {
-        Status::Behind
-    } else if any(|seen| seen.needs_work) {
-        Status::Incomplete
-    } else if seen.iter().any(|seen| seen.evidence.lowest > *pin) {
-        Status::Ahead
-    } else if reaches_pin {
-        Status::Current
-    } else {
-        Status::Behind
+impl<'a> Member<'a> {
+    /// Its name as declared.
+    pub fn host(&self) -> &'a str {
+        match self {
+            Self::Seen(seen) => seen.host,
+            Self::Unread(host) | Self::Unreachable(host) | Self::Missing(host) => host,
+        }
     }
 }
 

@@ -27,7 +27,9 @@ pub fn check(kind: SetKind, desired: &Desired, policy: &Policy, members: &[Membe
     }
     let found = list(&above);
     let pin = &desired.pin;
-    if desired.last_pin.as_ref().is_none_or(|last| pin < last) {
+    // A host that state does not know has no last pin either.
+    let is_new = |seen: &&Seen<'_>| !desired.last_versions.contains_key(seen.host);
+    if desired.last_pin.as_ref().is_none_or(|last| pin < last) || above.iter().any(is_new) {
         let highest = above.iter().map(|seen| &seen.evidence.lowest).max().unwrap_or(pin);
         diagnostics.error_at(
             Path::of("version"),
@@ -59,6 +61,7 @@ pub fn check_start(kind: SetKind, desired: &Desired, members: &[Member<'_>], dia
         refuse_phonefactor(desired, &phonefactor, diagnostics);
         return;
     }
+    check_host(desired, members, diagnostics);
     let pin = &desired.pin;
     let missing: Vec<String> = seen(members)
         .filter(|seen| seen.needs_work)
@@ -89,6 +92,42 @@ pub fn check_start(kind: SetKind, desired: &Desired, members: &[Member<'_>], dia
             format!("{}: prerequisites are missing", desired.name),
             format!("{}. Install what is missing, then plan again.", missing.join("; ")),
         );
+    }
+}
+
+/// What holds for any work on a host.
+fn check_host(desired: &Desired, members: &[Member<'_>], diagnostics: &mut Diagnostics) {
+    for seen in seen(members).filter(|seen| seen.needs_work) {
+        if !seen.facts.administrator {
+            diagnostics.error(
+                format!("{}: no administrator rights on {}", desired.name, seen.host),
+                format!(
+                    "The account that the provider uses on {} has no administrator rights in its session. Give it those \
+                     rights, or choose another account in the provider's connections.",
+                    seen.host
+                ),
+            );
+        }
+        if !seen.facts.pending_reboot.is_empty() {
+            diagnostics.warning(
+                format!("{}: a restart is pending on {}", desired.name, seen.host),
+                format!(
+                    "{} wants to be restarted ({}). Setups may refuse to run, or ask for a restart, until it was.",
+                    seen.host,
+                    seen.facts.pending_reboot.join(", ")
+                ),
+            );
+        }
+        if let Some(installation) = &seen.facts.running_installation {
+            diagnostics.warning(
+                format!("{}: an installation still runs on {}", desired.name, seen.host),
+                format!(
+                    "Installation {installation} of an earlier run has not ended on {}. The step that started it waits \
+                     for it; any other is refused until then.",
+                    seen.host
+                ),
+            );
+        }
     }
 }
 

@@ -3,12 +3,28 @@
 //! Everything else (schema, validation, reading, planning, applying, import) is declared once, in
 //! the modules beside this one, over any [`HostSet`].
 
+pub mod actual;
+pub mod added;
+pub mod create;
+pub mod desired;
+pub mod duration;
+pub mod observe;
+pub mod order;
+pub mod plan;
+pub mod private;
+pub mod read;
+pub mod schema;
+pub mod timeouts;
+pub mod token;
+
+use crate::backend::step::Action;
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Policy, Views};
 use crate::tf::diagnostic::Diagnostics;
-use crate::tf::schema::Attribute;
+use crate::tf::path::Path;
+use crate::tf::schema::{Attribute, Mode};
 use crate::tf::value::Value;
 
 /// A kind of set.
@@ -41,6 +57,11 @@ pub trait HostSet: Send + Sync {
         strings(own.attribute("hosts"))
     }
 
+    /// Where the host at a position of [`HostSet::hosts`] stands.
+    fn host_path(&self, _own: &Value, index: usize) -> Path {
+        Path::of("hosts").index(index)
+    }
+
     /// Checks of the kind's own attributes; the common ones (names, versions, tokens, duplicate hosts) have run.
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics);
 
@@ -59,11 +80,12 @@ pub trait HostSet: Send + Sync {
     /// Decides what a run does. Begin with [`crate::plan::checks::survey`], which holds what all kinds share.
     fn decide(&self, desired: &Desired, own: &Value, views: &Views, policy: &Policy) -> Decision;
 
-    /// The kind's own computed attributes as they are now. Every computed (and optional+computed) own attribute must
-    /// be among them; one that the user has set is kept as set.
+    /// The kind's own computed attributes as they are now. Every computed and every optional+computed own attribute
+    /// must be among them (one nested in an object: the whole object). What is set or unknown in `own` is kept; null
+    /// is filled with what was found.
     fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)>;
 
-    /// The same as they will be after a run; unknown where the run may change them and the plan cannot know how.
+    /// The same as they will be after a run: what a run may change is unknown, unless the kind knows better.
     fn planned_facts(
         &self,
         own: &Value,
@@ -71,12 +93,15 @@ pub trait HostSet: Send + Sync {
         views: &Views,
         decision: &Decision,
     ) -> Vec<(&'static str, Value)> {
-        let performs = decision.steps.iter().any(|step| step.action.is_performed());
         let facts = self.facts(own, hosts, views);
-        if !performs {
+        if !decision.steps.iter().any(|step| step.action.is_performed() || matches!(step.action, Action::Adopt { .. })) {
             return facts;
         }
-        facts.into_iter().map(|(name, _)| (name, Value::Unknown)).collect()
+        let attributes = self.attributes();
+        let is_computed = |name: &str| {
+            attributes.iter().any(|attribute| attribute.name == name && attribute.mode == Mode::Computed)
+        };
+        facts.into_iter().map(|(name, value)| (name, if is_computed(name) { Value::Unknown } else { value })).collect()
     }
 
     /// Fills what the user may set and an import can find, in a state that was just imported.

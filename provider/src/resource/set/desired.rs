@@ -1,0 +1,99 @@
+//! What is asked of a set, decoded from a resource value that may hold unknowns.
+
+use std::collections::BTreeMap;
+
+use crate::plan::checks::acknowledgement;
+use crate::plan::token::Token;
+use crate::plan::version::Version;
+use crate::plan::{Acknowledgement, Desired};
+use crate::resource::set::{HostSet, strings};
+use crate::tf::value::Value;
+
+/// What a value asks for, and which deciders are not known yet.
+pub struct Wanted {
+    /// None while the version or the hosts are unknown. Other unknown deciders count as not set.
+    pub desired: Option<Desired>,
+    pub unknown: Vec<&'static str>,
+}
+
+/// Decodes the common attributes. `state` is the prior state, null when there is none.
+pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestamp) -> Wanted {
+    let deciders = ["version", "after", "hold"].into_iter().chain(set.deciders().iter().copied());
+    let unknown: Vec<&'static str> = deciders.filter(|name| !own.attribute(name).is_wholly_known()).collect();
+    let hosts = set.hosts(own);
+    let pin = version(own.attribute("version"));
+    let name = own.attribute("name").as_str().or_else(|| state.attribute("name").as_str()).unwrap_or_default();
+    let desired = pin.zip(hosts).map(|(pin, hosts)| Desired {
+        name: name.to_owned(),
+        pin,
+        last_pin: version(state.attribute("target_version")),
+        hosts,
+        last_versions: versions(state),
+        after: tokens(own.attribute("after")),
+        // Not a decider: unknown counts as allowed, because apply plans again when it is known.
+        allow_major_upgrade: own.attribute("allow_major_upgrade").as_bool() == Some(true)
+            || own.attribute("allow_major_upgrade").is_unknown(),
+        hold: own.attribute("hold").as_str().map(str::to_owned),
+        acknowledged: acknowledged(own.attribute("acknowledge"), now),
+    });
+    Wanted { desired, unknown }
+}
+
+/// A version attribute; none when it is null, unknown or no version.
+pub fn version(value: &Value) -> Option<Version> {
+    value.as_str()?.parse().ok()
+}
+
+/// The versions by host that a state holds.
+pub fn versions(state: &Value) -> BTreeMap<String, Version> {
+    let entries = state.attribute("versions").as_map().into_iter().flatten();
+    entries.filter_map(|(host, value)| Some((host.clone(), version(value)?))).collect()
+}
+
+/// The tokens of `after`; what is unknown or no token is left out.
+pub fn tokens(after: &Value) -> Vec<Token> {
+    after.as_list().into_iter().flatten().filter_map(|item| item.as_str()?.parse().ok()).collect()
+}
+
+/// The lowercase set of a set's hosts would hide the user's spelling, so duplicates are looked for pair by pair.
+pub fn duplicate(hosts: &[String]) -> Option<usize> {
+    (1..hosts.len()).find(|&index| hosts[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(&hosts[index])))
+}
+
+/// The hosts that `own` names and `other` does not.
+pub fn missing_from(set: &dyn HostSet, own: &Value, other: &Value) -> Vec<String> {
+    let there = set.hosts(other).or_else(|| strings(other.attribute("hosts"))).unwrap_or_default();
+    set.hosts(own).unwrap_or_default().into_iter().filter(|host| !there.contains(host)).collect()
+}
+
+fn acknowledged(value: &Value, now: jiff::Timestamp) -> Vec<Acknowledgement> {
+    if !value.is_wholly_known() && value.as_list().is_none_or(|items| items.iter().any(unknown_check)) {
+        // Not a decider: any finding may turn out to be acknowledged, and apply plans again when that is known.
+        return acknowledgement::NAMES.iter().map(|name| later(name)).collect();
+    }
+    value.as_list().into_iter().flatten().filter_map(|item| one(item, now)).collect()
+}
+
+fn unknown_check(item: &Value) -> bool {
+    item.is_unknown() || item.attribute("check").is_unknown()
+}
+
+fn one(item: &Value, now: jiff::Timestamp) -> Option<Acknowledgement> {
+    let until = item.attribute("until").as_str().map(str::to_owned);
+    let ended = until.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok()).is_some_and(|end| end < now);
+    Some(Acknowledgement {
+        check: item.attribute("check").as_str()?.to_owned(),
+        reason: item.attribute("reason").as_str().unwrap_or("(known after apply)").to_owned(),
+        until,
+        ended,
+    })
+}
+
+fn later(name: &str) -> Acknowledgement {
+    Acknowledgement {
+        check: name.to_owned(),
+        reason: "(known after apply)".to_owned(),
+        until: None,
+        ended: false,
+    }
+}

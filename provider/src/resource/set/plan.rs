@@ -1,0 +1,217 @@
+//! Plan of an existing set: pure over configuration, prior state and private state.
+
+use crate::config::ProviderConfig;
+use crate::plan::checks::upstream;
+use crate::plan::version::Version;
+use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
+use crate::resource::set::desired::{self, Wanted};
+use crate::resource::set::schema::mark_unknown;
+use crate::resource::set::{HostSet, order, private, token};
+use crate::resource::{Outcome, PlanRequest};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
+use crate::tf::schema::Schema;
+use crate::tf::value::Value;
+
+/// Plans a change of an existing set, without reaching any host.
+pub fn plan(
+    set: &dyn HostSet,
+    schema: &Schema,
+    provider: Option<&ProviderConfig>,
+    request: &PlanRequest<'_>,
+    now: jiff::Timestamp,
+) -> Outcome {
+    let mut diagnostics = Diagnostics::default();
+    let mut planned = request.proposed.clone();
+    check_name(request.prior, request.proposed, &mut diagnostics);
+    let wanted = desired::wanted(set, request.proposed, request.prior, now);
+    let views = private::decode(request.private);
+    let plannable = match (&wanted.desired, views) {
+        (None, _) => {
+            // What is to be done cannot even be said.
+            refuse_unknown(&wanted, &mut diagnostics);
+            None
+        }
+        (Some(_), None) => {
+            refuse_unread(request, &mut diagnostics);
+            None
+        }
+        (Some(desired), Some(views)) => {
+            let views = current(views, &desired.hosts);
+            if is_pending(set, desired, request.proposed, &views) {
+                refuse_unknown(&wanted, &mut diagnostics);
+            }
+            Some((desired, views)).filter(|_| !diagnostics.has_errors())
+        }
+    };
+    if let Some((desired, views)) = plannable {
+        check_connections(set, provider, request.proposed, &desired.hosts, &mut diagnostics);
+        let decision = set.decide(desired, request.proposed, &views, &policy(provider, &desired.pin));
+        diagnostics.append(decision.diagnostics.clone());
+        write(set, &mut planned, request, desired, &views, &decision);
+        blur(&wanted, request, &mut planned);
+        warn_of_removed(set, request, &mut diagnostics);
+        if !diagnostics.has_errors() {
+            order::warn(set, request.proposed, desired, &views, &decision, &mut diagnostics);
+        }
+    } else {
+        mark_unknown(&schema.attributes, request.config, &mut planned);
+    }
+    Outcome { state: planned, private: request.private.to_vec(), diagnostics }
+}
+
+/// The views of the hosts that are still in the set.
+pub fn current(views: Views, hosts: &[String]) -> Views {
+    views.into_iter().filter(|(host, _)| hosts.contains(host)).collect()
+}
+
+/// What the settings allow. While they are unknown nothing is held against a plan; apply plans again.
+pub fn policy(provider: Option<&ProviderConfig>, pin: &Version) -> Policy {
+    let installable = Installable {
+        release: true,
+        server_setup: true,
+        web_service_sdk: true,
+        user_portal: true,
+        mobile_app_web_service: true,
+        adfs_adapter: true,
+    };
+    provider.map_or(Policy { ahead_is_error: false, installable }, |provider| provider.policy(pin))
+}
+
+/// Says of every host whether it can be reached as the settings are; never asks the host.
+pub fn check_connections(
+    set: &dyn HostSet,
+    provider: Option<&ProviderConfig>,
+    own: &Value,
+    hosts: &[String],
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(provider) = provider else { return };
+    for (index, host) in hosts.iter().enumerate() {
+        if let Err(reason) = provider.check_connection(host) {
+            diagnostics.error_at(set.host_path(own, index), format!("No usable connection for {host}"), reason);
+        }
+    }
+}
+
+/// Writes the computed attributes as they will be after the run.
+fn write(
+    set: &dyn HostSet,
+    planned: &mut Value,
+    request: &PlanRequest<'_>,
+    desired: &Desired,
+    views: &Views,
+    decision: &Decision,
+) {
+    let pin = &desired.pin;
+    let spell = |version: &Version, old: Option<&Version>| {
+        let known = [Some(pin), old].into_iter().flatten().find(|known| *known == version);
+        Value::from(known.unwrap_or(version).as_str())
+    };
+    let version_of = |host: &String| {
+        let old = desired.last_versions.get(host);
+        match (decision.versions.get(host), views.get(host)) {
+            (Some(Some(version)), _) => spell(version, old),
+            // Not reached: what state says stays.
+            (_, Some(View::Unreachable { .. })) => old.map_or(Value::Unknown, |old| spell(old, None)),
+            _ => Value::Unknown,
+        }
+    };
+    let versions = desired.hosts.iter().map(|host| (host.clone(), version_of(host)));
+    planned.set("versions", Value::Map(versions.collect()));
+    let lowest = decision.versions.values().flatten().min();
+    let arrives = decision.reaches_pin && lowest.is_none_or(|lowest| lowest == pin);
+    if !arrives {
+        planned.set("version", request.prior.attribute("version").clone());
+    }
+    planned.set("target_version", Value::from(pin.as_str()));
+    planned.set("wave", Value::integer(upstream::wave(&desired.after).into()));
+    planned.set("version_status", Value::from(decision.status.as_str()));
+    let lines = decision.lines();
+    if !lines.is_empty() {
+        planned.set("steps", Value::strings(lines));
+    } else if request.prior.attribute("steps").is_null() {
+        planned.set("steps", Value::List(Vec::new()));
+    }
+    let token = token::after_run(set, request.proposed, desired, views, decision);
+    planned.set("ready", Value::from(token.to_string()));
+    for (name, value) in set.planned_facts(request.proposed, &desired.hosts, views, decision) {
+        planned.set(name, value);
+    }
+}
+
+/// Makes unknown what depends on an unknown attribute, in a plan that is not refused for it.
+fn blur(wanted: &Wanted, request: &PlanRequest<'_>, planned: &mut Value) {
+    if wanted.unknown.contains(&"after") {
+        planned.set("wave", Value::Unknown);
+        planned.set("ready", Value::Unknown);
+    }
+    if request.proposed.attribute("name").is_unknown() {
+        planned.set("ready", Value::Unknown);
+    }
+}
+
+/// Whether something is to be done, whatever the unknown deciders turn out to be.
+fn is_pending(set: &dyn HostSet, desired: &Desired, own: &Value, views: &Views) -> bool {
+    let gaps = set.gaps(own, &desired.hosts, views, &desired.pin);
+    desired.hosts.iter().any(|host| match views.get(host) {
+        None => true,
+        Some(View::Unreachable { .. }) => false,
+        Some(View::Seen(_)) => {
+            gaps.iter().any(|gap| gap.host == *host)
+                || set
+                    .evidence(own, host, views)
+                    .is_some_and(|evidence| evidence.lowest < desired.pin || !evidence.agrees)
+        }
+    })
+}
+
+fn refuse_unknown(wanted: &Wanted, diagnostics: &mut Diagnostics) {
+    for name in &wanted.unknown {
+        diagnostics.error_at(
+            Path::of(name),
+            format!("{name} is not known yet"),
+            format!(
+                "It decides what is done, and there may be work to do, so the plan could not be reviewed. Give {name} a \
+                 value that is known at plan, or apply first what it is computed from (-target)."
+            ),
+        );
+    }
+}
+
+fn refuse_unread(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) {
+    let name = request.prior.attribute("name").as_str().unwrap_or_default();
+    diagnostics.error(
+        format!("{name} has not been read"),
+        "A plan goes by what the last read saw of the hosts, and nothing of that is stored. Plan with refresh (without \
+         -refresh=false).",
+    );
+}
+
+fn check_name(prior: &Value, proposed: &Value, diagnostics: &mut Diagnostics) {
+    let (old, new) = (prior.attribute("name"), proposed.attribute("name"));
+    if let (Some(old), Some(new)) = (old.as_str(), new.as_str())
+        && old != new
+    {
+        diagnostics.error_at(
+            Path::of("name"),
+            "A set cannot be renamed",
+            format!(
+                "The name {old:?} is what tokens, backups and journals go by. Keep it. To use {new:?} all the same, remove \
+                 the set from state (terraform state rm, which changes nothing on the hosts) and import it with an id that \
+                 begins with {new}=."
+            ),
+        );
+    }
+}
+
+fn warn_of_removed(set: &dyn HostSet, request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) {
+    let removed = desired::missing_from(set, request.prior, request.proposed);
+    if !removed.is_empty() {
+        let name = request.prior.attribute("name").as_str().unwrap_or_default();
+        diagnostics.warning(
+            format!("{name}: {} is forgotten", removed.join(", ")),
+            "It is no longer among the hosts. Nothing is changed on it, and nothing is read from it any more.",
+        );
+    }
+}
