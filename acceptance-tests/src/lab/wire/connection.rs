@@ -169,7 +169,7 @@ impl Connection {
             // Clients that seal log on with an empty request first.
             Answered::new(Kind::Authenticate, status(StatusCode::OK))
         } else {
-            match self.open(is_sealed, body) {
+            match self.open(is_sealed, &body) {
                 Ok(message) => self.carry_out(&granted, is_sealed, &message).await,
                 Err(code) => Answered::new(Kind::Other, status(code)),
             }
@@ -182,10 +182,10 @@ impl Connection {
         answered
     }
 
-    fn open(&self, is_sealed: bool, body: Bytes) -> Result<Vec<u8>, StatusCode> {
+    fn open(&self, is_sealed: bool, body: &[u8]) -> Result<Vec<u8>, StatusCode> {
         let mut authentication = self.authentication.lock().expect("authentication");
         match (is_sealed, authentication.session()) {
-            (true, Some(session)) if session.sealing() => sealed::open(&body, session).map_err(|error| {
+            (true, Some(session)) if session.sealing() => sealed::open(body, session).map_err(|error| {
                 self.host.recorder.refused(error.to_string());
                 StatusCode::BAD_REQUEST
             }),

@@ -5,11 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::process::Stdio;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 
 use crate::lab::wire::ntlm::keys;
@@ -205,73 +203,6 @@ impl OutputSender {
     }
 }
 
-/// Starts a real process of this machine as a process of the simulated host.
-///
-/// Its output and exit code are carried over; a kill ends it. A program that cannot be started writes the reason to
-/// standard error and exits with 9009, as `cmd.exe` does for an unknown program.
-pub fn local_process(mut command: tokio::process::Command) -> Process {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own, so that what it started can be ended with it, as Windows' job object does.
-    command.kill_on_drop(true).process_group(0);
-    Process::spawn(move |host| run_local_process(command, host))
-}
-
-async fn run_local_process(mut command: tokio::process::Command, mut host: ProcessHost) {
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            let _ = host.stderr(format!("{error}\r\n")).await;
-            return host.exit(9009).await;
-        }
-    };
-    let mut group = child.id().map(KillGroup);
-    let mut stdin = child.stdin.take();
-    let copy_stdout = copy_output(child.stdout.take(), host.output(), Output::Stdout);
-    let copy_stderr = copy_output(child.stderr.take(), host.output(), Output::Stderr);
-    let copy_stdin = async {
-        while let Some(chunk) = host.read_stdin().await {
-            // A process that does not read to the end of its input is not an error.
-            if let Some(pipe) = stdin.as_mut()
-                && pipe.write_all(&chunk).await.is_err()
-            {
-                stdin = None;
-            }
-        }
-        stdin = None;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = copy_stdin => {}
-        _ = async { tokio::join!(copy_stdout, copy_stderr) } => {}
-    }
-    let code = child.wait().await.ok().and_then(|status| status.code()).unwrap_or(EXIT_CRASHED);
-    std::mem::forget(group.take());
-    host.exit(code).await;
-}
-
-/// Kills a process group when dropped.
-struct KillGroup(u32);
-
-impl Drop for KillGroup {
-    fn drop(&mut self) {
-        let group = format!("-{}", self.0);
-        let kill = std::process::Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
-        if let Err(error) = kill {
-            println!("could not end process group {group}: {error}");
-        }
-    }
-}
-
-async fn copy_output(pipe: Option<impl AsyncRead + Unpin>, output: OutputSender, wrap: fn(Bytes) -> Output) {
-    let Some(mut pipe) = pipe else { return };
-    let mut buffer = vec![0; 32 * 1024];
-    while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-        if output.send(wrap(Bytes::copy_from_slice(&buffer[..read]))).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// A machine whose processes are made by a closure; for tests of the wire alone.
 pub struct ClosureMachine<F> {
     pub name: String,
@@ -306,5 +237,28 @@ pub fn account_matches(account: &str, domain: &str, user: &str) -> bool {
     match account.split_once('\\') {
         None => account.eq_ignore_ascii_case(sent_user),
         Some((domain, user)) => user.eq_ignore_ascii_case(sent_user) && short(domain) == short(sent_domain),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(account: &str, domain: &str, user: &str, expected: bool) {
+        assert_eq!(account_matches(account, domain, user), expected, "{account}: {domain} {user}");
+    }
+
+    #[test]
+    fn finds_accounts_by_every_form_of_their_name() {
+        check("operator", "", "Operator", true);
+        check("operator", "MFA01", "operator", true);
+        check("operator", "", "other", false);
+        check("CONTOSO\\operator", "contoso", "operator", true);
+        check("CONTOSO\\operator", "contoso.com", "operator", true);
+        check("CONTOSO\\operator", "", "operator@contoso.com", true);
+        check("CONTOSO\\operator", "", "operator", false);
+        check("CONTOSO\\operator", "FABRIKAM", "operator", false);
+        check("CONTOSO\\operator", "", "operator@fabrikam.com", false);
     }
 }

@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod fault;
 pub mod faults;
 pub mod host;
+pub mod local_process;
 pub mod machine;
 pub mod ntlm;
 pub mod operations;

@@ -48,8 +48,8 @@ struct Run {
     open_shells: usize,
 }
 
-/// Runs the Python script against a fresh server. `None` when the environment cannot be had.
-async fn run(test: &str, settings: Settings, listener: Listener, arguments: &[&str]) -> Option<Run> {
+/// Runs a Python script against a fresh server. `None` when the environment cannot be had.
+async fn run(test: &str, settings: Settings, listener: Listener, script: &str, arguments: &[&str]) -> Option<Run> {
     let environment = || tools::python_environment("independent-clients", &PACKAGES);
     let python = match tokio::task::spawn_blocking(environment).await.expect("environment") {
         Ok(python) => python,
@@ -63,7 +63,7 @@ async fn run(test: &str, settings: Settings, listener: Listener, arguments: &[&s
     let authority = tempfile::NamedTempFile::new().expect("file");
     std::fs::write(authority.path(), server.authority_pem()).expect("authority");
     let scheme = if listener == Listener::Https { "https" } else { "http" };
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients/client.py");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients").join(script);
     let output = tokio::process::Command::new(python)
         .arg(script)
         .args([&format!("{scheme}://localhost:{}/wsman", address.port()), USER])
@@ -89,7 +89,7 @@ async fn run(test: &str, settings: Settings, listener: Listener, arguments: &[&s
 async fn check(test: &str, listener: Listener, client: &str, authentication: &str) {
     for certificate in [Certificate::Trusted, Certificate::TrustedSha384] {
         let settings = Settings { certificate, ..Settings::default() };
-        let Some(run) = run(test, settings, listener, &[client, authentication]).await else {
+        let Some(run) = run(test, settings, listener, "client.py", &[client, authentication]).await else {
             return;
         };
         assert!(run.succeeded, "{}\n{:?}", run.output, run.record);
@@ -106,7 +106,7 @@ async fn check(test: &str, listener: Listener, client: &str, authentication: &st
 
 /// The client is turned away, for this reason.
 async fn check_refused(test: &str, settings: Settings, listener: Listener, arguments: &[&str], reason: &str) {
-    let Some(run) = run(test, settings, listener, arguments).await else {
+    let Some(run) = run(test, settings, listener, "client.py", arguments).await else {
         return;
     };
     assert!(!run.succeeded, "{}", run.output);
@@ -179,4 +179,48 @@ async fn a_self_signed_certificate_is_not_trusted() {
     let settings = Settings { certificate: Certificate::SelfSigned, ..Settings::default() };
     let arguments = ["pypsrp", "ntlm"];
     check_refused("a_self_signed_certificate_is_not_trusted", settings, Listener::Https, &arguments, "TLS").await;
+}
+
+/// A logon made by hand ends with this status, message or offers.
+async fn check_handshake(test: &str, listener: Listener, case: &str, expected: &str) {
+    let Some(run) = run(test, Settings::default(), listener, "handshake.py", &[case]).await else { return };
+    assert_eq!(run.output.trim_end(), expected, "{case}: {:?}", run.record);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_message_of_a_logon_may_carry_a_request() {
+    let test = "the_last_message_of_a_logon_may_carry_a_request";
+    check_handshake(test, Listener::Http, "message-with-logon", "200 IdentifyResponse").await;
+    check_handshake(test, Listener::Https, "message-with-logon", "200 IdentifyResponse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealed_bodies_are_judged_strictly() {
+    let test = "sealed_bodies_are_judged_strictly";
+    check_handshake(test, Listener::Http, "without-tabs", "200 IdentifyResponse").await;
+    check_handshake(test, Listener::Http, "line-end-before-boundary", "400").await;
+    check_handshake(test, Listener::Http, "wrong-length", "400").await;
+    check_handshake(test, Listener::Http, "replayed", "400").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_carries_sealed_messages_only() {
+    let test = "plain_http_carries_sealed_messages_only";
+    check_handshake(test, Listener::Http, "unsealed", "500").await;
+    check_handshake(test, Listener::Http, "basic", "401 Negotiate").await;
+    check_handshake(test, Listener::Https, "basic", "200 IdentifyResponse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logon_belongs_to_its_connection_and_is_whole() {
+    let test = "a_logon_belongs_to_its_connection_and_is_whole";
+    check_handshake(test, Listener::Http, "logon-on-two-connections", "401 Negotiate").await;
+    check_handshake(test, Listener::Http, "no-integrity-code", "401 Negotiate").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ntlm_is_chosen_over_a_mechanism_the_lab_has_not() {
+    let test = "ntlm_is_chosen_over_a_mechanism_the_lab_has_not";
+    check_handshake(test, Listener::Http, "another-mechanism-first", "200 IdentifyResponse").await;
+    check_handshake(test, Listener::Http, "another-mechanism-first-unsigned", "401 Negotiate").await;
 }

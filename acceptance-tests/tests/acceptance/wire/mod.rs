@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acceptance_tests::lab::wire::host::Settings;
-use acceptance_tests::lab::wire::machine::{Account, ClosureMachine, CommandLine, Process, ProcessHost, local_process};
+use acceptance_tests::lab::wire::local_process;
+use acceptance_tests::lab::wire::machine::{Account, ClosureMachine, CommandLine, Process, ProcessHost};
 use acceptance_tests::lab::wire::server::WireServer;
 
 use crate::wire::client::Client;
@@ -49,7 +50,7 @@ fn start(command: CommandLine) -> Process {
         Some(script) => {
             let mut shell = tokio::process::Command::new("sh");
             shell.args(["-c", script]);
-            local_process(shell)
+            local_process::start(shell)
         }
         None => Process::spawn(move |process| program(command, process)),
     }

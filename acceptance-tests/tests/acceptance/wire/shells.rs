@@ -253,6 +253,18 @@ async fn real_processes_run() {
 }
 
 #[tokio::test]
+async fn a_process_ends_though_what_it_left_behind_holds_its_output() {
+    let server = lab(Settings::default()).await;
+    let mut client = connect(&server).await;
+    let shell = client.create().await.expect("shell");
+    let command = client.command(&shell, "local echo out; sleep 30 &amp; exit 4").await.expect("command");
+    let asked = Instant::now();
+    let output = client.receive_all(&shell, &command).await.expect("output");
+    assert_eq!(output, Output { stdout: b"out\n".to_vec(), stderr: Vec::new(), exit_code: Some(4) });
+    assert!(asked.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
 async fn the_proxy_knows_its_hosts() {
     let server = lab(Settings::default()).await;
     let check = async |request: &str, status: &str| {
