@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use crate::backend::Report;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::step::PackageSource;
+use crate::backend::windows::scripts::{
+    EXPORT_ADAPTER_CONFIGURATION, GET_ADFS_SYNCHRONIZATION, MERGE_ADAPTER_CONFIGURATION, REGISTER_ADAPTER,
+    REMOVE_WORK_FILE, RESTART_ADFS_SERVICE, SET_AUTHENTICATION_POLICY, UNREGISTER_ADAPTER,
+};
 use crate::backend::windows::work::{Work, join};
 
 const TEMPLATE: &str = "MultiFactorAuthenticationAdfsAdapter.config";
@@ -29,7 +33,7 @@ struct Already {
 pub async fn export(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
     let path = join(&work.known_facts().await?.work_folder, EXPORTED);
     let reply: Already =
-        work.run("Export-AdapterConfiguration", json!({"provider_name": provider_name, "path": path})).await?;
+        work.run(EXPORT_ADAPTER_CONFIGURATION, json!({"provider_name": provider_name, "path": path})).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
 
@@ -45,7 +49,7 @@ pub async fn merge(work: &Work<'_>, source: &PackageSource) -> Result<Report, Ho
         "template_path": join(&work.folder(&facts, source)?, TEMPLATE),
         "output_path": join(&facts.work_folder, MERGED),
     });
-    let reply: Reply = work.run("Merge-AdapterConfiguration", arguments).await?;
+    let reply: Reply = work.run(MERGE_ADAPTER_CONFIGURATION, arguments).await?;
     let note = (!reply.not_carried.is_empty()).then(|| {
         format!(
             "The new adapter configuration on {} has no place for {}; look whether they are still needed.",
@@ -58,7 +62,7 @@ pub async fn merge(work: &Work<'_>, source: &PackageSource) -> Result<Report, Ho
 
 /// Takes a provider out of the global policy. The gap starts here.
 pub async fn disable(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let reply: Already = work.run("Set-AuthenticationPolicy", policy(&[], &[provider_name])).await?;
+    let reply: Already = work.run(SET_AUTHENTICATION_POLICY, policy(&[], &[provider_name])).await?;
     work.backend.gap().start(work.host, work.backend.clock().now());
     tracing::info!(host = work.host, provider = provider_name, already = reply.already, "adfs gap starts");
     Ok(Report { already: reply.already, notes: Vec::new() })
@@ -66,7 +70,7 @@ pub async fn disable(work: &Work<'_>, provider_name: &str) -> Result<Report, Hos
 
 /// Puts a provider into the global policy. The gap ends here.
 pub async fn enable(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let reply: Already = work.run("Set-AuthenticationPolicy", policy(&[provider_name], &[])).await?;
+    let reply: Already = work.run(SET_AUTHENTICATION_POLICY, policy(&[provider_name], &[])).await?;
     let gap = work.backend.gap().end(work.host, work.backend.clock().now());
     let seconds = gap.map(|gap| gap.as_secs());
     tracing::info!(host = work.host, provider = provider_name, already = reply.already, seconds, "adfs gap ends");
@@ -85,7 +89,7 @@ fn policy(enable: &[&str], disable: &[&str]) -> Value {
 
 /// Unregisters a provider that no policy names any more.
 pub async fn unregister(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let reply: Already = work.run("Unregister-Adapter", json!({"provider_name": provider_name})).await?;
+    let reply: Already = work.run(UNREGISTER_ADAPTER, json!({"provider_name": provider_name})).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
 
@@ -102,7 +106,7 @@ pub async fn register(work: &Work<'_>, provider_name: &str, source: &PackageSour
         "registration_script": join(&work.folder(&facts, source)?, REGISTRATION_SCRIPT),
         "configuration_path": join(&facts.work_folder, MERGED),
     });
-    let reply: Reply = work.run("Register-Adapter", arguments).await?;
+    let reply: Reply = work.run(REGISTER_ADAPTER, arguments).await?;
     tracing::info!(host = work.host, provider = provider_name, type_name = reply.type_name, "adapter is registered");
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
@@ -116,7 +120,7 @@ pub async fn remove_export(work: &Work<'_>) -> Result<Report, HostError> {
     let folder = work.known_facts().await?.work_folder;
     let mut already = true;
     for name in [EXPORTED, MERGED] {
-        let reply: Reply = work.run("Remove-WorkFile", json!({"path": join(&folder, name)})).await?;
+        let reply: Reply = work.run(REMOVE_WORK_FILE, json!({"path": join(&folder, name)})).await?;
         already &= !reply.removed;
     }
     Ok(Report { already, notes: Vec::new() })
@@ -128,7 +132,7 @@ pub async fn restart(work: &Work<'_>) -> Result<Report, HostError> {
     struct Reply {
         load_errors: Vec<String>,
     }
-    let reply: Reply = work.run("Restart-AdfsService", json!({})).await?;
+    let reply: Reply = work.run(RESTART_ADFS_SERVICE, json!({})).await?;
     if reply.load_errors.is_empty() {
         return Ok(Report::default());
     }
@@ -152,7 +156,7 @@ pub async fn await_synchronization(work: &Work<'_>) -> Result<Report, HostError>
     let mut reference: Option<Timestamp> = None;
     let mut poll = work.poll(SYNCHRONIZATION_LIMIT);
     loop {
-        let found: Synchronization = work.run("Get-AdfsSynchronization", json!({})).await?;
+        let found: Synchronization = work.run(GET_ADFS_SYNCHRONIZATION, json!({})).await?;
         if found.role.as_deref() != Some("SecondaryComputer") {
             return Ok(Report { already: true, notes: Vec::new() });
         }

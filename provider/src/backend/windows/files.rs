@@ -12,6 +12,9 @@ use crate::backend::facts::Server;
 use crate::backend::release::Component;
 use crate::backend::step::Backup;
 use crate::backend::windows::runner::Call;
+use crate::backend::windows::scripts::{
+    BACKUP_DIRECTORY, COMPLETE_BACKUP, GET_FILE_IDENTITY, RECEIVE_FILE, SAVE_RELEASE_FILE, SEND_FILE,
+};
 use crate::backend::windows::work::{Work, join, staging};
 use crate::backend::{Backend as _, Report, version};
 
@@ -28,7 +31,7 @@ pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup) -> Result<R
         already: bool,
     }
     let arguments = json!({"source": source, "backup_id": backup.id, "name": backup.name});
-    let reply: Reply = work.run("Backup-Directory", arguments).await?;
+    let reply: Reply = work.run(BACKUP_DIRECTORY, arguments).await?;
     tracing::info!(host = work.host, path = reply.path, files = reply.files, bytes = reply.bytes, "backup is complete");
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
@@ -40,7 +43,7 @@ pub async fn close_backup(work: &Work<'_>, backup_id: &str) -> Result<Report, Ho
         path: Option<String>,
         already: bool,
     }
-    let reply: Reply = work.run("Complete-Backup", json!({"backup_id": backup_id})).await?;
+    let reply: Reply = work.run(COMPLETE_BACKUP, json!({"backup_id": backup_id})).await?;
     let note = reply.path.filter(|_| !reply.already).map(|path| format!("The backup on {} is {path}.", work.host));
     Ok(Report { already: reply.already, notes: note.into_iter().collect() })
 }
@@ -53,7 +56,7 @@ pub async fn fetch_server_setup(work: &Work<'_>, version: &str) -> Result<Report
     }
     let setup = server_setup(work, version)?;
     let arguments = json!({"url": setup.url, "sha256": setup.sha256, "file_name": setup.file_name});
-    let reply: Reply = work.run("Save-ReleaseFile", arguments).await?;
+    let reply: Reply = work.run(SAVE_RELEASE_FILE, arguments).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
 
@@ -131,7 +134,7 @@ struct Identity {
 }
 
 async fn identity(work: &Work<'_>, host: &str, path: &str) -> Result<Identity, HostError> {
-    let call = Call::new("Get-FileIdentity", json!({"path": path}));
+    let call = Call::new(GET_FILE_IDENTITY, json!({"path": path}));
     let identity = work.backend.call(host, call).await;
     identity.map_err(|cause| HostError { host: host.to_owned(), ..work.failure(cause) })
 }
@@ -155,10 +158,9 @@ async fn relay(
         sha256: String,
     }
     let (output, input) = mpsc::channel::<Bytes>(PIECES_UNDER_WAY);
-    let send =
-        Call { output: Some(output), ..Call::new("Send-File", json!({"path": source, "maximum_length": length})) };
+    let send = Call { output: Some(output), ..Call::new(SEND_FILE, json!({"path": source, "maximum_length": length})) };
     let arguments = json!({"path": target, "length": length, "sha256": sha256});
-    let receive = Call { input: Some(input), ..Call::new("Receive-File", arguments) };
+    let receive = Call { input: Some(input), ..Call::new(RECEIVE_FILE, arguments) };
     let started = work.backend.clock().now();
     let (sent, received) =
         tokio::join!(work.backend.call::<Sent>(from, send), work.backend.call::<Received>(work.host, receive));

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::backend::Report;
 use crate::backend::error::{Cause, HostError};
+use crate::backend::windows::scripts::{COMPLETE_INSTALLER, GET_INSTALLER_STATE, START_INSTALLER};
 use crate::backend::windows::work::Work;
 
 /// After that time the host itself ends an installer.
@@ -132,7 +133,7 @@ async fn start(work: &Work<'_>, installation: &Installation) -> Result<(), HostE
         "sha256": installation.sha256,
         "timeout_minutes": TIMEOUT_MINUTES,
     });
-    let reply: Started = work.run("Start-Installer", arguments).await?;
+    let reply: Started = work.run(START_INSTALLER, arguments).await?;
     tracing::info!(host = work.host, installation = installation.id, started = reply.started, "installer was started");
     Ok(())
 }
@@ -167,7 +168,7 @@ async fn state(work: &Work<'_>, id: &str) -> Result<State, HostError> {
     struct Reply {
         state: State,
     }
-    work.run::<Reply>("Get-InstallerState", json!({"installation_id": id})).await.map(|reply| reply.state)
+    work.run::<Reply>(GET_INSTALLER_STATE, json!({"installation_id": id})).await.map(|reply| reply.state)
 }
 
 /// Asks again while the host is silent: it may be restarting, and the question has no effect.
@@ -190,7 +191,7 @@ async fn complete(work: &Work<'_>, id: &str) -> Result<Completion, HostError> {
     let arguments = json!({"installation_id": id});
     let mut poll = work.poll(SILENCE);
     loop {
-        match work.run("Complete-Installer", arguments.clone()).await {
+        match work.run(COMPLETE_INSTALLER, arguments.clone()).await {
             Err(error) if is_silence(&error) => {
                 if poll.pause().await.is_err() {
                     return Err(error);

@@ -19,6 +19,7 @@ use crate::backend::windows::connection::Connections;
 use crate::backend::windows::gap::Gap;
 use crate::backend::windows::observations::Observations;
 use crate::backend::windows::runner::{Call, Runner};
+use crate::backend::windows::scripts::GET_HOST_FACTS;
 use crate::backend::windows::sessions::Sessions;
 use crate::backend::windows::work::Work;
 use crate::backend::{Backend, Report};
@@ -65,7 +66,7 @@ impl WindowsBackend {
 
     /// Runs a script and decodes its result.
     pub async fn call<T: DeserializeOwned>(&self, host: &str, call: Call) -> Result<T, Cause> {
-        let script = call.script;
+        let script = call.script.name;
         let result = self.runner.run(host, call).await?;
         serde_json::from_value(result).map_err(|error| {
             Cause::Unintelligible(format!("the result of the script {script} is not as promised: {error}"))
@@ -101,7 +102,7 @@ impl WindowsBackend {
     }
 
     async fn read(&self, host: &str) -> Result<HostFacts, HostError> {
-        let facts = self.call(host, Call::new("Get-HostFacts", json!({}))).await;
+        let facts = self.call(host, Call::new(GET_HOST_FACTS, json!({}))).await;
         facts.map_err(|cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause })
     }
 }

@@ -9,6 +9,7 @@ use crate::backend::release::Component;
 use crate::backend::step::{PackageSource, Place};
 use crate::backend::windows::files;
 use crate::backend::windows::installers::{self, Found, Installation};
+use crate::backend::windows::scripts::GET_FILE_IDENTITY;
 use crate::backend::windows::verify;
 use crate::backend::windows::work::{Work, join};
 use crate::backend::{Report, placeholder};
@@ -86,7 +87,7 @@ async fn install_msi(
     }
     let file = join(&work.folder(facts, source)?, package);
     // The package came with a setup whose hash was checked; its own hash ties what is started to what lies there now.
-    let identity: Identity = work.run("Get-FileIdentity", json!({"path": file})).await?;
+    let identity: Identity = work.run(GET_FILE_IDENTITY, json!({"path": file})).await?;
     let Some(sha256) = identity.sha256 else {
         return Err(work.failure(Cause::Script {
             script: "Get-FileIdentity".to_owned(),

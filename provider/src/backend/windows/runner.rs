@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::backend::error::Cause;
+use crate::backend::windows::scripts::Script;
 
 /// Runs scripts on hosts.
 #[async_trait]
@@ -20,8 +21,7 @@ pub trait Runner: Send + Sync {
 /// One run of a script.
 #[derive(Debug)]
 pub struct Call {
-    /// The script's name, such as `Get-HostFacts`.
-    pub script: &'static str,
+    pub script: Script,
     /// A JSON object; keys are the parameters in snake_case.
     pub arguments: Value,
     /// Raw bytes that follow the arguments on standard input until the channel closes.
@@ -32,7 +32,7 @@ pub struct Call {
 
 impl Call {
     /// A run without raw bytes.
-    pub fn new(script: &'static str, arguments: Value) -> Self {
+    pub fn new(script: Script, arguments: Value) -> Self {
         Self { script, arguments, input: None, output: None }
     }
 }

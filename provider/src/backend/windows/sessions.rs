@@ -21,7 +21,7 @@ use crate::backend::windows::endpoint;
 use crate::backend::windows::refusals::Refusals;
 use crate::backend::windows::runner::{Call, Runner};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
-use crate::backend::windows::scripts::{ALL, BOOTSTRAP, ENVELOPE};
+use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE};
 use crate::winrm::clixml;
 use crate::winrm::error::{Error, Kind, Refusal, Started};
 use crate::winrm::session::{Output, Session};
@@ -65,12 +65,10 @@ impl Sessions {
 
 #[async_trait]
 impl Runner for Sessions {
-    #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script))]
+    #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script.name))]
     async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
         let (session, connection) = self.session(host)?;
-        let Some(script) = ALL.iter().find(|script| script.name == call.script) else {
-            return Err(Cause::Unintelligible(format!("there is no script {}", call.script)));
-        };
+        let script = call.script;
         let frame = frame(script.name, ENVELOPE, script.source, &call.arguments);
         let stdin = match call.input {
             None => Stdin::Bytes(vec![Bytes::from(frame)]),

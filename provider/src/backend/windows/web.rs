@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::backend::Report;
 use crate::backend::error::HostError;
 use crate::backend::step::Backup;
+use crate::backend::windows::scripts::{COMPARE_DIRECTORY, MERGE_WEB_CONFIG, SET_APPLICATION_POOL_RUNTIME};
 use crate::backend::windows::work::{Work, join};
 
 /// Where the vendor's own theme lies in a portal's folder.
@@ -35,7 +36,7 @@ pub async fn merge_config(work: &Work<'_>, path: &str, backup: &Backup) -> Resul
         "name": backup.name,
         "web_service_sdk_url": null,
     });
-    let reply: Reply = work.run("Merge-WebConfig", arguments).await?;
+    let reply: Reply = work.run(MERGE_WEB_CONFIG, arguments).await?;
     let host = work.host;
     let mut notes = Vec::new();
     if !reply.not_carried.is_empty() {
@@ -63,7 +64,7 @@ pub async fn compare_theme(work: &Work<'_>, path: &str, backup: &Backup) -> Resu
     }
     let portal = portal_folder(path);
     let arguments = json!({"path": portal, "backup_id": backup.id, "name": backup.name, "subfolder": THEME});
-    let reply: Reply = work.run("Compare-Directory", arguments).await?;
+    let reply: Reply = work.run(COMPARE_DIRECTORY, arguments).await?;
     let lost: Vec<_> = reply.changed.into_iter().chain(reply.missing).collect();
     let note = (!lost.is_empty()).then(|| {
         format!(
@@ -93,6 +94,6 @@ pub async fn set_application_pool(work: &Work<'_>, application_pool: &str) -> Re
         already: bool,
     }
     let arguments = json!({"application_pool": application_pool, "runtime": "v4.0"});
-    let reply: Reply = work.run("Set-ApplicationPoolRuntime", arguments).await?;
+    let reply: Reply = work.run(SET_APPLICATION_POOL_RUNTIME, arguments).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }

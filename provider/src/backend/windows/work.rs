@@ -14,6 +14,7 @@ use crate::backend::step::PackageSource;
 use crate::backend::windows::WindowsBackend;
 use crate::backend::windows::poll::{Ended, Poll};
 use crate::backend::windows::runner::Call;
+use crate::backend::windows::scripts::Script;
 
 /// One step under way on one host.
 pub struct Work<'a> {
@@ -26,7 +27,7 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     /// Runs a script on the step's host.
-    pub async fn run<T: DeserializeOwned>(&self, script: &'static str, arguments: Value) -> Result<T, HostError> {
+    pub async fn run<T: DeserializeOwned>(&self, script: Script, arguments: Value) -> Result<T, HostError> {
         self.call(Call::new(script, arguments)).await
     }
 

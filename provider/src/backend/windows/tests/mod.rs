@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::backend::release::{Component, Package, Release, Stated};
+use crate::backend::windows::scripts::Script;
 
 mod adfs;
 mod files;
@@ -64,7 +65,8 @@ pub struct Recorder {
 #[async_trait]
 impl Runner for Recorder {
     async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
-        let name = call.script.to_owned();
+        let name = call.script.name.to_owned();
+        check_arguments(call.script, &call.arguments);
         self.ran.lock().expect("no panic").push((host.to_owned(), name.clone(), call.arguments));
         if let Some(mut input) = call.input {
             while let Some(piece) = input.recv().await {
@@ -81,6 +83,31 @@ impl Runner for Recorder {
         let queue = answers.get_mut(&(host.to_owned(), name.clone())).unwrap_or_else(|| panic!("{name} on {host}"));
         if queue.len() > 1 { queue.pop_front().expect("an answer") } else { queue.front().expect("an answer").clone() }
     }
+}
+
+/// Arguments and parameters must fit: each argument has a parameter, each mandatory parameter an argument.
+fn check_arguments(script: Script, arguments: &Value) {
+    let parameters = script.source.split_once("\nparam(").map_or("", |(_, rest)| rest);
+    let parameters = parameters.split_once("\n)").map_or(parameters, |(block, _)| block);
+    let given: Vec<String> = arguments.as_object().expect("an object").keys().map(|key| pascal_case(key)).collect();
+    let declared: Vec<(&str, bool)> = parameters
+        .lines()
+        .filter_map(|line| {
+            let (before, name) = line.rsplit_once("] $")?;
+            let name = name.split([',', ' ', '=']).next()?;
+            Some((name, before.contains("Mandatory = $true")))
+        })
+        .collect();
+    for name in &given {
+        assert!(declared.iter().any(|(known, _)| known == name), "{} has no -{name}: {declared:?}", script.name);
+    }
+    for (name, mandatory) in declared {
+        assert!(!mandatory || given.iter().any(|known| known == name), "{} needs -{name}", script.name);
+    }
+}
+
+fn pascal_case(key: &str) -> String {
+    key.split('_').map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
 }
 
 /// A backend over a recorder, with one release.
