@@ -21,6 +21,9 @@ pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) 
         );
     }
     for (index, item) in items.iter().enumerate() {
+        if item.is_null() {
+            diagnostics.error_at(path.index(index), "Invalid host pattern", "A host pattern is a text; found null.");
+        }
         if let Some(Err(error)) = item.as_str().map(str::parse::<Pattern>) {
             diagnostics.error_at(path.index(index), "Invalid host pattern", sentence(&error.to_string()));
         }

@@ -15,6 +15,7 @@ use crate::plan::version::Version;
 use crate::plan::{Installable, Policy};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
+use crate::tf::validation;
 use crate::tf::value::Value;
 
 pub mod checks;
@@ -70,6 +71,8 @@ pub fn configure_with(
     warn_of_retirement(config.attribute("acknowledge_retirement"), diagnostics);
     connections::warn(config.attribute("connections"), diagnostics);
     let mut found = Diagnostics::default();
+    // Again: what was unknown in validation is known now, and must not be replaced by a default in silence.
+    validation::validate(schema(), config, &mut found);
     validate(config, &mut found);
     let connections = connections::decode(config.attribute("connections"), environment, &mut found);
     let failed = found.has_errors();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::backend::release::Stated;
-use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind};
+use crate::tf::schema_check::{self, Owner};
 
 type Variables = BTreeMap<String, String>;
 
@@ -37,31 +37,13 @@ fn provider(config: &Value, environment: &Variables) -> ProviderConfig {
 #[track_caller]
 fn refused(config: &Value, path: &str, summary: &str) {
     let mut diagnostics = Diagnostics::default();
-    validate_attributes(&schema().attributes, config, &Path::root(), &mut diagnostics);
+    validation::validate(schema(), config, &mut diagnostics);
     validate(config, &mut diagnostics);
     let found: Vec<_> = diagnostics
         .iter()
         .map(|it| (it.path.as_ref().map(ToString::to_string).unwrap_or_default(), it.summary.clone()))
         .collect();
     assert_eq!(found, [(path.to_owned(), summary.to_owned())]);
-}
-
-/// What the protocol layer does with the table: each check on each known value.
-fn validate_attributes(attributes: &[Attribute], value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    for attribute in attributes {
-        let (value, path) = (value.attribute(attribute.name), path.attribute(attribute.name));
-        if value.is_null() || value.is_unknown() {
-            continue;
-        }
-        attribute.validators.iter().for_each(|check| check(value, &path, diagnostics));
-        match &attribute.kind {
-            Kind::Object(inner) => validate_attributes(inner, value, &path, diagnostics),
-            Kind::ObjectMap(inner) => value.as_map().into_iter().flatten().for_each(|(key, value)| {
-                validate_attributes(inner, value, &path.key(key), diagnostics);
-            }),
-            _ => {}
-        }
-    }
 }
 
 fn connections(entries: &[(&str, Value)]) -> Value {
@@ -288,7 +270,7 @@ fn unknown_is_never_an_error() {
     assert!(all.len() > 25, "{}", all.len());
     for config in all {
         let mut diagnostics = Diagnostics::default();
-        validate_attributes(&schema().attributes, &config, &Path::root(), &mut diagnostics);
+        validation::validate(schema(), &config, &mut diagnostics);
         validate(&config, &mut diagnostics);
         let found = configure_with(&config, &environment, &mut diagnostics);
         assert_eq!(diagnostics.iter().count(), 0, "{config:?}: {diagnostics:?}");
@@ -321,23 +303,31 @@ fn an_unknown_connection_defers_its_hosts_only() {
 }
 
 #[test]
+fn what_validation_could_not_see_is_refused_later() {
+    let config = connections(&[("default", map([("port", Value::integer(70_000))]))]);
+    let (found, diagnostics) = configured(&config, &credentials());
+    assert!(found.is_none() && diagnostics.iter().any(|it| it.summary == "Invalid port"), "{diagnostics:?}");
+}
+
+#[test]
 fn the_table_is_well_formed() {
-    fn walk(attributes: &[Attribute], place: &str) {
-        let mut names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), attributes.len(), "names are unique in {place}");
+    assert_eq!(schema_check::problems("azuremfa", Owner::Provider, schema()), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_password_is_sensitive() {
+    fn walk<'a>(attributes: &'a [Attribute], found: &mut Vec<&'a str>) {
         for attribute in attributes {
-            let name = attribute.name;
-            assert!(!["alias", "version"].contains(&name), "{name} is reserved");
-            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
-            assert!(attribute.description.ends_with('.'), "{place}.{name}");
-            assert_eq!(attribute.sensitive, name == "password", "{place}.{name}");
+            if attribute.sensitive {
+                found.push(attribute.name);
+            }
             match &attribute.kind {
-                Kind::Object(inner) | Kind::ObjectMap(inner) | Kind::ObjectList(inner) => walk(inner, name),
+                Kind::Object(inner) | Kind::ObjectMap(inner) | Kind::ObjectList(inner) => walk(inner, found),
                 _ => {}
             }
         }
     }
-    walk(&schema().attributes, "provider");
+    let mut found = Vec::new();
+    walk(&schema().attributes, &mut found);
+    assert_eq!(found, ["password"]);
 }

@@ -87,7 +87,10 @@ fn number(wire: Wire, path: &Path) -> Result<Value, DecodeError> {
 
 fn list(element: Element<'_>, items: Vec<Wire>, path: &Path) -> Result<Value, DecodeError> {
     let items = items.into_iter().enumerate();
-    items.map(|(index, item)| part(element.shape(), item, &path.index(index))).collect::<Result<_, _>>().map(Value::List)
+    items
+        .map(|(index, item)| part(element.shape(), item, &path.index(index)))
+        .collect::<Result<_, _>>()
+        .map(Value::List)
 }
 
 fn map(element: Element<'_>, entries: Vec<(Wire, Wire)>, path: &Path) -> Result<Value, DecodeError> {

@@ -40,7 +40,10 @@ fn part(shape: Shape<'_>, value: Value, path: &Path) -> Result<Value, Mismatch> 
 
 fn list(element: Element<'_>, items: Vec<Value>, path: &Path) -> Result<Value, Mismatch> {
     let items = items.into_iter().enumerate();
-    items.map(|(index, item)| part(element.shape(), item, &path.index(index))).collect::<Result<_, _>>().map(Value::List)
+    items
+        .map(|(index, item)| part(element.shape(), item, &path.index(index)))
+        .collect::<Result<_, _>>()
+        .map(Value::List)
 }
 
 fn map(element: Element<'_>, entries: BTreeMap<String, Value>, path: &Path) -> Result<Value, Mismatch> {

@@ -81,13 +81,7 @@ impl Actual {
 }
 
 /// The version of each host; of a host that was not seen, the one in the prior state.
-fn found(
-    set: &dyn HostSet,
-    own: &Value,
-    prior: &Value,
-    views: &Views,
-    hosts: &[String],
-) -> BTreeMap<String, Version> {
+fn found(set: &dyn HostSet, own: &Value, prior: &Value, views: &Views, hosts: &[String]) -> BTreeMap<String, Version> {
     let old = versions(prior);
     let version_of = |host: &String| match views.get(host) {
         Some(View::Seen(_)) => set.evidence(own, host, views).map(|evidence| evidence.lowest),

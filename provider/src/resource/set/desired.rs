@@ -90,10 +90,5 @@ fn one(item: &Value, now: jiff::Timestamp) -> Option<Acknowledgement> {
 }
 
 fn later(name: &str) -> Acknowledgement {
-    Acknowledgement {
-        check: name.to_owned(),
-        reason: "(known after apply)".to_owned(),
-        until: None,
-        ended: false,
-    }
+    Acknowledgement { check: name.to_owned(), reason: "(known after apply)".to_owned(), until: None, ended: false }
 }

@@ -94,13 +94,13 @@ pub trait HostSet: Send + Sync {
         decision: &Decision,
     ) -> Vec<(&'static str, Value)> {
         let facts = self.facts(own, hosts, views);
-        if !decision.steps.iter().any(|step| step.action.is_performed() || matches!(step.action, Action::Adopt { .. })) {
+        if !decision.steps.iter().any(|step| step.action.is_performed() || matches!(step.action, Action::Adopt { .. }))
+        {
             return facts;
         }
         let attributes = self.attributes();
-        let is_computed = |name: &str| {
-            attributes.iter().any(|attribute| attribute.name == name && attribute.mode == Mode::Computed)
-        };
+        let is_computed =
+            |name: &str| attributes.iter().any(|attribute| attribute.name == name && attribute.mode == Mode::Computed);
         facts.into_iter().map(|(name, value)| (name, if is_computed(name) { Value::Unknown } else { value })).collect()
     }
 

@@ -60,7 +60,6 @@ pub fn short<'a>(hosts: &[&'a str]) -> Vec<&'a str> {
 
 /// A name as a Terraform label.
 pub fn label(name: &str) -> String {
-    let label: String =
-        name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+    let label: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
     if label.starts_with(|first: char| first.is_ascii_digit()) { format!("_{label}") } else { label }
 }
