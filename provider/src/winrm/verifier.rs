@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_given_certificate_may_be_the_hosts_own() {
         for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
-            let (pem, der) = certificate(is_ca.clone());
+            let (pem, der) = certificate(is_ca);
             check(&pem, &der, NAME, 2026, true);
             check(&pem, &der, "mfa02.contoso.com", 2026, false);
             check(&pem, &der, NAME, 2025, false);
