@@ -77,17 +77,19 @@ fn number(wire: Wire, path: &Path) -> Result<Value, DecodeError> {
         Wire::String(text) => Number::Decimal(text.as_str().unwrap_or_default().to_owned()),
         other => return Err(problem(path, format!("expected a number, found {}", wire_name(other)))),
     };
-    match number {
-        // An infinity is a number of the language, although no attribute of ours has use for one.
-        Number::Float(float) if float.is_infinite() => Ok(Value::Number(number)),
-        number if number.is_finite() => Ok(Value::Number(number)),
-        _ => Err(problem(path, "expected a number, found text or a float that is none".to_owned())),
+    if number.is_valid() {
+        Ok(Value::Number(number))
+    } else {
+        Err(problem(path, "expected a number, found text or a float that is none".to_owned()))
     }
 }
 
 fn list(element: Element<'_>, items: Vec<Wire>, path: &Path) -> Result<Value, DecodeError> {
     let items = items.into_iter().enumerate();
-    items.map(|(index, item)| part(element.shape(), item, &path.index(index))).collect::<Result<_, _>>().map(Value::List)
+    items
+        .map(|(index, item)| part(element.shape(), item, &path.index(index)))
+        .collect::<Result<_, _>>()
+        .map(Value::List)
 }
 
 fn map(element: Element<'_>, entries: Vec<(Wire, Wire)>, path: &Path) -> Result<Value, DecodeError> {

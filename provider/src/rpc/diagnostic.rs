@@ -51,7 +51,8 @@ pub fn panicked(rpc: &str, message: &str) -> Diagnostics {
 /// The client asks for something this provider has none of.
 pub fn absent(what: &str, name: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let detail = format!("The azuremfa provider has no {what} called {}. Its documentation lists what it has.", quote(name));
+    let detail =
+        format!("The azuremfa provider has no {what} called {}. Its documentation lists what it has.", quote(name));
     diagnostics.error(format!("No such {what}"), detail);
     diagnostics
 }
@@ -92,7 +93,8 @@ mod tests {
         diagnostics.warning("w", "");
         diagnostics.warning_at(Path::root(), "r", "");
         let wire = to_wire(diagnostics);
-        let steps: Vec<_> = wire[0].attribute.as_ref().unwrap().steps.iter().map(|step| step.selector.clone().unwrap()).collect();
+        let steps: Vec<_> =
+            wire[0].attribute.as_ref().unwrap().steps.iter().map(|step| step.selector.clone().unwrap()).collect();
         let expected = [
             Selector::AttributeName("a".to_owned()),
             Selector::ElementKeyString("k".to_owned()),

@@ -27,7 +27,9 @@ fn wire(value: Value) -> Wire {
         Value::Number(Number::Decimal(text)) => Wire::from(text),
         Value::String(text) => Wire::from(text),
         Value::List(items) => Wire::Array(items.into_iter().map(wire).collect()),
-        Value::Map(entries) => Wire::Map(entries.into_iter().map(|(key, item)| (Wire::from(key), wire(item))).collect()),
+        Value::Map(entries) => {
+            Wire::Map(entries.into_iter().map(|(key, item)| (Wire::from(key), wire(item))).collect())
+        }
     }
 }
 
@@ -101,8 +103,16 @@ mod tests {
         for decimal in ["0.1", "1e400", "9223372036854775808.5", "12345678901234567890", "-0.0000000000000000001"] {
             check_echo("number", Wire::from(decimal));
         }
-        check_refused(&with("number", Wire::F64(f64::NAN)), "number", "expected a number, found text or a float that is none");
-        check_refused(&with("number", Wire::from("many")), "number", "expected a number, found text or a float that is none");
+        check_refused(
+            &with("number", Wire::F64(f64::NAN)),
+            "number",
+            "expected a number, found text or a float that is none",
+        );
+        check_refused(
+            &with("number", Wire::from("many")),
+            "number",
+            "expected a number, found text or a float that is none",
+        );
     }
 
     #[test]
@@ -140,13 +150,25 @@ mod tests {
     fn what_does_not_fit_is_refused_with_its_path() {
         check_refused(&with("text", Wire::Binary(vec![1])), "text", "expected a string, found bytes");
         check_refused(&with("flag", Wire::from(1)), "flag", "expected a bool, found a number");
-        check_refused(&with("strings", Wire::Array(vec![Wire::from("a"), Wire::from(2)])), "strings[1]", "expected a string, found a number");
+        check_refused(
+            &with("strings", Wire::Array(vec![Wire::from("a"), Wire::from(2)])),
+            "strings[1]",
+            "expected a string, found a number",
+        );
         let dynamic = Wire::Array(vec![Wire::Binary(br#""string""#.to_vec()), Wire::from("x")]);
         check_refused(&with("text", dynamic), "text", "expected a string, found a list");
-        check_refused(&with("map", Wire::Map(vec![(Wire::Nil, Wire::Nil)])), "map", "expected a string as key, found null");
+        check_refused(
+            &with("map", Wire::Map(vec![(Wire::Nil, Wire::Nil)])),
+            "map",
+            "expected a string as key, found null",
+        );
         check_refused(&with("map", object("k", Wire::from(1))), "map[\"k\"]", "expected a string, found a number");
         check_refused(&with("one", object("nmae", Wire::Nil)), "one", "the schema has no attribute \"nmae\"");
-        check_refused(&with("objects", object("k", Wire::Map(vec![]))), "objects[\"k\"]", "the attribute \"name\" is missing");
+        check_refused(
+            &with("objects", object("k", Wire::Map(vec![]))),
+            "objects[\"k\"]",
+            "the attribute \"name\" is missing",
+        );
         let twice = Wire::Map(vec![(Wire::from("k"), Wire::Nil), (Wire::from("k"), Wire::Nil)]);
         check_refused(&with("map", twice), "map[\"k\"]", "the key comes twice");
         let not_utf8 = DynamicValue { msgpack: vec![0x81, 0xa1, 0xff, 0xc0], json: Vec::new() };
@@ -155,7 +177,8 @@ mod tests {
 
     #[test]
     fn broken_bytes_are_refused_without_a_panic() {
-        let whole = encode(decode(&schema(), Some(&with("list", Wire::Array(vec![object("name", Wire::from("a"))])))).unwrap());
+        let whole =
+            encode(decode(&schema(), Some(&with("list", Wire::Array(vec![object("name", Wire::from("a"))])))).unwrap());
         for length in 1..whole.msgpack.len() {
             let cut = DynamicValue { msgpack: whole.msgpack[..length].to_vec(), json: Vec::new() };
             assert!(decode(&schema(), Some(&cut)).is_err(), "{length} bytes");

@@ -54,7 +54,8 @@ fn type_json(shape: Shape<'_>) -> Json {
         Shape::List(element) => json!(["list", element_json(element)]),
         Shape::Map(element) => json!(["map", element_json(element)]),
         Shape::Object(attributes) => {
-            let types = attributes.iter().map(|attribute| (attribute.name.to_owned(), type_json(attribute.kind.shape())));
+            let types =
+                attributes.iter().map(|attribute| (attribute.name.to_owned(), type_json(attribute.kind.shape())));
             json!(["object", Json::Object(types.collect())])
         }
     }

@@ -96,7 +96,8 @@ fn settle_part(shape: Shape<'_>, value: Value, fallback: &Value) -> Value {
         }
         (Shape::List(element), Value::List(items)) => {
             let fallbacks = fallback.as_list().unwrap_or_default();
-            let settle = |(index, item)| settle_part(element.shape(), item, fallbacks.get(index).unwrap_or(&Value::Null));
+            let settle =
+                |(index, item)| settle_part(element.shape(), item, fallbacks.get(index).unwrap_or(&Value::Null));
             Value::List(items.into_iter().enumerate().map(settle).collect())
         }
         (Shape::Map(element), Value::Map(entries)) => {

@@ -119,10 +119,7 @@ mod tests {
 
     fn schema() -> Schema {
         let nested = || {
-            vec![
-                Attribute::required("set", Kind::String, "Set."),
-                Attribute::computed("found", Kind::String, "Found."),
-            ]
+            vec![Attribute::required("set", Kind::String, "Set."), Attribute::computed("found", Kind::String, "Found.")]
         };
         Schema {
             version: 0,
@@ -163,7 +160,12 @@ mod tests {
         check_plan(Value::Null, one("set", Value::Null), one("set", "a"), &["set"]);
         check_plan(Value::Null, one("set", "a"), one("set", Value::Unknown), &["set"]);
         check_plan(Value::Null, one("set", Value::Unknown), one("set", Value::Unknown), &[]);
-        check_plan(Value::Null, one("strings", Value::strings(["a"])), one("strings", Value::strings(["b"])), &["strings"]);
+        check_plan(
+            Value::Null,
+            one("strings", Value::strings(["a"])),
+            one("strings", Value::strings(["b"])),
+            &["strings"],
+        );
     }
 
     #[test]
@@ -186,10 +188,20 @@ mod tests {
         check_plan(Value::Null, one("one", nested("a", Value::Null)), one("one", nested("b", found())), &["one.set"]);
         check_plan(Value::Null, one("one", nested("a", Value::Null)), one("one", Value::Unknown), &["one"]);
         let list = |items: Vec<Value>| one("list", Value::List(items));
-        check_plan(Value::Null, list(vec![nested("a", Value::Null)]), list(vec![nested("b", found())]), &["list[0].set"]);
+        check_plan(
+            Value::Null,
+            list(vec![nested("a", Value::Null)]),
+            list(vec![nested("b", found())]),
+            &["list[0].set"],
+        );
         check_plan(Value::Null, list(vec![nested("a", Value::Null)]), list(vec![]), &["list"]);
         let map = |key: &str, value: Value| one("map", Value::object([(key, value)]));
-        check_plan(Value::Null, map("k", nested("a", Value::Null)), map("k", nested("b", found())), &["map[\"k\"].set"]);
+        check_plan(
+            Value::Null,
+            map("k", nested("a", Value::Null)),
+            map("k", nested("b", found())),
+            &["map[\"k\"].set"],
+        );
         check_plan(Value::Null, map("k", nested("a", Value::Null)), map("l", nested("a", found())), &["map"]);
     }
 

@@ -32,9 +32,7 @@ pub fn problems(name: &str, owner: Owner, schema: &Schema) -> Vec<String> {
 fn reserved(owner: Owner) -> &'static [&'static str] {
     match owner {
         Owner::Provider => &["alias", "version"],
-        Owner::Resource => {
-            &["connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"]
-        }
+        Owner::Resource => &["connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"],
     }
 }
 
@@ -72,7 +70,8 @@ fn check_attributes(parent: &str, owner: Owner, attributes: &[Attribute], proble
             }
             Kind::List(element) | Kind::Map(element) => {
                 if holds_objects(element) {
-                    problems.push(format!("{name}: use a list or map of nested objects, whose attributes are documented"));
+                    problems
+                        .push(format!("{name}: use a list or map of nested objects, whose attributes are documented"));
                 }
             }
             Kind::String | Kind::Number | Kind::Bool => {}
