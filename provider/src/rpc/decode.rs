@@ -77,11 +77,10 @@ fn number(wire: Wire, path: &Path) -> Result<Value, DecodeError> {
         Wire::String(text) => Number::Decimal(text.as_str().unwrap_or_default().to_owned()),
         other => return Err(problem(path, format!("expected a number, found {}", wire_name(other)))),
     };
-    match number {
-        // An infinity is a number of the language, although no attribute of ours has use for one.
-        Number::Float(float) if float.is_infinite() => Ok(Value::Number(number)),
-        number if number.is_finite() => Ok(Value::Number(number)),
-        _ => Err(problem(path, "expected a number, found text or a float that is none".to_owned())),
+    if number.is_valid() {
+        Ok(Value::Number(number))
+    } else {
+        Err(problem(path, "expected a number, found text or a float that is none".to_owned()))
     }
 }
 

@@ -39,7 +39,7 @@ impl Decoder {
             (Shape::Bool, Json::Bool(value)) => Ok(Value::Bool(value)),
             (Shape::Number, Json::Number(number)) => Ok(Value::Number(from_text(number.to_string()))),
             // Numbers beyond a float's precision may come as text, as in MessagePack.
-            (Shape::Number, Json::String(text)) if from_text(text.clone()).is_finite() => {
+            (Shape::Number, Json::String(text)) if from_text(text.clone()).is_valid() => {
                 Ok(Value::Number(from_text(text)))
             }
             (Shape::List(element), Json::Array(items)) => self.list(element, items, path),

@@ -28,7 +28,7 @@ fn part(shape: Shape<'_>, value: Value, path: &Path) -> Result<Value, Mismatch> 
         (_, value @ (Value::Null | Value::Unknown))
         | (Shape::String, value @ Value::String(_))
         | (Shape::Bool, value @ Value::Bool(_)) => Ok(value),
-        (Shape::Number, Value::Number(number)) if number.is_finite() => Ok(Value::Number(number)),
+        (Shape::Number, Value::Number(number)) if number.is_valid() => Ok(Value::Number(number)),
         (Shape::List(element), Value::List(items)) => list(element, items, path),
         (Shape::Map(element), Value::Map(entries)) => map(element, entries, path),
         (Shape::Object(attributes), Value::Map(entries)) => object(attributes, entries, path),
@@ -112,7 +112,7 @@ mod tests {
         let hosts = Value::List(vec![Value::Null, Value::object([("tags", tags)])]);
         let problem = "expected a string, found a number";
         check(Value::object([("hosts", hosts)]), Err(("hosts[1].tags[\"env\"]", problem)));
-        let problem = "expected a number, found text or a float that is no finite number";
+        let problem = "expected a number, found text or a float that is no number";
         check(Value::object([("size", Value::Number(Number::Float(f64::NAN)))]), Err(("size", problem)));
         check(Value::object([("size", Value::Number(Number::Decimal("x".into())))]), Err(("size", problem)));
     }

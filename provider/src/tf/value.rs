@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
 
+/// Numbers with more zeros than this are compared as text.
+const MAXIMUM_EXPONENT: u64 = 10_000;
+
 /// A value of a configuration, a plan or a state.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -52,8 +55,8 @@ impl Value {
             Self::Null => "null",
             Self::Unknown => "an unknown value",
             Self::Bool(_) => "a bool",
-            Self::Number(number) if number.is_finite() => "a number",
-            Self::Number(_) => "text or a float that is no finite number",
+            Self::Number(number) if number.is_valid() => "a number",
+            Self::Number(_) => "text or a float that is no number",
             Self::String(_) => "a string",
             Self::List(_) => "a list",
             Self::Map(_) => "a map or an object",
@@ -146,23 +149,26 @@ impl Number {
         }
     }
 
-    /// Whether this is a number that the wire can carry: not an infinity, NaN, or text that is no number.
-    pub fn is_finite(&self) -> bool {
+    /// Whether this is a number at all: not NaN, and not text that is none.
+    pub fn is_valid(&self) -> bool {
         match self {
             Self::Integer(_) | Self::Unsigned(_) => true,
-            Self::Float(number) => number.is_finite(),
+            Self::Float(number) => !number.is_nan(),
             Self::Decimal(text) => BigDecimal::from_str(text).is_ok(),
         }
     }
 
-    /// The exact decimal, or none for an infinity, NaN or text that is no number.
+    /// The exact decimal, or none for an infinity, NaN, text that is no number, or a number too long to write out.
     fn decimal(&self) -> Option<BigDecimal> {
         match self {
             Self::Integer(number) => Some(BigDecimal::from(*number)),
             Self::Unsigned(number) => Some(BigDecimal::from(*number)),
             // The shortest decimal text of a float is what the core compares.
             Self::Float(number) => BigDecimal::from_str(&number.to_string()).ok(),
-            Self::Decimal(text) => BigDecimal::from_str(text).ok(),
+            Self::Decimal(text) => BigDecimal::from_str(text).ok().filter(|decimal| {
+                // Comparing 1 with 1e999999999 would write a gigabyte of zeros.
+                decimal.fractional_digit_count().unsigned_abs() < MAXIMUM_EXPONENT
+            }),
         }
     }
 }
@@ -215,6 +221,15 @@ mod tests {
             assert_eq!(left, right);
         }
         assert_ne!(Number::Float(0.1), Number::Decimal("0.1000000000000000001".into()));
+    }
+
+    #[test]
+    fn numbers_too_long_to_write_out_are_compared_as_text() {
+        let long = || Number::Decimal("1e999999999".into());
+        assert!(long().is_valid());
+        assert_eq!(long(), long());
+        assert_ne!(long(), Number::Integer(1));
+        assert_eq!(long().as_integer(), None);
     }
 
     #[test]
