@@ -58,8 +58,9 @@ pub enum Action {
     SetApplicationPool {
         application_pool: String,
     },
-    /// Puts the web.config of a co-hosted portal back when the server setup replaced it.
+    /// Puts the web.config of a co-hosted component back when the server setup replaced it.
     RestoreCohostedWebConfig {
+        component: WebKind,
         path: String,
         backup: Backup,
     },
@@ -217,8 +218,12 @@ impl fmt::Display for Action {
             Self::SetApplicationPool { application_pool } => {
                 write!(formatter, "set application pool {application_pool} to CLR v4.0")
             }
-            Self::RestoreCohostedWebConfig { .. } => {
-                formatter.write_str("check the co-hosted User Portal's web.config; put it back if setup replaced it")
+            Self::RestoreCohostedWebConfig { component, .. } => {
+                write!(
+                    formatter,
+                    "check the co-hosted {}'s web.config; put it back if setup replaced it",
+                    component.title()
+                )
             }
             Self::VerifyServer { version, sdk: false } => write!(formatter, "verify that MFA Server runs {version}"),
             Self::VerifyServer { version, sdk: true } => {

@@ -12,6 +12,8 @@ use crate::tf::diagnostic::Diagnostics;
 
 pub mod checks;
 pub mod evidence;
+pub mod names;
+pub mod server_group;
 pub mod token;
 pub mod version;
 
@@ -106,6 +108,14 @@ impl Decision {
     /// Whether a host that was not read is adopted, and upgraded when below.
     pub fn adopts(&self, host: &str) -> bool {
         self.steps.iter().any(|step| step.host == host && matches!(step.action, Action::Adopt { .. }))
+    }
+
+    /// What a person has to do before the next run, when this one ends with that.
+    pub fn instruction(&self) -> Option<&str> {
+        match &self.steps.last()?.action {
+            Action::ByHand { instruction } => Some(instruction),
+            _ => None,
+        }
     }
 
     /// The steps as state and plan show them: numbered, each with its host.

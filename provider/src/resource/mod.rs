@@ -1,15 +1,18 @@
 //! What users declare: the resources, and the interface by which the protocol layer reaches them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ProviderConfig;
+use crate::resource::server_group::ServerGroup;
+use crate::resource::set::resource::SetResource;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
 use crate::tf::value::Value;
 
+pub mod server_group;
 pub mod set;
 
 /// A resource type.
@@ -73,5 +76,7 @@ pub struct Outcome {
 
 /// All resource types, in the order of the vendor's procedure.
 pub fn all() -> &'static [&'static dyn Resource] {
-    &[]
+    static SERVER_GROUP: LazyLock<SetResource<ServerGroup>> = LazyLock::new(|| SetResource::new(ServerGroup));
+    static ALL: LazyLock<Vec<&'static dyn Resource>> = LazyLock::new(|| vec![&*SERVER_GROUP]);
+    &ALL
 }

@@ -57,6 +57,11 @@ impl Diagnostics {
         self.0.extend(other.0);
     }
 
+    /// The errors alone.
+    pub fn errors(self) -> Diagnostics {
+        Self(self.0.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect())
+    }
+
     /// Whether any diagnostic is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

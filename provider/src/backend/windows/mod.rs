@@ -149,7 +149,7 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
             packages::web(work, *component, version, source, place).await
         }
         Action::RunAdapterPackage { version, source } => packages::adapter(work, version, source).await,
-        Action::MergeWebConfig { path, backup, .. } | Action::RestoreCohostedWebConfig { path, backup } => {
+        Action::MergeWebConfig { path, backup, .. } | Action::RestoreCohostedWebConfig { path, backup, .. } => {
             web::merge_config(work, path, backup).await
         }
         Action::CompareTheme { path, backup } => web::compare_theme(work, path, backup).await,

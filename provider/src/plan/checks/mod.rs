@@ -110,6 +110,16 @@ impl<'a> Survey<'a> {
         self.standing == Standing::Work && !self.diagnostics.has_errors()
     }
 
+    /// Whether nothing holds the set back, errors aside.
+    pub fn is_working(&self) -> bool {
+        self.standing == Standing::Work
+    }
+
+    /// Whether a host was added that no read has seen.
+    pub fn has_unread(&self) -> bool {
+        self.members.iter().any(|member| matches!(member, Member::Unread(_)))
+    }
+
     /// The members that were read and need work, in order.
     pub fn work(&self) -> impl Iterator<Item = &Seen<'a>> {
         self.seen().filter(|seen| seen.needs_work)

@@ -55,7 +55,13 @@ pub fn tokens(after: &Value) -> Vec<Token> {
     after.as_list().into_iter().flatten().filter_map(|item| item.as_str()?.parse().ok()).collect()
 }
 
-/// The lowercase set of a set's hosts would hide the user's spelling, so duplicates are looked for pair by pair.
+/// A found version as state writes it: in the spelling of the version last asked for, when it is that one.
+pub fn spelled(own: &Value, found: &Version) -> Value {
+    let target = version(own.attribute("target_version")).filter(|target| target == found);
+    Value::from(target.as_ref().unwrap_or(found).as_str())
+}
+
+/// The position of the first host that stands there before, whatever the case of its letters.
 pub fn duplicate(hosts: &[String]) -> Option<usize> {
     (1..hosts.len()).find(|&index| hosts[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(&hosts[index])))
 }

@@ -5,17 +5,24 @@
 
 pub mod actual;
 pub mod added;
+pub mod apply;
+pub mod changes;
 pub mod create;
 pub mod desired;
 pub mod duration;
+pub mod execute;
+pub mod failure;
+pub mod import;
 pub mod observe;
 pub mod order;
 pub mod plan;
 pub mod private;
 pub mod read;
+pub mod resource;
 pub mod schema;
 pub mod timeouts;
 pub mod token;
+pub mod validate;
 
 use crate::backend::step::Action;
 use crate::plan::evidence::{Evidence, Gap};

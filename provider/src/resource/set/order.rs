@@ -1,6 +1,7 @@
 //! The warnings that show a run's place in the order, and what is known of hosts that were added.
 
 use crate::plan::checks::upstream;
+use crate::plan::names::short;
 use crate::plan::{Decision, Desired, Views};
 use crate::resource::set::HostSet;
 use crate::tf::diagnostic::Diagnostics;
@@ -47,15 +48,6 @@ pub fn warn(
             decision.steps.len()
         ),
     );
-}
-
-/// First labels, or the whole names when those would be equal.
-pub fn short<'a>(hosts: &[&'a str]) -> Vec<&'a str> {
-    let labels: Vec<&str> = hosts.iter().map(|host| host.split('.').next().unwrap_or(host)).collect();
-    let distinct = labels.iter().collect::<std::collections::BTreeSet<_>>().len() == labels.len();
-    // The labels of addresses say nothing.
-    let named = labels.iter().all(|label| label.bytes().any(|byte| byte.is_ascii_alphabetic()));
-    if distinct && named { labels } else { hosts.to_vec() }
 }
 
 /// A name as a Terraform label.

@@ -6,15 +6,15 @@ use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
 use crate::resource::set::desired::{self, Wanted};
 use crate::resource::set::schema::mark_unknown;
-use crate::resource::set::{HostSet, order, private, token};
+use crate::resource::set::{HostSet, added, order, private, token};
 use crate::resource::{Outcome, PlanRequest};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::Schema;
 use crate::tf::value::Value;
 
-/// Plans a change of an existing set, without reaching any host.
-pub fn plan(
+/// Plans a change of an existing set. Only hosts that no read has seen are looked at, and only for diagnostics.
+pub async fn plan(
     set: &dyn HostSet,
     schema: &Schema,
     provider: Option<&ProviderConfig>,
@@ -53,6 +53,9 @@ pub fn plan(
         warn_of_removed(set, request, &mut diagnostics);
         if !diagnostics.has_errors() {
             order::warn(set, request.proposed, desired, &views, &decision, &mut diagnostics);
+            if let Some(provider) = provider {
+                added::look(set, provider, request.proposed, desired, &views, &mut diagnostics).await;
+            }
         }
     } else {
         mark_unknown(&schema.attributes, request.config, &mut planned);

@@ -1,0 +1,111 @@
+//! What stands against a group's run although versions and roles are clear: the release's files, co-hosted components,
+//! shared application pools.
+
+use crate::backend::facts::{WebComponent, WebKind};
+use crate::plan::checks::{Seen, Survey, acknowledgement};
+use crate::plan::evidence::Evidence;
+use crate::plan::server_group::{Plan, sdk};
+use crate::plan::{Desired, Policy};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
+
+/// Checks what a run is about to use.
+pub fn check(desired: &Desired, survey: &Survey<'_>, plan: &Plan<'_>, policy: &Policy, diagnostics: &mut Diagnostics) {
+    check_release(desired, survey, plan, policy, diagnostics);
+    for seen in survey.seen().filter(|seen| plan.work(seen.host).is_some()) {
+        check_pools(desired, seen, diagnostics);
+        if plan.work(seen.host).is_some_and(|work| work.server) {
+            warn_of_cohosted(desired, seen, diagnostics);
+        }
+    }
+}
+
+/// The web components on a host that are upgraded by resources of their own.
+pub fn cohosted<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = &'s WebComponent> {
+    seen.facts.web.iter().filter(|component| component.component != WebKind::WebServiceSdk)
+}
+
+fn check_release(
+    desired: &Desired,
+    survey: &Survey<'_>,
+    plan: &Plan<'_>,
+    policy: &Policy,
+    diagnostics: &mut Diagnostics,
+) {
+    let pin = &desired.pin;
+    let server = plan.worked.iter().any(|work| work.server) || survey.has_unread();
+    let package = survey
+        .seen()
+        .filter(|seen| plan.work(seen.host).is_some())
+        .any(|seen| sdk::all(seen.facts).any(|component| sdk::needs_package(component, pin)));
+    let mut lines = Vec::new();
+    if server && !policy.installable.server_setup {
+        lines.push(
+            "server_setup = { source = \"https://…/MultiFactorAuthenticationServerSetup.exe\", sha256 = \"…\", arguments = \
+             [\"…\"] }",
+        );
+    }
+    if package && !policy.installable.web_service_sdk {
+        lines.push("web_service_sdk = { arguments = [\"TARGETVDIR={virtual_directory}\", …] }");
+    }
+    if lines.is_empty() {
+        return;
+    }
+    let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
+    diagnostics.error_at(
+        Path::of("version"),
+        format!("{}: release {pin} {lacks}", desired.name),
+        format!(
+            "What is run on the hosts, and with which arguments it runs silently, is for you to state: nobody has \
+             documented it. In the provider's configuration, under releases = {{ \"{pin}\" = {{ … }} }}, add: {}",
+            lines.join("; ")
+        ),
+    );
+}
+
+/// A pool that moves to CLR v4.0 with the SDK takes along whatever else lives in it.
+fn check_pools(desired: &Desired, seen: &Seen<'_>, diagnostics: &mut Diagnostics) {
+    for sdk in sdk::all(seen.facts).filter(|sdk| sdk::is_on_old_runtime(sdk, &desired.pin)) {
+        let others: Vec<&WebComponent> = cohosted(seen)
+            .filter(|other| other.application_pool.eq_ignore_ascii_case(&sdk.application_pool) && is_old(other))
+            .collect();
+        for other in others {
+            acknowledgement::report(
+                desired,
+                acknowledgement::SHARED_APPLICATION_POOL,
+                &format!(
+                    "On {}, application pool {} is shared by the Web Service SDK and the {} in {}. It moves to CLR v4.0 \
+                     with the SDK, and the {} fails from then until its own upgrade. Give the {} a pool of its own first.",
+                    seen.host,
+                    sdk.application_pool,
+                    other.component.title(),
+                    other.virtual_directory,
+                    other.component.title(),
+                    other.component.title()
+                ),
+                diagnostics,
+            );
+        }
+    }
+}
+
+fn is_old(component: &WebComponent) -> bool {
+    let evidence = Evidence::of(
+        ("uninstall entry", component.product_version.as_deref()),
+        ("library", component.file_version.as_deref()),
+    );
+    evidence.is_none_or(|evidence| evidence.lowest.major() < 7)
+}
+
+fn warn_of_cohosted(desired: &Desired, seen: &Seen<'_>, diagnostics: &mut Diagnostics) {
+    for component in cohosted(seen) {
+        diagnostics.warning(
+            format!("{}: a {} lives on {}", desired.name, component.component.title(), seen.host),
+            format!(
+                "The server setup may replace its web.config. Its folder {} is backed up before, and its web.config checked \
+                 after. It is upgraded by its own resource, later.",
+                component.physical_path
+            ),
+        );
+    }
+}

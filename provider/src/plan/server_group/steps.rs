@@ -1,0 +1,155 @@
+//! The steps of a group's run, in the vendor's order.
+
+use crate::backend::facts::WebKind;
+use crate::backend::step::{Action, Step};
+use crate::plan::Desired;
+use crate::plan::checks::{self, Member, Seen, Survey};
+use crate::plan::server_group::gate::Gate;
+use crate::plan::server_group::{Plan, SERVICE, backup, backup_id, facts_of, findings, sdk, step};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
+
+/// The name of the data folder's backup.
+const DATA: &str = "Data";
+
+/// All steps of the run.
+pub fn all(
+    desired: &Desired,
+    gate: &Gate<'_>,
+    survey: &Survey<'_>,
+    plan: &Plan<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let backs_up = plan.installs || survey.has_unread();
+    if backs_up {
+        steps.extend(data_backup(desired, gate, survey, diagnostics));
+    }
+    // The master comes last whatever its place in the list, because the others must be able to read its data.
+    let (masters, others): (Vec<_>, Vec<_>) = survey.members.iter().partition(|member| gate.is_master(member.host()));
+    for member in others.into_iter().chain(masters) {
+        match member {
+            Member::Unread(host) => steps.push(checks::adopt(host, &desired.pin)),
+            Member::Seen(seen) if plan.work(seen.host).is_some_and(|work| work.server) => {
+                steps.extend(whole(desired, seen));
+            }
+            Member::Seen(seen) if plan.work(seen.host).is_some() => steps.extend(remainder(desired, seen)),
+            _ => {}
+        }
+    }
+    if let Some(master) = gate.master().filter(|_| !steps.is_empty() && backs_up) {
+        close(desired, master, &mut steps);
+    }
+    steps.extend(by_hand(desired, gate, plan, steps.is_empty(), diagnostics));
+    steps
+}
+
+/// The data folder of the group, backed up on the master before anything is installed.
+fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
+    let master = gate.master()?;
+    let Some(server) = facts_of(survey, master).and_then(|facts| facts.server.as_ref()) else {
+        diagnostics.error_at(
+            Path::of("master"),
+            format!("{}: the master's data cannot be backed up", desired.name),
+            format!(
+                "The data folder is backed up on the master before anything is installed, and {master} has not been read. \
+                 Make it reachable; a host that was just added can be master in the plan after the one that adds it."
+            ),
+        );
+        return None;
+    };
+    let source = server.data_folder.clone();
+    Some(step(master, Action::BackUp { what: "the data folder", source, backup: backup(desired, DATA) }))
+}
+
+/// A server and everything on its host that belongs to MFA.
+fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
+    let host = seen.host;
+    let version = desired.pin.to_string();
+    let mut steps = vec![step(host, Action::TrafficNotManaged)];
+    steps.extend(seen.facts.web.iter().map(|component| {
+        let what = match component.component {
+            WebKind::WebServiceSdk => "the Web Service SDK",
+            WebKind::UserPortal => "the co-hosted User Portal",
+            WebKind::MobileAppWebService => "the co-hosted Mobile App Web Service",
+        };
+        let source = component.physical_path.clone();
+        step(host, Action::BackUp { what, source, backup: backup(desired, &sdk::backup_name(component)) })
+    }));
+    steps.push(step(host, Action::FetchServerSetup { version: version.clone() }));
+    steps.push(step(host, Action::RunServerSetup { version }));
+    steps.extend(findings::cohosted(seen).map(|component| {
+        step(
+            host,
+            Action::RestoreCohostedWebConfig {
+                component: component.component,
+                path: component.physical_path.clone(),
+                backup: backup(desired, &sdk::backup_name(component)),
+            },
+        )
+    }));
+    steps.extend(sdk_and_proof(desired, seen));
+    steps
+}
+
+/// What is left on a host whose server already runs the pin.
+fn remainder(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
+    let host = seen.host;
+    let packages = sdk::all(seen.facts).filter(|component| sdk::needs_package(component, &desired.pin));
+    let mut steps: Vec<Step> = packages
+        .map(|component| {
+            let source = component.physical_path.clone();
+            let backup = backup(desired, &sdk::backup_name(component));
+            step(host, Action::BackUp { what: "the Web Service SDK", source, backup })
+        })
+        .collect();
+    if !steps.is_empty() {
+        steps.insert(0, step(host, Action::TrafficNotManaged));
+    }
+    steps.extend(sdk_and_proof(desired, seen));
+    steps
+}
+
+fn sdk_and_proof(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
+    let host = seen.host;
+    let mut steps: Vec<Step> =
+        sdk::all(seen.facts).flat_map(|component| sdk::steps(desired, host, component)).collect();
+    let sdk = sdk::all(seen.facts).next().is_some();
+    steps.push(step(host, Action::VerifyServer { version: desired.pin.to_string(), sdk }));
+    close(desired, host, &mut steps);
+    steps
+}
+
+/// Closes a host's backup, after anything was put into it.
+fn close(desired: &Desired, host: &str, steps: &mut Vec<Step>) {
+    let is_open = |step: &&Step| step.host == host && matches!(step.action, Action::BackUp { .. });
+    let closing = step(host, Action::CloseBackup { backup_id: backup_id(desired) });
+    if steps.iter().any(|step| is_open(&step)) && !steps.contains(&closing) {
+        steps.push(closing);
+    }
+}
+
+/// What only a person can do, at the end of the run.
+fn by_hand(
+    desired: &Desired,
+    gate: &Gate<'_>,
+    plan: &Plan<'_>,
+    is_all: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Step> {
+    let (host, instruction) = match (plan.to_start.first(), plan.gated) {
+        (Some(host), _) => (*host, format!("start the service {SERVICE} on {}", gate.short(&[*host])[0])),
+        (None, Some(master)) if plan.candidates.is_empty() => {
+            (master, "make a subordinate reachable, so that it can be upgraded and promoted".to_owned())
+        }
+        (None, Some(master)) => (master, gate.instruction(&plan.candidates)),
+        (None, None) => return None,
+    };
+    if is_all {
+        diagnostics.warning(
+            format!("{} waits, by hand: {instruction}", desired.name),
+            format!("Nothing else can be done before. The plan after that goes on to {}.", desired.pin),
+        );
+    }
+    Some(step(host, Action::ByHand { instruction }))
+}

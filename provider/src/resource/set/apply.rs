@@ -1,0 +1,226 @@
+//! Apply of an existing set: the plan's own decision, made again over fresh eyes, then performed.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ProviderConfig;
+use crate::plan::{Decision, Desired, Status, View, Views};
+use crate::resource::set::actual::{Actual, actual};
+use crate::resource::set::desired::wanted;
+use crate::resource::set::execute::{Halt, perform};
+use crate::resource::set::plan::{current, policy};
+use crate::resource::set::{HostSet, changes, failure, observe, private, timeouts};
+use crate::resource::{ApplyRequest, Outcome};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::value::Value;
+
+/// Carries a planned change out.
+pub async fn update(
+    set: &dyn HostSet,
+    provider: &ProviderConfig,
+    request: &ApplyRequest<'_>,
+    stop: &CancellationToken,
+    now: jiff::Timestamp,
+) -> Outcome {
+    let own = known(request.planned);
+    let mut diagnostics = Diagnostics::default();
+    let desired = wanted(set, &own, request.prior, now).desired;
+    let Some((desired, views)) = desired.zip(private::decode(request.private)) else {
+        diagnostics.error("Nothing to go by", "The plan holds no observation of the hosts. Plan again, with refresh.");
+        return refused(request, diagnostics);
+    };
+    let views = current(views, &desired.hosts);
+    let run = Run { set, provider, request, desired: &desired, own: &own };
+    let planned = set.decide(&desired, &own, &views, &policy(Some(provider), &desired.pin));
+    let acts = planned.steps.iter().any(|step| step.action.is_performed());
+    if !acts && desired.hosts.iter().all(|host| views.contains_key(host)) {
+        instruct(&desired, &planned, &mut diagnostics);
+        return Outcome { state: own.clone(), private: private::encode(&views), diagnostics };
+    }
+    run.go(views, planned, stop, diagnostics).await
+}
+
+/// A value without unknowns: null where there was one.
+pub fn known(value: &Value) -> Value {
+    match value {
+        Value::Unknown => Value::Null,
+        Value::List(items) => Value::List(items.iter().map(known).collect()),
+        Value::Map(entries) => Value::Map(entries.iter().map(|(key, value)| (key.clone(), known(value))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Tells what a person has to do before the next run.
+fn instruct(desired: &Desired, planned: &Decision, diagnostics: &mut Diagnostics) {
+    if let Some(instruction) = planned.instruction() {
+        diagnostics.warning(
+            format!("{}, by hand: {instruction}", desired.name),
+            "This run ends here, as planned. When that is done, the next plan goes on from there.",
+        );
+    }
+}
+
+/// Nothing was done: state stays as it was.
+fn refused(request: &ApplyRequest<'_>, diagnostics: Diagnostics) -> Outcome {
+    Outcome { state: request.prior.clone(), private: request.private.to_vec(), diagnostics }
+}
+
+struct Run<'a> {
+    set: &'a dyn HostSet,
+    provider: &'a ProviderConfig,
+    request: &'a ApplyRequest<'a>,
+    desired: &'a Desired,
+    own: &'a Value,
+}
+
+impl Run<'_> {
+    async fn go(
+        &self,
+        views: Views,
+        planned: Decision,
+        stop: &CancellationToken,
+        mut diagnostics: Diagnostics,
+    ) -> Outcome {
+        let Some(fresh) = self.look(&views, &mut diagnostics).await else {
+            return refused(self.request, diagnostics);
+        };
+        let Some(decision) = self.decide_again(&views, &planned, &fresh, &mut diagnostics) else {
+            return refused(self.request, diagnostics);
+        };
+        let (name, limit) = (&self.desired.name, timeouts::of(self.own, "update"));
+        let halt = perform(self.provider, name, &decision.steps, stop, limit, &mut diagnostics).await.err();
+        self.conclude(fresh, &planned, &decision, halt, diagnostics).await
+    }
+
+    /// Looks at all hosts anew, but for those that the plan did without.
+    async fn look(&self, views: &Views, diagnostics: &mut Diagnostics) -> Option<Views> {
+        let is_left_out = |host: &&String| matches!(views.get(*host), Some(View::Unreachable { .. }));
+        let asked: Vec<String> = self.desired.hosts.iter().filter(|host| !is_left_out(host)).cloned().collect();
+        let limit = timeouts::of(self.own, "read");
+        let Some(answers) = observe::ask(self.provider, &asked, true, limit).await else {
+            diagnostics.error(
+                format!("{}: the hosts did not answer within {} seconds", self.desired.name, limit.as_secs()),
+                "Nothing was changed. Look for the host that does not answer, or raise timeouts.read.",
+            );
+            return None;
+        };
+        let mut fresh: Views = views
+            .iter()
+            .filter(|(host, _)| !asked.contains(host))
+            .map(|(host, view)| (host.clone(), view.clone()))
+            .collect();
+        for (host, answer) in answers {
+            match answer {
+                Ok(facts) => {
+                    fresh.insert(host, View::Seen(Box::new(facts)));
+                }
+                Err(error) => diagnostics.error(
+                    format!("{}: {host} could not be read before the run", self.desired.name),
+                    format!("{}. Nothing was changed.", observe::sentence(&error)),
+                ),
+            }
+        }
+        (!diagnostics.has_errors()).then_some(fresh)
+    }
+
+    /// Makes the decision of the plan again over what is there now, and refuses when it is another one. What is
+    /// performed also knows the hosts that were added.
+    fn decide_again(
+        &self,
+        views: &Views,
+        planned: &Decision,
+        fresh: &Views,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Decision> {
+        let policy = policy(Some(self.provider), &self.desired.pin);
+        let known: Views = fresh
+            .iter()
+            .filter(|(host, _)| views.contains_key(*host))
+            .map(|(host, view)| (host.clone(), view.clone()))
+            .collect();
+        let again = self.set.decide(self.desired, self.own, &known, &policy);
+        if again.steps != planned.steps || again.diagnostics.has_errors() {
+            changes::refuse(self.set, self.own, self.desired, (views, &known), &again, diagnostics);
+            return None;
+        }
+        let whole = self.set.decide(self.desired, self.own, fresh, &policy);
+        diagnostics.append(whole.diagnostics.clone().errors());
+        (!diagnostics.has_errors()).then_some(whole)
+    }
+
+    /// Looks once more and tells the truth.
+    async fn conclude(
+        &self,
+        before: Views,
+        planned: &Decision,
+        decision: &Decision,
+        halt: Option<Halt>,
+        mut diagnostics: Diagnostics,
+    ) -> Outcome {
+        let views = self.look_after(&before, &mut diagnostics).await;
+        let found = actual(self.set, self.own, self.request.prior, &views);
+        let mut state = self.own.clone();
+        found.write(self.set, &mut state, &views);
+        if let Some(halt) = &halt {
+            let after = (&views, &found);
+            failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
+        } else {
+            if planned.status == Status::Waiting && found.status == Status::Behind {
+                state.set("version_status", Value::from(Status::Waiting.as_str()));
+            }
+            self.check(&state, &found, &mut diagnostics);
+        }
+        if diagnostics.has_errors() {
+            state.set("steps", Value::List(Vec::new()));
+        } else {
+            instruct(self.desired, planned, &mut diagnostics);
+        }
+        Outcome { state, private: private::encode(&views), diagnostics }
+    }
+
+    /// A host that does not answer after the run keeps what was seen of it before, and is an error.
+    async fn look_after(&self, before: &Views, diagnostics: &mut Diagnostics) -> Views {
+        let mut views = before.clone();
+        let asked: Vec<String> =
+            before.iter().filter(|(_, view)| matches!(view, View::Seen(_))).map(|(host, _)| host.clone()).collect();
+        let limit = timeouts::of(self.own, "read");
+        let answers = observe::ask(self.provider, &asked, true, limit).await.unwrap_or_default();
+        for host in asked.iter().filter(|host| !answers.iter().any(|(answered, _)| answered == *host)) {
+            diagnostics.error(
+                format!("{}: {host} did not answer after the run", self.desired.name),
+                "State holds what was seen of it before. Plan again to see what it runs.",
+            );
+        }
+        for (host, answer) in answers {
+            match answer {
+                Ok(facts) => {
+                    views.insert(host, View::Seen(Box::new(facts)));
+                }
+                Err(error) => {
+                    diagnostics.error(
+                        format!("{}: {host} could not be read after the run", self.desired.name),
+                        format!(
+                            "{}. State holds what was seen of it before. Plan again to see what it runs.",
+                            observe::sentence(&error)
+                        ),
+                    );
+                }
+            }
+        }
+        views
+    }
+
+    /// Proves that the run brought about what was planned.
+    fn check(&self, state: &Value, found: &Actual, diagnostics: &mut Diagnostics) {
+        let differences = changes::differences(self.request.planned, state);
+        if !differences.is_empty() {
+            diagnostics.error(
+                format!("{} did not end as planned", self.desired.name),
+                format!(
+                    "Every step reported success, and yet: {}. {} State says what is really there. Plan again.",
+                    differences.join("; "),
+                    found.findings.join(" ")
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a person reads when a run broke off: which step, why, what was left in which condition, what to do.
+
+use crate::backend::error::Cause;
+use crate::backend::step::Step;
+use crate::plan::{View, Views};
+use crate::resource::set::actual::Actual;
+use crate::resource::set::execute::Halt;
+use crate::resource::set::{HostSet, observe};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::value::Value;
+
+/// Reports a run that broke off. `after` is what was seen of the hosts afterwards.
+pub fn report(
+    set: &dyn HostSet,
+    name: &str,
+    own: &Value,
+    steps: &[Step],
+    halt: &Halt,
+    after: (&Views, &Actual),
+    diagnostics: &mut Diagnostics,
+) {
+    let (views, actual) = after;
+    let number = halt.index + 1;
+    let step = &steps[halt.index];
+    let stopped = matches!(halt.error.cause, Cause::Stopped);
+    let what = if stopped { "was stopped before" } else { "failed at" };
+    let why =
+        if halt.timed_out { "The time in timeouts.update was over".to_owned() } else { observe::sentence(&halt.error) };
+    diagnostics.error(
+        format!("{name} {what} step {number} of {} on {}", steps.len(), step.host),
+        format!(
+            "Step {number}: {step}.\n{why}.\n\n{}\n{}\n{}\n\n{}",
+            done(steps, halt.index),
+            left(set, own, steps, halt.index, views, actual),
+            untouched(steps, halt.index),
+            advice(&halt.error.cause)
+        ),
+    );
+}
+
+fn done(steps: &[Step], index: usize) -> String {
+    let done = steps[..index].iter().filter(|step| step.action.is_performed()).count();
+    match done {
+        0 => "Nothing was done before it.".to_owned(),
+        1 => "One step was done before it.".to_owned(),
+        done => format!("{done} steps were done before it."),
+    }
+}
+
+/// The condition of every host that the run had begun with.
+fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, views: &Views, actual: &Actual) -> String {
+    let mut hosts: Vec<&str> = Vec::new();
+    for step in steps[..=index].iter().filter(|step| step.action.is_performed()) {
+        if !hosts.contains(&step.host.as_str()) {
+            hosts.push(&step.host);
+        }
+    }
+    let condition = |host: &&str| {
+        let runs = match (set.evidence(own, host, views), views.get(*host)) {
+            (Some(evidence), _) if evidence.agrees => format!("runs {}", evidence.lowest),
+            (Some(evidence), _) => format!("is half done ({})", evidence.detail),
+            (None, Some(View::Seen(_))) => "has nothing installed any more".to_owned(),
+            (None, _) => "could not be read afterwards".to_owned(),
+        };
+        let findings: Vec<&str> =
+            actual.findings.iter().filter(|finding| finding.contains(*host)).map(String::as_str).collect();
+        format!("{host} {runs}. {}", findings.join(" ")).trim_end().to_owned()
+    };
+    let conditions: Vec<String> = hosts.iter().map(condition).collect();
+    format!(
+        "Now {} Traffic is not managed by this run: a host you took out of the balancer is still out.",
+        conditions.join(" ")
+    )
+}
+
+fn untouched(steps: &[Step], index: usize) -> String {
+    let begun: Vec<&str> = steps[..=index].iter().map(|step| step.host.as_str()).collect();
+    let mut untouched: Vec<&str> = Vec::new();
+    for step in steps[index + 1..].iter().filter(|step| step.action.is_performed()) {
+        if !begun.contains(&step.host.as_str()) && !untouched.contains(&step.host.as_str()) {
+            untouched.push(&step.host);
+        }
+    }
+    let rest = steps.len() - index - 1;
+    match (rest, untouched.is_empty()) {
+        (0, _) => "It was the last step.".to_owned(),
+        (_, true) => {
+            "The steps after it were not begun, because after one failure the rest stays untouched.".to_owned()
+        }
+        (_, false) => format!(
+            "The steps after it were not begun, because after one failure the rest stays untouched: nothing was changed on \
+             {}.",
+            untouched.join(", ")
+        ),
+    }
+}
+
+fn advice(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Stopped => "Apply again to go on: steps that are done are recognised.",
+        Cause::Lost { .. } => {
+            "What ran on the host goes on there without the connection. Plan and apply again: a finished installer is \
+             recognised, a running one is waited for, and none is started twice."
+        }
+        Cause::Unreachable { .. } | Cause::Denied { .. } | Cause::NoConnection(_) => {
+            "Make the host reachable again, then plan and apply again: steps that are done are recognised."
+        }
+        Cause::Settings(_) => "Complete the provider's settings, then plan and apply again.",
+        _ => {
+            "State says what really runs now. Remove the cause, then plan and apply again: steps that are done are \
+             recognised, and the first backup is kept."
+        }
+    }
+}
