@@ -84,14 +84,14 @@ impl Estate {
                     std::os::unix::fs::symlink(target, path).expect("a link");
                 }
                 Some(("assembly", version)) => {
-                    write(&path, &assembly(format!("{}.dll", version.as_str().expect("a version"))))
+                    write(&path, &assembly(format!("{}.dll", version.as_str().expect("a version"))));
                 }
                 Some(("adapter", version)) => {
                     let version = version.as_str().expect("a version");
                     write(&path, &assembly(format!("MultiFactorAuthAdfsAdapter-{version}.dll")));
                 }
                 Some(("base64", text)) => {
-                    write(&path, &STANDARD.decode(text.as_str().expect("a text")).expect("base64"))
+                    write(&path, &STANDARD.decode(text.as_str().expect("a text")).expect("base64"));
                 }
                 other => panic!("{windows}: unknown content {other:?}"),
             },
