@@ -2,6 +2,7 @@
 
 pub mod lab;
 pub mod paths;
+pub mod powershell;
 pub mod skip;
 pub mod tools;
 pub mod workspace;

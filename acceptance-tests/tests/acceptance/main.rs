@@ -1,4 +1,5 @@
 //! All acceptance tests, in one binary so that they are linked once.
 
 mod independent_clients;
+mod scripts;
 mod wire;

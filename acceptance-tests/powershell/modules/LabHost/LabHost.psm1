@@ -254,7 +254,18 @@ function Start-Process {
     $start = New-Object System.Diagnostics.ProcessStartInfo $env:AZUREMFA_LAB_BINARY
     $start.UseShellExecute = $false
     foreach ($word in @('install', '--host-folder', [AzureMfaLab.Files]::HostFolder, '--file', $file, '--') + @($words)) { if ($null -ne $word) { $start.ArgumentList.Add($word) } }
-    [System.Diagnostics.Process]::Start($start)
+    # A process of this system ends with 8 bits; the whole number comes in a file.
+    $result = [System.IO.Path]::GetTempFileName()
+    $start.Environment['AZUREMFA_LAB_EXIT_FILE'] = $result
+    $process = [pscustomobject]@{ Process = [System.Diagnostics.Process]::Start($start); Result = $result }
+    Add-Member -InputObject $process -MemberType ScriptProperty -Name Id -Value { $this.Process.Id }
+    Add-Member -InputObject $process -MemberType ScriptProperty -Name Handle -Value { $this.Process.Handle }
+    Add-Member -InputObject $process -MemberType ScriptMethod -Name WaitForExit -Value { param([int] $milliseconds) $this.Process.WaitForExit($milliseconds) }
+    Add-Member -InputObject $process -MemberType ScriptProperty -Name ExitCode -Value {
+        $text = [System.IO.File]::ReadAllText($this.Result).Trim()
+        if ($text) { [int]$text } else { $this.Process.ExitCode }
+    }
+    $process
 }
 
 function taskkill.exe {

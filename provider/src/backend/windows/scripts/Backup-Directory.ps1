@@ -31,8 +31,8 @@ function Copy-ProvenFile {
     throw (New-Failure busy "$From kept changing while it was copied")
 }
 
-Assert-PlainName $BackupId 'backup id'
-Assert-PlainName $Name 'backup name'
+Assert-PlainName $BackupId 'backup'
+Assert-PlainName $Name 'backup'
 $folder = (Get-WorkFolder) + "\backups\$BackupId"
 $target = "$folder\$Name"
 $manifest = "$target.manifest.json"

@@ -13,7 +13,7 @@ param(
     [Parameter(Mandatory = $true)] [string] $BackupId
 )
 
-Assert-PlainName $BackupId 'backup id'
+Assert-PlainName $BackupId 'backup'
 $backups = (Get-WorkFolder) + '\backups'
 if (-not (Test-Path -LiteralPath "$backups\$BackupId")) {
     $newest = if (Test-Path -LiteralPath $backups) { Get-ClosedBackup $BackupId | Select-Object -Last 1 }

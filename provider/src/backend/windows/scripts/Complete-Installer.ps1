@@ -31,7 +31,7 @@ function Get-PermittedLine {
     $lines | Select-Object -Unique | Select-Object -Last 20
 }
 
-Assert-PlainName $InstallationId 'installation id'
+Assert-PlainName $InstallationId 'installation'
 $folder = (Get-WorkFolder) + "\installers\$InstallationId"
 if (-not (Test-Path -LiteralPath "$folder\installer.json")) { throw (New-Failure not_found "no installation $InstallationId was started on this host") }
 $tasks = @(Get-OwnTask | Where-Object { $_.TaskName -eq $InstallationId })

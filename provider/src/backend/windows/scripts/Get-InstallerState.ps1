@@ -12,7 +12,7 @@ param(
     [Parameter(Mandatory = $true)] [string] $InstallationId
 )
 
-Assert-PlainName $InstallationId 'installation id'
+Assert-PlainName $InstallationId 'installation'
 $exit = (Get-WorkFolder) + "\installers\$InstallationId\exit.json"
 $running = $false
 if (-not (Test-Path -LiteralPath $exit)) {

@@ -112,7 +112,7 @@ function Wait-InstallerStart {
     throw (New-Failure timed_out "the scheduled task of $InstallationId was started and does not run after a minute; look at \terraform-provider-azuremfa\ in the Task Scheduler")
 }
 
-Assert-PlainName $InstallationId 'installation id'
+Assert-PlainName $InstallationId 'installation'
 $folder = (Get-WorkFolder) + "\installers\$InstallationId"
 $log = "$folder\install.log"
 if (-not (Get-Command -Name Register-ScheduledTask -ErrorAction SilentlyContinue)) {

@@ -36,7 +36,7 @@ function Write-HostLog {
 
 function ConvertTo-JsonString {
     param([string] $Text)
-    $escape = { param($match) '\u{0:x4}' -f [int][char]$match.Value }
+    $escape = { param($match) if ($match.Value -in '"', '\') { '\' + $match.Value } else { '\u{0:x4}' -f [int][char]$match.Value } }
     '"' + [regex]::Replace($Text, '[^\x20\x21\x23-\x5b\x5d-\x7e]', [System.Text.RegularExpressions.MatchEvaluator]$escape) + '"'
 }
 
@@ -50,7 +50,8 @@ function ConvertTo-AsciiJson {
         return ([long]$Value).ToString([System.Globalization.CultureInfo]::InvariantCulture)
     }
     if ($Value -is [System.Collections.IDictionary]) {
-        $pairs = foreach ($key in $Value.Keys) { (ConvertTo-JsonString ([string]$key)) + ':' + (ConvertTo-AsciiJson $Value[$key]) }
+        # By enumerator: a result may well have a name such as "keys", which would hide the property.
+        $pairs = foreach ($entry in $Value.GetEnumerator()) { (ConvertTo-JsonString ([string]$entry.Key)) + ':' + (ConvertTo-AsciiJson $entry.Value) }
         return '{' + (@($pairs) -join ',') + '}'
     }
     if ($Value -is [System.Collections.IEnumerable]) {
@@ -238,7 +239,7 @@ function Assert-WorkPath {
 function Assert-PlainName {
     # One name that may become a folder, a file or a task.
     param([string] $Name, [string] $What)
-    if ($Name -notmatch '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,126}$' -or $Name -match '[. ]$') { throw (New-Failure invalid_input "'$Name' cannot be a $What`: letters, digits, dots, underscores, dashes and inner spaces are accepted") }
+    if ($Name -notmatch '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,126}$' -or $Name -match '[. ]$') { throw (New-Failure invalid_input "'$Name' is not usable as a name of the $What`: letters, digits, dots, underscores, dashes and inner spaces are accepted") }
 }
 
 # ---- Backups ----
@@ -246,8 +247,8 @@ function Assert-PlainName {
 function Get-BackupFolder {
     # The complete copies of a name in the backups of an id: the open one first, then the closed ones, newest first.
     param([string] $BackupId, [string] $Name)
-    Assert-PlainName $BackupId 'backup id'
-    Assert-PlainName $Name 'backup name'
+    Assert-PlainName $BackupId 'backup'
+    Assert-PlainName $Name 'backup'
     $backups = (Get-WorkFolder) + '\backups'
     if (-not (Test-Path -LiteralPath $backups)) { return }
     $closed = @(Get-ClosedBackup $BackupId)
