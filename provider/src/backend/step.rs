@@ -302,7 +302,7 @@ mod tests {
             Action::MergeWebConfig { component, path: text(), backup: backup() },
             Action::CompareTheme { path: text(), backup: backup() },
             Action::SetApplicationPool { application_pool: text() },
-            Action::RestoreCohostedWebConfig { path: text(), backup: backup() },
+            Action::RestoreCohostedWebConfig { component, path: text(), backup: backup() },
             Action::VerifyServer { version: text(), sdk: false },
             Action::VerifyServer { version: text(), sdk: true },
             Action::VerifyWeb { component, version: text(), virtual_directory: text() },
