@@ -57,7 +57,7 @@ fn part(shape: Shape<'_>, wire: Wire, path: &Path) -> Result<Value, DecodeError>
             Some(text) => Ok(Value::String(text)),
             None => Err(problem(path, "expected a string, found bytes that are no UTF-8".to_owned())),
         },
-        (Shape::Number, wire) => number(wire, path),
+        (Shape::Number, wire) => number(&wire, path),
         (Shape::List(element), Wire::Array(items)) => list(element, items, path),
         (Shape::Map(element), Wire::Map(entries)) => map(element, entries, path),
         (Shape::Object(attributes), Wire::Map(entries)) => object(attributes, entries, path),
@@ -65,8 +65,8 @@ fn part(shape: Shape<'_>, wire: Wire, path: &Path) -> Result<Value, DecodeError>
     }
 }
 
-fn number(wire: Wire, path: &Path) -> Result<Value, DecodeError> {
-    let number = match &wire {
+fn number(wire: &Wire, path: &Path) -> Result<Value, DecodeError> {
+    let number = match wire {
         Wire::Integer(number) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Number::Integer(number),
             (None, Some(number)) => Number::Unsigned(number),

@@ -34,6 +34,7 @@ fn wire(value: Value) -> Wire {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "calls of a check read better without borrows")]
 mod tests {
     use super::*;
     use crate::rpc::decode::decode;

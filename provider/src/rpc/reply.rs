@@ -15,6 +15,7 @@ pub trait Reply: Send + 'static {
 macro_rules! replies {
     ($($rpc:ident),* $(,)?) => { $(
         impl Reply for wire::$rpc::Response {
+            #[allow(clippy::needless_update, reason = "some of the replies have no other field")]
             fn failed(diagnostics: Vec<Diagnostic>) -> Self {
                 Self { diagnostics, ..Self::default() }
             }

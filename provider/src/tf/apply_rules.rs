@@ -112,6 +112,7 @@ fn settle_part(shape: Shape<'_>, value: Value, fallback: &Value) -> Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "calls of a check read better without borrows")]
 mod tests {
     use super::*;
     use crate::tf::schema::{Attribute, Kind};

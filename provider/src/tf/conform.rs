@@ -69,6 +69,7 @@ fn object(attributes: &[Attribute], mut entries: BTreeMap<String, Value>, path: 
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "calls of a check read better without borrows")]
 mod tests {
     use super::*;
     use crate::tf::schema::Kind;

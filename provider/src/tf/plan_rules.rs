@@ -113,6 +113,7 @@ impl Rules {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "calls of a check read better without borrows")]
 mod tests {
     use super::*;
     use crate::tf::schema::Kind;

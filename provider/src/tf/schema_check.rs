@@ -99,6 +99,7 @@ fn holds_objects(kind: &Kind) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "calls of a check read better without borrows")]
 mod tests {
     use super::*;
     use crate::tf::value::Value;

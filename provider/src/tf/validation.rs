@@ -43,6 +43,7 @@ fn part(shape: Shape<'_>, value: &Value, path: &Path, diagnostics: &mut Diagnost
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "calls of a check read better without borrows")]
 mod tests {
     use super::*;
     use crate::tf::schema::{Attribute, Kind};

@@ -1,6 +1,8 @@
 //! Where the client connects: a Unix socket, or a local TCP port where there can be none.
 
 use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
 use std::path::PathBuf;
 
 use tokio::net::TcpListener;
@@ -14,19 +16,28 @@ use crate::rpc::plugin::environment::Environment;
 #[cfg(unix)]
 const MAXIMUM_SOCKET_PATH: usize = 103;
 
-/// A bound listener. Dropping it removes its socket file.
+/// A bound listener.
 pub enum Listener {
     #[cfg(unix)]
-    Unix(UnixListener, SocketFile),
-    Tcp(TcpListener, String),
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+/// Where the client finds the listener. Dropping it removes the socket's file, so that it is kept by whoever sees the
+/// process end, and not by a task that the end may cut off.
+pub enum Address {
+    #[cfg(unix)]
+    Unix(SocketFile),
+    Tcp(SocketAddr),
 }
 
 /// The file of a socket, removed with this.
+#[cfg(unix)]
 pub struct SocketFile(PathBuf);
 
 impl Listener {
     /// Binds as the client wishes.
-    pub async fn bind(environment: &Environment) -> io::Result<Self> {
+    pub async fn bind(environment: &Environment) -> io::Result<(Self, Address)> {
         #[cfg(unix)]
         {
             let path = environment.socket_folder.join(format!("plugin{}", uuid::Uuid::new_v4().simple()));
@@ -37,21 +48,12 @@ impl Listener {
         bind_port(environment.ports).await
     }
 
-    /// The network and the address, as the handshake names them.
-    pub fn address(&self) -> (&'static str, String) {
-        match self {
-            #[cfg(unix)]
-            Self::Unix(_, file) => ("unix", file.0.display().to_string()),
-            Self::Tcp(_, address) => ("tcp", address.clone()),
-        }
-    }
-
     /// Waits for the next connection.
     pub async fn accept(&self) -> io::Result<Transport> {
         match self {
             #[cfg(unix)]
-            Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
-            Self::Tcp(listener, _) => {
+            Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 Ok(Box::new(stream))
@@ -60,6 +62,18 @@ impl Listener {
     }
 }
 
+impl Address {
+    /// The network and the address, as the handshake names them.
+    pub fn named(&self) -> (&'static str, String) {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(file) => ("unix", file.0.display().to_string()),
+            Self::Tcp(address) => ("tcp", address.to_string()),
+        }
+    }
+}
+
+#[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Someone else may have cleaned up; there is nobody left to tell.
@@ -68,7 +82,7 @@ impl Drop for SocketFile {
 }
 
 #[cfg(unix)]
-fn bind_socket(path: PathBuf, environment: &Environment) -> io::Result<Listener> {
+fn bind_socket(path: PathBuf, environment: &Environment) -> io::Result<(Listener, Address)> {
     use std::os::unix::fs::PermissionsExt;
 
     let listener = UnixListener::bind(&path)?;
@@ -81,7 +95,7 @@ fn bind_socket(path: PathBuf, environment: &Environment) -> io::Result<Listener>
         }
     };
     std::fs::set_permissions(&file.0, std::fs::Permissions::from_mode(mode))?;
-    Ok(Listener::Unix(listener, file))
+    Ok((Listener::Unix(listener), Address::Unix(file)))
 }
 
 /// A group's number, from its number or its name in the local group file.
@@ -98,11 +112,11 @@ fn group_id(group: &str) -> io::Result<u32> {
     ids.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no group {group}")))
 }
 
-async fn bind_port((first, last): (u16, u16)) -> io::Result<Listener> {
+async fn bind_port((first, last): (u16, u16)) -> io::Result<(Listener, Address)> {
     for port in first..=last {
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
-            let address = listener.local_addr()?.to_string();
-            return Ok(Listener::Tcp(listener, address));
+            let address = listener.local_addr()?;
+            return Ok((Listener::Tcp(listener), Address::Tcp(address)));
         }
     }
     Err(io::Error::new(io::ErrorKind::AddrInUse, format!("no free port from {first} to {last}")))

@@ -104,15 +104,14 @@ async fn serve(
         (Some(certificate), Mode::Plugin) => Some(server_tls(certificate)?),
         _ => None,
     };
-    let listener = Listener::bind(environment).await.map_err(ServeError::Listen)?;
-    let address = listener.address();
+    let (listener, address) = Listener::bind(environment).await.map_err(ServeError::Listen)?;
     let acceptor = tls.as_ref().map(|ServerTls { config, .. }| TlsAcceptor::from(Arc::clone(config)));
     let incoming = connection::accept(listener, acceptor, Arc::clone(&life));
     match mode {
-        Mode::Debug => handshake::announce_debugging(&address),
+        Mode::Debug => handshake::announce_debugging(&address.named()),
         Mode::Plugin => {
             let certificate = tls.as_ref().map(|tls| tls.certificate.as_ref());
-            handshake::announce(&address, certificate, environment.asks_for_multiplexing)
+            handshake::announce(&address.named(), certificate, environment.asks_for_multiplexing)
         }
     }
     .map_err(ServeError::Handshake)?;

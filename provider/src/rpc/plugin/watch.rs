@@ -20,7 +20,7 @@ pub enum Mode {
 const PARENT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A client whose connection broke may connect again within this time.
-const RECONNECT_GRACE: Duration = Duration::from_secs(5);
+const RECONNECT_GRACE: Duration = Duration::from_secs(3);
 
 /// A client that has not connected by then died before it could.
 const FIRST_CONNECTION: Duration = Duration::from_secs(120);
