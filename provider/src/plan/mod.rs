@@ -12,6 +12,8 @@ use crate::tf::diagnostic::Diagnostics;
 
 pub mod checks;
 pub mod evidence;
+#[cfg(test)]
+pub mod fixtures;
 pub mod names;
 pub mod server_group;
 pub mod token;

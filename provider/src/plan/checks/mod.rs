@@ -144,7 +144,11 @@ impl<'a> Survey<'a> {
 
     /// The decision of a run that brings the members named in `finished` to the pin, whole. Hosts that were not read
     /// are finished when their [`adopt`] is among the steps.
+    /// With an error among the diagnostics there are no steps.
     pub fn run(self, steps: Vec<Step>, finished: &[&str]) -> Decision {
+        if self.diagnostics.has_errors() {
+            return self.decision(Vec::new(), &[]);
+        }
         self.decision(steps, finished)
     }
 

@@ -89,6 +89,7 @@ fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
         )
     }));
     steps.extend(sdk_and_proof(desired, seen));
+    close(desired, host, &mut steps);
     steps
 }
 
@@ -107,6 +108,7 @@ fn remainder(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
         steps.insert(0, step(host, Action::TrafficNotManaged));
     }
     steps.extend(sdk_and_proof(desired, seen));
+    close(desired, host, &mut steps);
     steps
 }
 
@@ -116,7 +118,6 @@ fn sdk_and_proof(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
         sdk::all(seen.facts).flat_map(|component| sdk::steps(desired, host, component)).collect();
     let sdk = sdk::all(seen.facts).next().is_some();
     steps.push(step(host, Action::VerifyServer { version: desired.pin.to_string(), sdk }));
-    close(desired, host, &mut steps);
     steps
 }
 

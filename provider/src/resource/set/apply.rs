@@ -22,15 +22,18 @@ pub async fn update(
     now: jiff::Timestamp,
 ) -> Outcome {
     let own = known(request.planned);
+    // A plan that ends before the pin keeps the old version; what was asked for is in the configuration.
+    let mut asked = own.clone();
+    asked.set("version", request.config.attribute("version").clone());
     let mut diagnostics = Diagnostics::default();
-    let desired = wanted(set, &own, request.prior, now).desired;
+    let desired = wanted(set, &asked, request.prior, now).desired;
     let Some((desired, views)) = desired.zip(private::decode(request.private)) else {
         diagnostics.error("Nothing to go by", "The plan holds no observation of the hosts. Plan again, with refresh.");
         return refused(request, diagnostics);
     };
     let views = current(views, &desired.hosts);
-    let run = Run { set, provider, request, desired: &desired, own: &own };
-    let planned = set.decide(&desired, &own, &views, &policy(Some(provider), &desired.pin));
+    let run = Run { set, provider, request, desired: &desired, own: &own, asked: &asked };
+    let planned = set.decide(&desired, &asked, &views, &policy(Some(provider), &desired.pin));
     let acts = planned.steps.iter().any(|step| step.action.is_performed());
     if !acts && desired.hosts.iter().all(|host| views.contains_key(host)) {
         instruct(&desired, &planned, &mut diagnostics);
@@ -69,7 +72,10 @@ struct Run<'a> {
     provider: &'a ProviderConfig,
     request: &'a ApplyRequest<'a>,
     desired: &'a Desired,
+    /// What was planned.
     own: &'a Value,
+    /// The same with the version that was asked for.
+    asked: &'a Value,
 }
 
 impl Run<'_> {
@@ -137,12 +143,12 @@ impl Run<'_> {
             .filter(|(host, _)| views.contains_key(*host))
             .map(|(host, view)| (host.clone(), view.clone()))
             .collect();
-        let again = self.set.decide(self.desired, self.own, &known, &policy);
+        let again = self.set.decide(self.desired, self.asked, &known, &policy);
         if again.steps != planned.steps || again.diagnostics.has_errors() {
             changes::refuse(self.set, self.own, self.desired, (views, &known), &again, diagnostics);
             return None;
         }
-        let whole = self.set.decide(self.desired, self.own, fresh, &policy);
+        let whole = self.set.decide(self.desired, self.asked, fresh, &policy);
         diagnostics.append(whole.diagnostics.clone().errors());
         (!diagnostics.has_errors()).then_some(whole)
     }

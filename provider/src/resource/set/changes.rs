@@ -90,21 +90,18 @@ fn changed_facts(host: &str, before: &Views, now: &Views) -> String {
     if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }
 
-fn text(value: &Value) -> String {
+/// A value as a reader of HCL would write it.
+pub fn text(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Unknown => "unknown".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Number(_) => value.as_integer().map_or_else(|| "a number".to_owned(), |number| number.to_string()),
         Value::String(text) => format!("{text:?}"),
-        Value::List(items) => format!("[{}]", items.iter().map(text_of).collect::<Vec<_>>().join(", ")),
+        Value::List(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", ")),
         Value::Map(entries) => {
             let entries = entries.iter().map(|(key, value)| format!("{key} = {}", text(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }
-}
-
-fn text_of(value: &Value) -> String {
-    text(value)
 }

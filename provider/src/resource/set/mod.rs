@@ -20,6 +20,8 @@ pub mod private;
 pub mod read;
 pub mod resource;
 pub mod schema;
+#[cfg(test)]
+pub mod testing;
 pub mod timeouts;
 pub mod token;
 pub mod validate;
@@ -126,3 +128,6 @@ pub trait HostSet: Send + Sync {
 pub fn strings(value: &Value) -> Option<Vec<String>> {
     value.as_list()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Invented hosts for tests of planners and resources: healthy unless a test says otherwise.
+
+use crate::backend::facts::{HostFacts, OperatingSystem, RoleEvidence, Server, WebComponent, WebKind};
+use crate::plan::{Desired, Installable, Policy, View, Views};
+
+/// A host with every prerequisite and nothing of MFA on it.
+pub fn host(name: &str) -> HostFacts {
+    HostFacts {
+        computer_name: name.split('.').next().unwrap_or(name).to_ascii_uppercase(),
+        operating_system: OperatingSystem {
+            caption: "Microsoft Windows Server 2016 Standard".to_owned(),
+            version: "10.0.14393".to_owned(),
+        },
+        powershell_version: "5.1.14393.5582".to_owned(),
+        administrator: true,
+        work_folder: r"C:\ProgramData\terraform-provider-azuremfa".to_owned(),
+        dotnet_release: Some(394_802),
+        vc_redist_x64: Some("14.0.24215".to_owned()),
+        vc_redist_x86: Some("14.0.24215".to_owned()),
+        pending_reboot: Vec::new(),
+        running_installation: None,
+        server: None,
+        web: Vec::new(),
+        adfs: None,
+    }
+}
+
+/// A host with an MFA Server of a version.
+pub fn server(name: &str, version: &str) -> HostFacts {
+    let install_path = r"C:\Program Files\Multi-Factor Authentication Server\".to_owned();
+    HostFacts {
+        server: Some(Server {
+            data_folder: format!("{install_path}Data"),
+            install_path,
+            data_file_exists: true,
+            product_version: Some(version.to_owned()),
+            product_name: Some("Multi-Factor Authentication Server".to_owned()),
+            file_version: Some(version.to_owned()),
+            service_state: Some("Running".to_owned()),
+            service_start_mode: Some("Auto".to_owned()),
+            replication_port: None,
+            packages: Vec::new(),
+            role_evidence: RoleEvidence::default(),
+        }),
+        ..host(name)
+    }
+}
+
+/// A web component of a version, whole, in a pool of its own.
+pub fn web(component: WebKind, version: &str) -> WebComponent {
+    let (directory, pool) = match component {
+        WebKind::WebServiceSdk => ("MultiFactorAuthWebServiceSdk", "MfaSdk"),
+        WebKind::UserPortal => ("MultiFactorAuth", "MfaPortal"),
+        WebKind::MobileAppWebService => ("MultiFactorAuthMobileAppWebService", "MfaMobile"),
+    };
+    let is_old = version.starts_with("6.");
+    WebComponent {
+        component,
+        site: "Default Web Site".to_owned(),
+        site_id: 1,
+        virtual_directory: directory.to_owned(),
+        physical_path: format!(r"C:\inetpub\wwwroot\{directory}"),
+        application_pool: pool.to_owned(),
+        pool_runtime: if is_old { "v2.0" } else { "v4.0" }.to_owned(),
+        pool_pipeline: "Classic".to_owned(),
+        product_version: Some(version.to_owned()),
+        file_version: Some(version.to_owned()),
+        web_config_exists: true,
+        placeholders: Vec::new(),
+        web_service_sdk_url: None,
+    }
+}
+
+/// What was seen of hosts, by name.
+pub fn views<'a>(hosts: impl IntoIterator<Item = (&'a str, HostFacts)>) -> Views {
+    hosts.into_iter().map(|(name, facts)| (name.to_owned(), View::Seen(Box::new(facts)))).collect()
+}
+
+/// A set that is asked for a version for the first time after one of 6.3.1.1, major upgrades allowed.
+pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
+    let old: crate::plan::version::Version = "6.3.1.1".parse().expect("a version");
+    Desired {
+        name: name.to_owned(),
+        pin: pin.parse().expect("a version"),
+        last_pin: Some(old.clone()),
+        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        last_versions: hosts.iter().map(|host| ((*host).to_owned(), old.clone())).collect(),
+        after: Vec::new(),
+        allow_major_upgrade: true,
+        hold: None,
+        acknowledged: Vec::new(),
+    }
+}
+
+/// Settings that declare everything.
+pub fn policy() -> Policy {
+    Policy {
+        ahead_is_error: false,
+        installable: Installable {
+            release: true,
+            server_setup: true,
+            web_service_sdk: true,
+            user_portal: true,
+            mobile_app_web_service: true,
+            adfs_adapter: true,
+        },
+    }
+}

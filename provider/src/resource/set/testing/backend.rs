@@ -1,0 +1,147 @@
+//! Simulated hosts: a step changes the facts as the real one would, and may be made to fail.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::error::{Cause, HostError};
+use crate::backend::facts::{HostFacts, WebComponent, WebKind};
+use crate::backend::step::{Action, Step};
+use crate::backend::{Backend, Report};
+
+/// A set of hosts by name.
+#[derive(Default)]
+pub struct Estate {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    hosts: BTreeMap<String, HostFacts>,
+    unreachable: Vec<String>,
+    performed: Vec<String>,
+    observed: usize,
+    fault: Option<Fault>,
+}
+
+/// A step that fails, named by a part of its text.
+#[derive(Clone)]
+pub struct Fault {
+    pub step: &'static str,
+    /// Whether its effect is there all the same.
+    pub after: bool,
+}
+
+impl Estate {
+    /// An estate of hosts.
+    pub fn new<'a>(hosts: impl IntoIterator<Item = (&'a str, HostFacts)>) -> Self {
+        let hosts = hosts.into_iter().map(|(name, facts)| (name.to_owned(), facts)).collect();
+        Self { inner: Mutex::new(Inner { hosts, ..Inner::default() }) }
+    }
+
+    /// Changes a host behind the provider's back.
+    pub fn change(&self, host: &str, change: impl FnOnce(&mut HostFacts)) {
+        self.with(|inner| change(inner.hosts.get_mut(host).expect("a host of the estate")));
+    }
+
+    /// Cuts a host off, or connects it again.
+    pub fn set_unreachable(&self, host: &str, unreachable: bool) {
+        self.with(|inner| {
+            inner.unreachable.retain(|known| known != host);
+            if unreachable {
+                inner.unreachable.push(host.to_owned());
+            }
+        });
+    }
+
+    /// Makes a step fail, or none.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        self.with(|inner| inner.fault = fault);
+    }
+
+    /// What was performed so far, in order.
+    pub fn performed(&self) -> Vec<String> {
+        self.with(|inner| inner.performed.clone())
+    }
+
+    /// How often a host was asked.
+    pub fn observed(&self) -> usize {
+        self.with(|inner| inner.observed)
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
+        work(&mut self.inner.lock().expect("no test panics while it holds the lock"))
+    }
+}
+
+#[async_trait]
+impl Backend for Estate {
+    async fn observe(&self, host: &str, _fresh: bool) -> Result<HostFacts, HostError> {
+        self.with(|inner| {
+            inner.observed += 1;
+            let error = |cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause };
+            if inner.unreachable.iter().any(|known| known == host) {
+                let reason = "connection refused".to_owned();
+                return Err(error(Cause::Unreachable { reason, advice: "Look at the listener".to_owned() }));
+            }
+            inner
+                .hosts
+                .get(host)
+                .cloned()
+                .ok_or_else(|| error(Cause::NoConnection(format!("no connection for {host}"))))
+        })
+    }
+
+    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError> {
+        let error = |cause| HostError { host: step.host.clone(), operation: step.action.to_string(), cause };
+        if stop.is_cancelled() {
+            return Err(error(Cause::Stopped));
+        }
+        self.with(|inner| {
+            let text = step.to_string();
+            let fault = inner.fault.clone().filter(|fault| text.contains(fault.step));
+            if fault.as_ref().is_none_or(|fault| fault.after) {
+                effect(inner.hosts.get_mut(&step.host).expect("a host of the estate"), &step.action);
+                inner.performed.push(text);
+            }
+            match fault {
+                Some(_) => Err(error(Cause::Installer { exit_code: 1603, log: Vec::new() })),
+                None => Ok(Report::default()),
+            }
+        })
+    }
+}
+
+fn effect(facts: &mut HostFacts, action: &Action) {
+    match action {
+        Action::RunServerSetup { version } => {
+            let server = facts.server.as_mut().expect("a server to upgrade");
+            server.product_version = Some(version.clone());
+            server.file_version = Some(version.clone());
+            server.service_state = Some("Running".to_owned());
+        }
+        Action::RunWebPackage { component, version, place, .. } => {
+            let component = web(facts, *component, &place.virtual_directory);
+            component.product_version = Some(version.clone());
+            component.file_version = Some(version.clone());
+            component.placeholders = vec!["pfup_pfwssdk_PfWsSdk".to_owned()];
+        }
+        Action::MergeWebConfig { component, path, .. } => {
+            let found = facts.web.iter_mut().find(|web| web.component == *component && web.physical_path == *path);
+            found.expect("a component in that folder").placeholders = Vec::new();
+        }
+        Action::SetApplicationPool { application_pool } => {
+            for component in facts.web.iter_mut().filter(|web| web.application_pool == *application_pool) {
+                component.pool_runtime = "v4.0".to_owned();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn web<'f>(facts: &'f mut HostFacts, kind: WebKind, directory: &str) -> &'f mut WebComponent {
+    let found = facts.web.iter_mut().find(|web| web.component == kind && web.virtual_directory == directory);
+    found.expect("a component in that virtual directory")
+}
