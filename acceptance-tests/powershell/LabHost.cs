@@ -78,7 +78,8 @@ namespace AzureMfaLab
         public override void WriteLine(string value)
         {
             if (value != null && value.StartsWith("AZUREMFA-REPLY:", StringComparison.Ordinal)) { Reply = value.Substring(15); }
-            inner.WriteLine(value);
+            // Lines end as on Windows.
+            inner.Write(value + "\r\n");
         }
         public override void Flush() { inner.Flush(); }
     }
@@ -86,6 +87,7 @@ namespace AzureMfaLab
     public sealed class RegistryKey
     {
         public string Name { get; set; }
+        public object GetValue(string name) { return RegistryProvider.Value(Name, name); }
     }
 
     // HKLM: over the part "registry" of state.json. Keys are found in any casing; parents exist implicitly.
@@ -138,6 +140,19 @@ namespace AzureMfaLab
             // A DWORD is a signed 32-bit number to PowerShell.
             if (number <= uint.MaxValue) { return unchecked((int)(uint)number); }
             return number;
+        }
+
+        public static object Value(string path, string name)
+        {
+            string key = KeyOf(path);
+            foreach (var entry in Keys().Where(entry => string.Equals(entry.Key, key, StringComparison.OrdinalIgnoreCase)))
+            {
+                foreach (var value in entry.Value)
+                {
+                    if (string.Equals(value.Key, name, StringComparison.OrdinalIgnoreCase)) { return ValueOf(value.Value); }
+                }
+            }
+            return null;
         }
 
         protected override bool IsValidPath(string path) { return true; }

@@ -60,12 +60,18 @@ function ConvertFrom-LabTime {
 function Get-LabNow { [datetime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture) }
 
 function Get-LabService {
-    # IIS's service is there when the host has IIS.
+    # IIS's service is there when the host has IIS, that of the internal database when it is in a farm on it.
     param([string] $Name)
     $state = Read-LabState
     $services = $state['services']
     foreach ($key in $services.Keys) { if ($key -eq $Name) { return [pscustomobject]@{ Name = $key; Value = $services[$key] } } }
     if ($Name -eq 'W3SVC' -and $state['iis']) { [pscustomobject]@{ Name = 'W3SVC'; Value = @{ display_name = 'World Wide Web Publishing Service'; state = 'Running'; start_mode = 'Auto'; process_id = 900; path_name = 'C:\Windows\system32\svchost.exe -k iissvcs'; account = 'LocalSystem' } } }
+    if ($Name -eq 'MSSQL$MICROSOFT##WID' -and $state['adfs'] -and (Read-LabDatabase $state) -eq 'wid') { [pscustomobject]@{ Name = $Name; Value = @{ display_name = 'Windows Internal Database'; state = 'Running'; start_mode = 'Auto'; process_id = 904; path_name = 'C:\Windows\WID\Binn\sqlservr.exe'; account = 'LocalSystem' } } }
+}
+
+function Read-LabDatabase {
+    param($State)
+    (ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText("$([AzureMfaLab.Files]::Estate)/farms/$($State['adfs']['farm']).json")) -AsHashtable -DateKind String)['database']
 }
 
 # ---- CIM ----
@@ -102,10 +108,10 @@ function Get-CimInstance {
 }
 
 function Get-LabTokenService {
-    $adfs = (Read-LabState)['adfs']
-    if (-not $adfs) { throw 'Invalid namespace' }
-    $farm = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText("$([AzureMfaLab.Files]::Estate)/farms/$($adfs['farm']).json")) -AsHashtable -DateKind String
-    $source = if ($farm['database'] -eq 'wid') { '\\.\pipe\microsoft##wid\tsql\query' } else { 'sql01.contoso.com' }
+    # AD FS itself provides it, so it is gone with the service.
+    $state = Read-LabState
+    if (-not $state['adfs'] -or $state['services']['adfssrv']['state'] -ne 'Running') { throw 'Invalid namespace' }
+    $source = if ((Read-LabDatabase $state) -eq 'wid') { '\\.\pipe\microsoft##wid\tsql\query' } else { 'sql01.contoso.com' }
     [pscustomobject]@{ ConfigurationDatabaseConnectionString = "Data Source=$source;Initial Catalog=AdfsConfigurationV3;Integrated Security=True" }
 }
 

@@ -9,6 +9,7 @@ use acceptance_tests::{paths, powershell, skip};
 
 mod cases;
 mod checks;
+mod envelope;
 mod estate;
 mod installers;
 mod pattern;

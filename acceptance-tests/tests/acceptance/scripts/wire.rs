@@ -21,14 +21,34 @@ pub struct Answer {
 
 /// Runs a script on a host: bootstrap on the command line, the rest on stdin.
 pub fn call(powershell: &Path, host: &Path, script: &str, arguments: &Value, input: &[u8]) -> Answer {
-    let read = |name: &str| std::fs::read_to_string(super::script_folder().join(format!("{name}.ps1"))).expect(name);
-    let (envelope, source) = (read("_Envelope"), read(script));
+    call_text(powershell, host, script, &read(script), arguments, input)
+}
+
+/// Runs a script of any text, as [`call`] does.
+pub fn call_text(
+    powershell: &Path,
+    host: &Path,
+    script: &str,
+    source: &str,
+    arguments: &Value,
+    input: &[u8],
+) -> Answer {
+    let envelope = read("_Envelope");
     let arguments = arguments.to_string();
     let mut stdin =
         format!("azuremfa 1 {script} {} {} {}\n", envelope.len(), source.len(), arguments.len()).into_bytes();
     stdin.extend([envelope.as_bytes(), source.as_bytes(), arguments.as_bytes(), input].concat());
+    call_raw(powershell, host, &stdin)
+}
+
+/// Runs the bootstrap with any bytes on stdin.
+pub fn call_raw(powershell: &Path, host: &Path, stdin: &[u8]) -> Answer {
     let utf16: Vec<u8> = read("_Bootstrap").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    run(powershell::host_command(powershell, host, &STANDARD.encode(utf16)), &stdin)
+    run(powershell::host_command(powershell, host, &STANDARD.encode(utf16)), stdin)
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(super::script_folder().join(format!("{name}.ps1"))).expect(name)
 }
 
 fn run(mut command: Command, stdin: &[u8]) -> Answer {

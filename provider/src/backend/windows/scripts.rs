@@ -56,7 +56,11 @@ scripts! {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+    use serde_json::Value;
+
     use super::*;
+    use crate::backend::facts::HostFacts;
 
     #[test]
     fn every_text_is_ascii() {
@@ -71,6 +75,25 @@ mod tests {
         // UTF-16 doubles it, base64 adds a third; cmd.exe takes 8,191 characters in all.
         let encoded = BOOTSTRAP.len() * 2 * 4 / 3;
         assert!(encoded < 7_500, "the encoded bootstrap has {encoded} characters");
+    }
+
+    #[test]
+    fn facts_of_every_case_decode() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/backend/windows/scripts/cases");
+        let mut decoded = 0;
+        for entry in std::fs::read_dir(folder).expect("the folder of cases") {
+            let path = entry.expect("an entry").path();
+            if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("Get-HostFacts.")) {
+                continue;
+            }
+            let case: Value = serde_json::from_slice(&std::fs::read(&path).expect("a case")).expect("JSON");
+            let Some(result) = case["reply"].get("result") else { continue };
+            let facts = HostFacts::deserialize(result).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            // Nothing in the reply may be unknown to the decoder, nor the other way round.
+            assert_eq!(serde_json::to_value(&facts).expect("JSON"), *result, "{}", path.display());
+            decoded += 1;
+        }
+        assert!(decoded > 20, "{decoded} cases");
     }
 
     #[test]

@@ -123,7 +123,9 @@ function Get-RoleEvidence {
     $evidence = [ordered]@{ outbound = 0; inbound = 0 }
     if ($null -eq $Port -or $null -eq $Service -or $Service.State -ne 'Running') { return $evidence }
     if (Get-Command -Name Get-NetTCPConnection -ErrorAction SilentlyContinue) {
-        $connections = @(Get-NetTCPConnection -State Established | Where-Object { $_.OwningProcess -eq $Service.ProcessId })
+        $problems = $null
+        $connections = @(Get-NetTCPConnection -State Established -ErrorAction SilentlyContinue -ErrorVariable problems | Where-Object { $_.OwningProcess -eq $Service.ProcessId })
+        Assert-OnlyAbsence $problems
         $evidence.outbound = @($connections | Where-Object { $_.RemotePort -eq $Port }).Count
         $evidence.inbound = @($connections | Where-Object { $_.LocalPort -eq $Port }).Count
         return $evidence
@@ -306,7 +308,7 @@ function Read-Record {
 
 function Get-AuthenticationRule {
     # The provider names that rules issue, by scope.
-    $scopes = @(@{ Scope = 'global'; Text = [string](Get-AdfsAdditionalAuthenticationRule).AdditionalAuthenticationRules })
+    $scopes = @(Get-AdfsAdditionalAuthenticationRule | ForEach-Object { @{ Scope = 'global'; Text = [string]$_.AdditionalAuthenticationRules } })
     $scopes += @(Get-AdfsRelyingPartyTrust | ForEach-Object { @{ Scope = "relying party $($_.Name)"; Text = [string]$_.AdditionalAuthenticationRules } })
     foreach ($scope in $scopes) {
         $names = @([regex]::Matches($scope.Text, '(?i)authnmethodsproviders"\s*,\s*value\s*==?\s*"([^"]+)"') | ForEach-Object { $_.Groups[1].Value } | Select-Object -Unique)

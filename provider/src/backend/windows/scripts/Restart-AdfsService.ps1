@@ -14,9 +14,7 @@ function Get-LoadError {
     param([datetime] $Since)
     $problems = $null
     $events = @(Get-WinEvent -FilterHashtable @{ LogName = 'AD FS/Admin'; Id = 105; StartTime = $Since } -ErrorAction SilentlyContinue -ErrorVariable problems)
-    foreach ($problem in @($problems)) {
-        if ($null -ne $problem -and $problem.FullyQualifiedErrorId -notmatch '^NoMatchingEventsFound') { throw $problem }
-    }
+    Assert-OnlyAbsence $problems
     $events | ForEach-Object { [string]$_.Message } | Select-Object -Unique
 }
 

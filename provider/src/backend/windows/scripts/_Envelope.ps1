@@ -191,7 +191,7 @@ function Initialize-ProtectedFolder {
         throw (New-Failure precondition "$Path is no ordinary folder (a link, a junction or a file). Remove it; it is made again")
     }
     $present = (Get-Acl -LiteralPath $Path).Sddl
-    $owner = if ($present -match 'O:(BA|SY|S-[0-9-]+)') { $Matches[1] } else { 'nobody' }
+    $owner = if ($present -match 'O:([A-Z]{2}|S-[0-9-]+)') { $Matches[1] } else { 'nobody' }
     if ($owner -notin 'BA', 'SY', 'S-1-5-32-544', 'S-1-5-18') {
         throw (New-Failure precondition "$Path belongs to $owner and not to SYSTEM or Administrators. Look at what is in it, then remove it; it is made again")
     }
@@ -272,11 +272,8 @@ function Get-RegistryValue {
     # Null when the key or the value is absent; a key that cannot be read is an error.
     param([string] $Key, [string] $Name)
     if (-not (Test-Path -LiteralPath $Key)) { return $null }
-    $values = Get-ItemProperty -LiteralPath $Key
-    # A key without values yields nothing.
-    if ($null -eq $values) { return $null }
-    $value = $values.PSObject.Properties[$Name]
-    if ($null -ne $value) { , $value.Value }
+    # One value alone: Get-ItemProperty reads them all and fails at a damaged one, which uninstall entries are known for.
+    , (Get-Item -LiteralPath $Key).GetValue($Name)
 }
 
 function Get-HostService {
@@ -299,15 +296,25 @@ function Get-OwnTask {
     # The scheduled tasks of this provider. None is no error; anything else that goes wrong is.
     $problems = $null
     Get-ScheduledTask -TaskPath '\terraform-provider-azuremfa\' -ErrorAction SilentlyContinue -ErrorVariable problems
-    foreach ($problem in @($problems)) {
-        if ($null -ne $problem -and [string]$problem.CategoryInfo.Category -ne 'ObjectNotFound') { throw $problem }
+    Assert-OnlyAbsence $problems
+}
+
+function Assert-OnlyAbsence {
+    # For queries to which "none" is an error: that one is let pass, any other is thrown.
+    param([object[]] $Problem)
+    foreach ($one in @($Problem)) {
+        if ($null -ne $one -and [string]$one.CategoryInfo.Category -ne 'ObjectNotFound') { throw $one }
     }
 }
 
 # ---- AD FS ----
 
 function Get-AdfsDatabase {
-    # The Windows Internal Database on each server, or one SQL Server for all.
+    # The Windows Internal Database on each server, or one SQL Server for all. AD FS itself answers, so while it stands
+    # still the presence of the internal database's service must do.
+    if ((Get-HostService 'adfssrv').State -ne 'Running') {
+        if (Get-HostService 'MSSQL$MICROSOFT##WID') { return 'wid' } else { return 'sql' }
+    }
     $tokens = Get-CimInstance -Namespace root/ADFS -ClassName SecurityTokenService
     if ([string]$tokens.ConfigurationDatabaseConnectionString -match 'microsoft##wid|##ssee') { 'wid' } else { 'sql' }
 }
