@@ -219,7 +219,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Whether a host that could not be looked at was below the pin when it last could, or has nothing installed.
-    fn is_left_behind(&self, member: &Member<'a>) -> bool {
+    pub fn is_left_behind(&self, member: &Member<'a>) -> bool {
         match member {
             Member::Seen(_) | Member::Unread(_) => false,
             Member::Unreachable(host) => {
@@ -259,3 +259,6 @@ fn member<'a>(
     let needs_work = below || (!ahead && (!evidence.agrees || !gaps.is_empty()));
     Member::Seen(Seen { host, facts, evidence, gaps, needs_work, below })
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,7 @@ fn facts_of<'a>(survey: &Survey<'a>, host: &str) -> Option<&'a HostFacts> {
 }
 
 /// What is done with which host.
+#[derive(Default)]
 pub struct Plan<'a> {
     /// Hosts that this run brings to the pin, in order.
     worked: Vec<Work<'a>>,
@@ -121,6 +122,8 @@ pub struct Plan<'a> {
     to_start: Vec<&'a str>,
     /// The master, when it has to wait for a promotion.
     gated: Option<&'a str>,
+    /// Subordinates below the pin that could not be reached: they come before the master.
+    away: Vec<&'a str>,
     /// Who can be promoted after this run.
     candidates: Vec<&'a str>,
     /// Whether something is installed.
@@ -136,8 +139,7 @@ pub struct Work<'a> {
 
 impl<'a> Plan<'a> {
     fn of(survey: &Survey<'a>, gate: &Gate<'_>, desired: &Desired) -> Self {
-        let mut plan =
-            Plan { worked: Vec::new(), to_start: Vec::new(), gated: None, candidates: Vec::new(), installs: false };
+        let mut plan = Plan::default();
         for seen in survey.seen() {
             if !seen.needs_work {
                 if !gate.is_master(seen.host) && seen.evidence.lowest >= desired.pin {
@@ -156,6 +158,10 @@ impl<'a> Plan<'a> {
                 }
             }
         }
+        let is_away = |member: &&Member<'a>| {
+            matches!(member, Member::Unreachable(_)) && survey.is_left_behind(member) && !gate.is_master(member.host())
+        };
+        plan.away = survey.members.iter().filter(is_away).map(Member::host).collect();
         // One that was added is a subordinate, and upgraded by the time.
         plan.candidates.extend(survey.members.iter().filter_map(|member| match member {
             Member::Unread(host) if !gate.is_master(host) => Some(*host),
@@ -173,6 +179,9 @@ impl<'a> Plan<'a> {
     fn then(&self, gate: &Gate<'_>) -> Option<String> {
         if let [host, ..] = self.to_start.as_slice() {
             return Some(format!("start {SERVICE} on {} by hand", gate.short(&[*host])[0]));
+        }
+        if self.gated.is_some() && !self.away.is_empty() {
+            return Some(format!("bring {} back", gate.short(&self.away).join(" and ")));
         }
         self.gated.map(|_| {
             let who = if self.candidates.len() == 1 { "it" } else { "one of them" };

@@ -12,7 +12,7 @@ use crate::resource::set::plan::{check_connections, policy};
 use crate::resource::set::schema::mark_unknown;
 use crate::resource::set::{HostSet, observe, order, timeouts};
 use crate::resource::{Outcome, PlanRequest};
-use crate::tf::diagnostic::{Diagnostics, Severity};
+use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
 use crate::tf::value::Value;
 
@@ -112,21 +112,21 @@ fn judge(
     let decision = set.decide(desired, own, views, &policy(Some(provider), &desired.pin));
     let gaps = set.gaps(own, &desired.hosts, views, &desired.pin);
     let mut found = Vec::new();
-    let mut whole = true;
+    let (mut whole, mut above) = (true, false);
     for host in &desired.hosts {
         let Some(evidence) = set.evidence(own, host, views) else {
             whole = false;
             found.push(format!("{host}: {} is not installed", set.kind().title()));
             continue;
         };
+        above |= evidence.lowest > desired.pin;
         let missing: Vec<&str> = gaps.iter().filter(|gap| gap.host == *host).map(|gap| gap.what.as_str()).collect();
         whole &= evidence.agrees && evidence.lowest == desired.pin && missing.is_empty();
         let missing = if missing.is_empty() { String::new() } else { format!("; {}", missing.join("; ")) };
         found.push(format!("{host}: {} ({}){missing}", evidence.lowest, evidence.detail));
     }
-    if whole {
-        let errors = decision.diagnostics.into_iter().filter(|found| found.severity == Severity::Error);
-        errors.for_each(|error| diagnostics.push(error));
+    if whole || above {
+        diagnostics.append(decision.diagnostics.errors());
         return;
     }
     diagnostics.error(

@@ -57,14 +57,18 @@ async fn perform_in_order(
         if !step.action.is_performed() {
             continue;
         }
-        if stop.is_cancelled() {
+        // A backup left open would be taken for the next upgrade's, and closing it takes no time.
+        let is_closing = matches!(step.action, Action::CloseBackup { .. });
+        if stop.is_cancelled() && !is_closing {
             let operation = step.action.to_string();
             return Err((index, HostError { host: step.host.clone(), operation, cause: Cause::Stopped }));
         }
         let begun = Instant::now();
         let (number, of) = (index + 1, steps.len());
         tracing::info!(set = name, number, of, host = step.host, action = %step.action, "performing a step");
-        let report = provider.backend().perform(step, stop).await.map_err(|error| (index, error))?;
+        let unstoppable = CancellationToken::new();
+        let token = if is_closing { &unstoppable } else { stop };
+        let report = provider.backend().perform(step, token).await.map_err(|error| (index, error))?;
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(set = name, number, of, host = step.host, already = report.already, milliseconds, "step done");
         if !report.notes.is_empty() {

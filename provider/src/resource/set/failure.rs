@@ -3,9 +3,9 @@
 use crate::backend::error::Cause;
 use crate::backend::step::Step;
 use crate::plan::{View, Views};
+use crate::resource::set::HostSet;
 use crate::resource::set::actual::Actual;
 use crate::resource::set::execute::Halt;
-use crate::resource::set::{HostSet, observe};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
 
@@ -24,18 +24,30 @@ pub fn report(
     let step = &steps[halt.index];
     let stopped = matches!(halt.error.cause, Cause::Stopped);
     let what = if stopped { "was stopped before" } else { "failed at" };
-    let why =
-        if halt.timed_out { "The time in timeouts.update was over".to_owned() } else { observe::sentence(&halt.error) };
+    let reason = if halt.timed_out { "The time in timeouts.update was over".to_owned() } else { why(halt, &step.host) };
     diagnostics.error(
         format!("{name} {what} step {number} of {} on {}", steps.len(), step.host),
         format!(
-            "Step {number}: {step}.\n{why}.\n\n{}\n{}\n{}\n\n{}",
+            "Step {number}: {step}.\n{reason}.\n\n{}\n{}\n{}\n\n{}",
             done(steps, halt.index),
             left(set, own, steps, halt.index, views, actual),
             untouched(steps, halt.index),
             advice(&halt.error.cause)
         ),
     );
+}
+
+/// The cause as a sentence, without the last dot; the host only when it is another one than the step's.
+fn why(halt: &Halt, host: &str) -> String {
+    let cause = halt.error.cause.to_string();
+    let cause = cause.trim_end_matches('.');
+    let mut letters = cause.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    if halt.error.host == host {
+        format!("{first}{}", letters.as_str())
+    } else {
+        format!("On {}: {cause}", halt.error.host)
+    }
 }
 
 fn done(steps: &[Step], index: usize) -> String {

@@ -51,11 +51,11 @@ pub async fn plan(
         write(set, &mut planned, request, desired, &views, &decision);
         blur(&wanted, request, &mut planned);
         warn_of_removed(set, request, &mut diagnostics);
+        if let Some(provider) = provider.filter(|_| !diagnostics.has_errors()) {
+            added::look(set, provider, request.proposed, desired, &views, &mut diagnostics).await;
+        }
         if !diagnostics.has_errors() {
             order::warn(set, request.proposed, desired, &views, &decision, &mut diagnostics);
-            if let Some(provider) = provider {
-                added::look(set, provider, request.proposed, desired, &views, &mut diagnostics).await;
-            }
         }
     } else {
         mark_unknown(&schema.attributes, request.config, &mut planned);

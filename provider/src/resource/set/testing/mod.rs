@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::release::{Component, Package, Release, Releases, Stated};
-use crate::config::ProviderConfig;
+use crate::config::{ProviderConfig, Reaction};
 use crate::resource::set::changes;
 use crate::resource::set::testing::backend::Estate;
 use crate::resource::{ApplyRequest, Outcome, PlanRequest, Resource};
@@ -45,6 +45,12 @@ impl<'a> Workspace<'a> {
             private: Vec::new(),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// Settings under which a host that does not answer is a warning.
+    pub fn lenient(estate: &Arc<Estate>) -> Arc<ProviderConfig> {
+        let provider = ProviderConfig::over(estate.clone()).with_releases(releases());
+        Arc::new(provider.with_on_unreachable(Reaction::Warn))
     }
 
     /// Imports and reads.

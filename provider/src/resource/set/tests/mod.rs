@@ -10,7 +10,11 @@ use crate::resource::set::testing::backend::Estate;
 use crate::resource::set::testing::{Workspace, config};
 use crate::tf::value::Value;
 
+mod create;
+mod failures;
 mod lifecycle;
+mod semantics;
+mod unknown;
 
 const HOSTS: [&str; 3] = ["mfa01.contoso.com", "mfa02.contoso.com", "mfa03.contoso.com"];
 const ID: &str = "mfa-eu=mfa01.contoso.com,mfa02.contoso.com,mfa03.contoso.com";
