@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod config;
+pub mod docs;
 pub mod plan;
 pub mod resource;
 pub mod rpc;

@@ -46,6 +46,11 @@ pub trait Resource: Send + Sync {
         stop: CancellationToken,
     ) -> Outcome;
 
+    /// The form of its import ids, for the reference page; none when it cannot be imported.
+    fn import_grammar(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Makes the state that an import id stands for; Read follows.
     async fn import(&self, provider: Option<Arc<ProviderConfig>>, id: &str) -> Outcome;
 }

@@ -44,6 +44,10 @@ impl<H: HostSet> Resource for SetResource<H> {
         &self.schema
     }
 
+    fn import_grammar(&self) -> Option<&'static str> {
+        Some(self.set.import_grammar())
+    }
+
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
         validate::validate(&self.set, config, diagnostics);
     }
