@@ -33,7 +33,7 @@ fn check_release(
     diagnostics: &mut Diagnostics,
 ) {
     let pin = &desired.pin;
-    let server = plan.worked.iter().any(|work| work.server) || survey.has_unread();
+    let server = plan.worked.iter().any(|work| work.server);
     let package = survey
         .seen()
         .filter(|seen| plan.work(seen.host).is_some())

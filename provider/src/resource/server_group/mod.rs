@@ -112,7 +112,7 @@ impl HostSet for ServerGroup {
         for (_, version) in versions.iter_mut().filter(|(host, _)| decision.finished.contains(*host)) {
             *version = pin.clone();
         }
-        let is_known = hosts.iter().all(|host| !decision.adopts(host));
+        let is_known = hosts.iter().all(|host| views.contains_key(host));
         vec![
             ("web_service_sdk", with_directory(own.attribute("web_service_sdk"), hosts, views)),
             ("web_service_sdk_versions", if is_known { Value::Map(versions) } else { Value::Unknown }),

@@ -173,6 +173,10 @@ impl Run<'_> {
             if planned.status == Status::Waiting && found.status == Status::Behind {
                 state.set("version_status", Value::from(Status::Waiting.as_str()));
             }
+            if !planned.reaches_pin {
+                // The version of a set that does not arrive stays as it was, also beside a host that was just added.
+                state.set("version", self.own.attribute("version").clone());
+            }
             self.check(&state, &found, &mut diagnostics);
         }
         if diagnostics.has_errors() {

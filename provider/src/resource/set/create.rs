@@ -35,7 +35,7 @@ pub async fn plan(
         if let Some(provider) = provider.filter(reachable).filter(|_| !diagnostics.has_errors())
             && wanted.unknown.is_empty()
         {
-            look(set, provider, desired, request.proposed, &mut diagnostics).await;
+            look(set, provider, desired, request.proposed, false, &mut diagnostics).await;
         }
     }
     Outcome { state: planned, private: Vec::new(), diagnostics }
@@ -47,10 +47,11 @@ pub async fn look(
     provider: &ProviderConfig,
     desired: &Desired,
     own: &Value,
+    fresh: bool,
     diagnostics: &mut Diagnostics,
 ) -> Option<Views> {
     let limit = timeouts::of(own, "create");
-    let Some(answers) = observe::ask(provider, &desired.hosts, true, limit).await else {
+    let Some(answers) = observe::ask(provider, &desired.hosts, fresh, limit).await else {
         diagnostics.error(
             format!("{}: the hosts did not answer within {} seconds", desired.name, limit.as_secs()),
             "A set is adopted only when all its hosts can be read. Look at why one does not answer, or raise \

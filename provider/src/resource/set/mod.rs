@@ -26,7 +26,6 @@ pub mod timeouts;
 pub mod token;
 pub mod validate;
 
-use crate::backend::step::Action;
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
@@ -103,8 +102,8 @@ pub trait HostSet: Send + Sync {
         decision: &Decision,
     ) -> Vec<(&'static str, Value)> {
         let facts = self.facts(own, hosts, views);
-        if !decision.steps.iter().any(|step| step.action.is_performed() || matches!(step.action, Action::Adopt { .. }))
-        {
+        let stays = !decision.steps.iter().any(|step| step.action.is_performed());
+        if stays && hosts.iter().all(|host| views.contains_key(host)) {
             return facts;
         }
         let attributes = self.attributes();

@@ -114,13 +114,13 @@ fn write(
     let version_of = |host: &String| {
         let old = desired.last_versions.get(host);
         match (decision.versions.get(host), views.get(host)) {
-            (Some(Some(version)), _) => spell(version, old),
-            // Not reached: what state says stays.
-            (_, Some(View::Unreachable { .. })) => old.map_or(Value::Unknown, |old| spell(old, None)),
-            _ => Value::Unknown,
+            (Some(Some(version)), _) => Some(spell(version, old)),
+            // Not reached: what state says stays, also when it says nothing.
+            (_, Some(View::Unreachable { .. })) => old.map(|old| spell(old, None)),
+            _ => Some(Value::Unknown),
         }
     };
-    let versions = desired.hosts.iter().map(|host| (host.clone(), version_of(host)));
+    let versions = desired.hosts.iter().filter_map(|host| Some((host.clone(), version_of(host)?)));
     planned.set("versions", Value::Map(versions.collect()));
     let lowest = decision.versions.values().flatten().min();
     let arrives = decision.reaches_pin && lowest.is_none_or(|lowest| lowest == pin);
@@ -140,6 +140,11 @@ fn write(
     planned.set("ready", Value::from(token.to_string()));
     for (name, value) in set.planned_facts(request.proposed, &desired.hosts, views, decision) {
         planned.set(name, value);
+    }
+    if desired.hosts.iter().any(|host| !views.contains_key(host) && !decision.adopts(host)) {
+        // A host that was added to a set that is held or waits: what it runs is seen only after apply.
+        planned.set("ready", Value::Unknown);
+        planned.set("version_status", Value::Unknown);
     }
 }
 

@@ -131,7 +131,7 @@ async fn adopt(
     let mut state = apply::known(request.planned);
     let desired = desired::wanted(set, &state, &Value::Null, now).desired;
     let views = match &desired {
-        Some(desired) => create::look(set, provider, desired, &state, &mut diagnostics).await,
+        Some(desired) => create::look(set, provider, desired, &state, true, &mut diagnostics).await,
         None => None,
     };
     let Some((desired, views)) = desired.zip(views) else {

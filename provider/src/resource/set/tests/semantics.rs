@@ -290,3 +290,70 @@ async fn the_users_spelling_of_a_version_is_kept() {
     let planned = workspace.refresh_and_plan(&wanted("7.0", "mfa01")).await;
     assert!(!planned.changes(), "{}", planned.diff());
 }
+
+#[tokio::test]
+async fn a_host_added_to_a_held_set_is_only_read() {
+    let estate = estate("7.0.0.9");
+    set_server(&estate, HOSTS[2], "6.3.1.1");
+    let mut workspace = Workspace::new(crate::resource::set::tests::group(), &estate);
+    workspace.import("mfa-eu=mfa01.contoso.com,mfa02.contoso.com").await;
+    let mut config = wanted("7.0.0.9", "mfa01");
+    config.set("hold", "CHG-7 is not approved".into());
+    let planned = workspace.plan(&config).await;
+    check(
+        &planned,
+        &expect![[r#"
+        (unknown) changes=true
+        warning: mfa-eu is held
+        warning: mfa-eu: mfa03 is added
+    "#]],
+    );
+    assert!(!workspace.apply(&planned).await.has_errors());
+    assert_eq!(workspace.version_of(HOSTS[2]), "6.3.1.1");
+    assert!(estate.performed().is_empty());
+    let planned = workspace.refresh_and_plan(&config).await;
+    assert!(!planned.changes(), "{}", planned.diff());
+}
+
+#[tokio::test]
+async fn a_host_ahead_does_not_keep_another_from_its_upgrade() {
+    let estate = estate("7.0.0.9");
+    let mut workspace = settled(&estate, "7.0.0.9").await;
+    set_server(&estate, HOSTS[1], "8.0.1.1");
+    set_server(&estate, HOSTS[2], "6.3.1.1");
+    let planned = workspace.refresh_and_plan(&wanted("7.0.0.9", "mfa01")).await;
+    assert_eq!(planned.value.attribute("version_status").as_str(), Some("ahead"));
+    let applied = workspace.apply(&planned).await;
+    assert_eq!(summaries(&applied), "");
+    assert_eq!(workspace.version_of(HOSTS[2]), "7.0.0.9");
+    let planned = workspace.refresh_and_plan(&wanted("7.0.0.9", "mfa01")).await;
+    assert!(!planned.changes(), "{}", planned.diff());
+}
+
+#[tokio::test]
+async fn a_host_that_was_away_since_the_import_is_left_out() {
+    let estate = estate("6.3.1.1");
+    estate.set_unreachable(HOSTS[2], true);
+    let mut workspace = Workspace::new(crate::resource::set::tests::group(), &estate);
+    workspace.provider = Workspace::lenient(&estate);
+    assert!(!workspace.import(crate::resource::set::tests::ID).await.has_errors());
+    let planned = workspace.plan(&wanted("7.0.0.9", "mfa01")).await;
+    let applied = workspace.apply(&planned).await;
+    expect!["warning: mfa-eu, by hand: make mfa03 reachable again: subordinates are upgraded before the master"]
+        .assert_eq(&summaries(&applied));
+    assert_eq!(workspace.version_of(HOSTS[1]), "7.0.0.9");
+    assert_eq!(workspace.version_of(HOSTS[2]), "(none)");
+}
+
+#[tokio::test]
+async fn the_next_upgrade_goes_in_the_new_order_without_a_new_address() {
+    let estate = estate("7.0.0.9");
+    let mut workspace = settled(&estate, "7.0.0.9").await;
+    let planned = workspace.refresh_and_plan(&wanted("8.0.1.1", "mfa02")).await;
+    expect!["warning: Order 1: mfa-eu 7.0.0.9 -> 8.0.1.1 on mfa01, mfa03; then promote one of them by hand"]
+        .assert_eq(&summaries(&planned.diagnostics));
+    assert!(!workspace.apply(&planned).await.has_errors());
+    let planned = workspace.refresh_and_plan(&wanted("8.0.1.1", "mfa03")).await;
+    assert!(!workspace.apply(&planned).await.has_errors());
+    assert_eq!(workspace.text("version"), "8.0.1.1");
+}
