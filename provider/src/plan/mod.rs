@@ -10,14 +10,19 @@ use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::tf::diagnostic::Diagnostics;
 
+pub mod adfs;
 pub mod checks;
+pub mod component;
 pub mod evidence;
 #[cfg(test)]
 pub mod fixtures;
 pub mod names;
+pub mod packages;
+pub mod pools;
 pub mod server_group;
 pub mod token;
 pub mod version;
+pub mod web;
 
 /// What is known of one host of a set.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -12,7 +12,7 @@ pub const SHARED_APPLICATION_POOL: &str = "shared_application_pool";
 /// Users are not asked for the second factor while the AD FS adapter is exchanged.
 pub const ADFS_MFA_GAP: &str = "adfs_mfa_gap";
 /// Authentication rules name the old adapter.
-pub const ADFS_RULES: &str = "adfs_rules";
+pub const ADFS_RULES: &str = "adfs_rules_old_name";
 
 /// Reports a finding: an error unless it is acknowledged, then a warning with the stated reason.
 ///

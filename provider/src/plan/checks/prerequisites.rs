@@ -19,8 +19,8 @@ pub fn missing(kind: SetKind, facts: &HostFacts, pin: &Version) -> Vec<String> {
         let found = facts.dotnet_release.map_or_else(|| "none".to_owned(), |release| format!("release {release}"));
         missing.push(format!(".NET Framework 4.5 or later (found {found}; release {DOTNET_45} is the least)"));
     }
-    // The server setup brings both packages itself.
-    if kind != SetKind::ServerGroup {
+    // The server setup brings both packages itself, also for what shares its host.
+    if kind != SetKind::ServerGroup && facts.server.is_none() {
         for (architecture, found) in [("x64", &facts.vc_redist_x64), ("x86", &facts.vc_redist_x86)] {
             if !found.as_deref().is_some_and(is_update_1) {
                 missing.push(format!(

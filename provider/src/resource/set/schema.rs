@@ -116,7 +116,7 @@ fn rules() -> Vec<Attribute> {
             ]),
             "Findings that may pass. Known ones are `shared_application_pool` (components of both .NET generations share \
              a pool for a while), `adfs_mfa_gap` (users are not asked for the second factor while the adapter is \
-             exchanged) and `adfs_rules` (authentication rules name the old adapter).",
+             exchanged) and `adfs_rules_old_name` (authentication rules name the old adapter).",
         ),
         Attribute::optional(
             "timeouts",

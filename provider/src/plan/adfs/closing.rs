@@ -1,0 +1,48 @@
+//! Closing a gap that an earlier run left open, in a farm that may not go on yet.
+
+use crate::backend::facts::Adfs;
+use crate::backend::step::{Action, PackageSource, Step};
+use crate::plan::Desired;
+use crate::plan::adfs::farm::{self, Farm};
+use crate::plan::adfs::{name_of, registration};
+use crate::plan::packages::{self, Origin};
+use crate::plan::version::Version;
+
+/// The steps by the way of the phase; none while users are asked for the second factor. Whatever is registered goes back
+/// into the policy. Where nothing is registered any more only the way forward is left: what is installed is registered.
+pub fn steps(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>) -> Vec<Step> {
+    let Some((authority, adfs)) = farm.authority() else { return Vec::new() };
+    let (Some(providers), Some(policy)) = (&adfs.providers, &adfs.policy) else { return Vec::new() };
+    if providers.iter().any(|provider| registration::contains(policy, &provider.name)) {
+        return Vec::new();
+    }
+    let step = |action| Step { host: authority.to_owned(), action };
+    match providers.first() {
+        Some(provider) => vec![step(Action::EnableProvider { provider_name: provider.name.clone() })],
+        None => forward(desired, batches, farm, (authority, adfs)),
+    }
+}
+
+fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authority, adfs): (&str, &Adfs)) -> Vec<Step> {
+    let installed = adfs.adapter_product_version.as_deref().and_then(|text| text.trim().parse::<Version>().ok());
+    let (Some(installed), Some(facts)) = (installed, farm.facts(authority)) else { return Vec::new() };
+    let installed_now = Desired { pin: installed.clone(), ..desired.clone() };
+    let source = match packages::origin(&installed_now, authority, facts) {
+        Some(Origin::OnHost) => PackageSource::InstallFolder,
+        _ => PackageSource::Staged { version: installed.to_string() },
+    };
+    let name = || name_of(&installed).to_owned();
+    let on = |host: &str, action| Step { host: host.to_owned(), action };
+    let mut steps = vec![
+        on(authority, Action::MergeAdapterConfiguration { source: source.clone() }),
+        on(authority, Action::RegisterAdapter { provider_name: name(), source }),
+    ];
+    let first = batches.first().map(Vec::as_slice).unwrap_or_default();
+    let seen = || first.iter().filter_map(|host| Some((host, farm.adfs(host)?)));
+    steps.extend(
+        seen().filter(|(_, adfs)| farm::is_secondary(adfs)).map(|(host, _)| on(host, Action::AwaitSynchronization)),
+    );
+    steps.extend(seen().map(|(host, _)| on(host, Action::RestartAdfs)));
+    steps.push(on(authority, Action::EnableProvider { provider_name: name() }));
+    steps
+}

@@ -1,0 +1,180 @@
+//! What stands against a run of a farm although versions are clear.
+
+use crate::backend::step::{Action, Step};
+use crate::plan::adfs::exchange::Exchange;
+use crate::plan::adfs::farm::Farm;
+use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, registration};
+use crate::plan::checks::{Survey, acknowledgement};
+use crate::plan::{Desired, Policy};
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
+
+/// Checks that the hosts are one farm, with its primary in the first batch and nothing ahead of the pin.
+pub fn check_farm(
+    desired: &Desired,
+    batches: &[Vec<String>],
+    farm: &Farm<'_>,
+    survey: &Survey<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some((path, summary, detail)) = farm_problem(desired, batches, farm, survey) else { return };
+    let summary = format!("{}: {summary}", desired.name);
+    if survey.is_working() {
+        diagnostics.error_at(path, summary, detail);
+    } else {
+        diagnostics.warning_at(path, summary, detail);
+    }
+}
+
+/// Checks what the run is about to do.
+pub fn check_run(
+    exchange: &Exchange<'_>,
+    survey: &Survey<'_>,
+    steps: &[Step],
+    policy: &Policy,
+    diagnostics: &mut Diagnostics,
+) {
+    let desired = exchange.desired;
+    if (!exchange.installs.is_empty() || survey.has_unread()) && !policy.installable.adfs_adapter {
+        refuse_release(desired, policy, diagnostics);
+    }
+    if steps.iter().any(|step| matches!(step.action, Action::DisableProvider { .. })) {
+        let (names, batch) = (exchange.stale_names(), exchange.batches.first().map(Vec::as_slice).unwrap_or_default());
+        acknowledgement::report(
+            desired,
+            acknowledgement::ADFS_MFA_GAP,
+            &format!(
+                "While the adapter is exchanged, the global policy names no MFA Server provider: from the step that takes \
+                 {names} out of it to the one that puts {} into it, users of this farm are not asked for the second factor. \
+                 In between AD FS restarts on {}.",
+                exchange.wanted,
+                batch.join(", ")
+            ),
+            diagnostics,
+        );
+    }
+    if exchange.changes_registration()
+        && let Some(rules) = outdated_rules(exchange.farm, exchange.wanted)
+    {
+        acknowledgement::report(
+            desired,
+            acknowledgement::ADFS_RULES,
+            &format!(
+                "Authentication rules name a provider that this run removes: {rules}. They stop matching when it is \
+                 unregistered. The new name is {}; change the rules right after the run, by hand.",
+                exchange.wanted
+            ),
+            diagnostics,
+        );
+    }
+    if exchange.batches.len() == 1 && steps.iter().any(|step| matches!(step.action, Action::RestartAdfs)) {
+        diagnostics.warning_at(
+            Path::of("batches"),
+            format!("{}: one batch is an outage", desired.name),
+            "AD FS restarts on every host of the only batch, and none is left in the balancer meanwhile. With a second batch \
+             half of the farm goes on serving.",
+        );
+    }
+}
+
+/// Says of a farm that is done that its rules still name another provider.
+pub fn tell_of_rules(desired: &Desired, farm: &Farm<'_>, diagnostics: &mut Diagnostics) {
+    let Some(adfs) = farm.registry() else { return };
+    let wanted = name_of(&desired.pin);
+    let is_exchanged = adfs.providers.as_deref().is_some_and(|providers| {
+        registration::current(providers, adfs, wanted).is_some()
+            && providers.iter().all(|provider| registration::is_named(provider, wanted))
+    });
+    if let Some(rules) = outdated_rules(farm, wanted).filter(|_| is_exchanged) {
+        diagnostics.warning(
+            format!("{}: authentication rules name an adapter that is gone", desired.name),
+            format!("They match nothing any more: {rules}. The registered name is {wanted}."),
+        );
+    }
+}
+
+fn farm_problem(
+    desired: &Desired,
+    batches: &[Vec<String>],
+    farm: &Farm<'_>,
+    survey: &Survey<'_>,
+) -> Option<(Path, String, String)> {
+    let primaries = farm.primaries();
+    if primaries.len() > 1 {
+        let detail = format!(
+            "{} each say that they are the primary of an AD FS farm. A resource stands for one farm: declare one for each.",
+            primaries.join(" and ")
+        );
+        return Some((Path::of("batches"), "its hosts are of several farms".to_owned(), detail));
+    }
+    let primary = primaries.first().copied().or_else(|| farm.named_primary());
+    if let Some(primary) = primary.filter(|primary| !desired.hosts.iter().any(|host| host == primary)) {
+        // A host may be declared by another name than AD FS has for it, so only what was seen wholly can be judged.
+        let all_seen = farm.seen().count() == desired.hosts.len();
+        return all_seen.then(|| {
+            let detail = format!(
+                "Its hosts name {primary} as the primary, which is not among them. The adapter is registered there. Add it \
+                 to the first batch."
+            );
+            (Path::of("batches").index(0), format!("its primary {primary} is not among its hosts"), detail)
+        });
+    }
+    if let Some(primary) = primary.filter(|primary| !batches.first().is_some_and(|first| contains(first, primary))) {
+        let detail = format!(
+            "{primary} is the primary of the farm and stands in the second batch. The adapter is registered there, and that \
+             needs the new one installed, so the primary is upgraded first. Write: batches = {}",
+            reordered(batches, primary)
+        );
+        return Some((Path::of("batches"), format!("the primary {primary} has to be in the first batch"), detail));
+    }
+    let ahead = survey.seen().find(|seen| seen.evidence.lowest > desired.pin)?;
+    let detail = format!(
+        "{} runs {}, and the farm has one registration for all hosts: another one cannot be brought to {} beside it. Raise \
+         version.",
+        ahead.host, ahead.evidence.lowest, desired.pin
+    );
+    let is_working = survey.is_working();
+    is_working.then(|| (Path::of("version"), format!("{} is ahead of the others", ahead.host), detail))
+}
+
+fn refuse_release(desired: &Desired, policy: &Policy, diagnostics: &mut Diagnostics) {
+    let pin = &desired.pin;
+    let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
+    diagnostics.error_at(
+        Path::of("version"),
+        format!("{}: release {pin} {lacks}", desired.name),
+        format!(
+            "With which arguments the adapter's package runs silently is for you to state: nobody has documented it. In the \
+             provider's configuration, under releases = {{ \"{pin}\" = {{ … }} }}, add: adfs_adapter = {{ arguments = \
+             [\"/qn\", \"/norestart\"] }}"
+        ),
+    );
+}
+
+/// The scopes whose rules name an MFA Server provider other than the wanted one.
+fn outdated_rules(farm: &Farm<'_>, wanted: &str) -> Option<String> {
+    let rules = farm.registry()?.rules.as_deref().unwrap_or_default();
+    let is_outdated = |name: &&String| {
+        [OLD_NAME, NEW_NAME].iter().any(|known| known.eq_ignore_ascii_case(name)) && !wanted.eq_ignore_ascii_case(name)
+    };
+    let found: Vec<String> = rules
+        .iter()
+        .filter_map(|rule| Some(format!("{} names {}", rule.scope, rule.provider_names.iter().find(is_outdated)?)))
+        .collect();
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
+fn contains(hosts: &[String], host: &str) -> bool {
+    hosts.iter().any(|known| known == host)
+}
+
+/// The batches with the primary moved to the first.
+fn reordered(batches: &[Vec<String>], primary: &str) -> String {
+    let mut batches: Vec<Vec<&str>> =
+        batches.iter().map(|batch| batch.iter().map(String::as_str).filter(|host| *host != primary).collect()).collect();
+    if let Some(first) = batches.first_mut() {
+        first.insert(0, primary);
+    }
+    let written = batches.iter().filter(|batch| !batch.is_empty()).map(|batch| format!("{batch:?}"));
+    format!("[{}]", written.collect::<Vec<_>>().join(", "))
+}

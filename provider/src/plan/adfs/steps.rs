@@ -1,0 +1,143 @@
+//! The steps of a farm's run: batch 1, the exchange of the registration, batch 2.
+
+use crate::backend::facts::AuthenticationProvider;
+use crate::backend::step::{Action, PackageSource, Step};
+use crate::plan::adfs::exchange::Exchange;
+use crate::plan::adfs::{FILES, by_hand, farm};
+use crate::plan::checks::{self, Member, Seen, Survey};
+use crate::plan::packages::{self, Origin};
+use crate::tf::diagnostic::Diagnostics;
+
+const WAY_OUT: &str = "Pin the adapter at the version of its server group.";
+
+/// All steps of the run.
+pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
+    let mut steps: Vec<Step> = way_back(exchange).into_iter().collect();
+    for member in exchange.batch(survey, 0) {
+        match member {
+            Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
+            Member::Seen(seen) => {
+                steps.extend(traffic(exchange, seen.host));
+                steps.extend(package(exchange, seen, diagnostics));
+            }
+            Member::Unreachable(_) | Member::Missing(_) => {}
+        }
+    }
+    steps.extend(registration(exchange));
+    steps.extend(hosts(exchange, survey, 0).filter_map(|host| synchronization(exchange, host)));
+    steps.extend(hosts(exchange, survey, 0).filter_map(|host| restart(exchange, host)));
+    steps.extend(hosts(exchange, survey, 1).filter_map(|host| traffic(exchange, host)));
+    if exchange.enables() {
+        steps.push(step(exchange.authority, Action::EnableProvider { provider_name: exchange.wanted.to_owned() }));
+    }
+    for member in exchange.batch(survey, 1) {
+        match member {
+            Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
+            Member::Seen(seen) => {
+                steps.extend(package(exchange, seen, diagnostics));
+                steps.extend(synchronization(exchange, seen.host));
+                steps.extend(restart(exchange, seen.host));
+            }
+            Member::Unreachable(_) | Member::Missing(_) => {}
+        }
+    }
+    steps.extend(proofs(exchange, survey));
+    steps.extend(exchange.left.first().map(|host| by_hand::start(host)));
+    steps
+}
+
+/// An earlier run took the provider out of the policy and went no further. Installing takes its time, so the gap is
+/// closed first; it opens again only for the exchange.
+fn way_back(exchange: &Exchange<'_>) -> Option<Step> {
+    let provider = exchange.stale.first().filter(|_| exchange.was_left_disabled())?;
+    Some(step(exchange.authority, Action::EnableProvider { provider_name: provider.name.clone() }))
+}
+
+fn traffic(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
+    exchange.restarts(host).then(|| step(host, Action::TrafficNotManaged))
+}
+
+fn package(exchange: &Exchange<'_>, seen: &Seen<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
+    if !exchange.installs.contains(&seen.host) {
+        return Vec::new();
+    }
+    let desired = exchange.desired;
+    let Some(origin) = packages::origin(desired, seen.host, seen.facts) else {
+        packages::refuse(desired, WAY_OUT, diagnostics);
+        return Vec::new();
+    };
+    let install = Action::RunAdapterPackage { version: desired.pin.to_string(), source: origin.source(desired) };
+    origin.bring(desired, seen.host, &FILES).into_iter().chain([step(seen.host, install)]).collect()
+}
+
+/// The exchange on the host that registers. What is registered is exported before it is taken away.
+fn registration(exchange: &Exchange<'_>) -> Vec<Step> {
+    let origin = origin(exchange);
+    let source = source(exchange, origin.as_ref());
+    let name = |old: &AuthenticationProvider| old.name.clone();
+    let mut actions = Vec::new();
+    if exchange.registers {
+        // Where the package has run before, what belongs to it may be gone from the staging folder.
+        let is_installed = !exchange.installs.contains(&exchange.authority);
+        let brought = origin.as_ref().filter(|_| is_installed);
+        let brought = brought.and_then(|origin| origin.bring(exchange.desired, exchange.authority, &FILES));
+        actions.extend(brought.map(|step| step.action));
+        let old = exchange.stale.first();
+        actions.extend(old.map(|old| Action::ExportAdapterConfiguration { provider_name: name(old) }));
+        actions.push(Action::MergeAdapterConfiguration { source: source.clone() });
+    }
+    // What is put back into the policy first counts as being in it.
+    let back = exchange.stale.first().filter(|_| exchange.was_left_disabled()).map(|old| old.name.as_str());
+    let disabled = exchange.disabled().chain(back);
+    actions.extend(disabled.map(|name| Action::DisableProvider { provider_name: name.to_owned() }));
+    actions.extend(exchange.stale.iter().map(|old| Action::UnregisterAdapter { provider_name: name(old) }));
+    if exchange.registers {
+        actions.push(Action::RegisterAdapter { provider_name: exchange.wanted.to_owned(), source });
+    }
+    actions.into_iter().map(|action| step(exchange.authority, action)).collect()
+}
+
+fn origin(exchange: &Exchange<'_>) -> Option<Origin> {
+    packages::origin(exchange.desired, exchange.authority, exchange.farm.facts(exchange.authority)?)
+}
+
+/// Where the files of the registration are. No server may have them any more when the package has run before: what was
+/// brought then is still there.
+fn source(exchange: &Exchange<'_>, origin: Option<&Origin>) -> PackageSource {
+    let staged = || PackageSource::Staged { version: exchange.desired.pin.to_string() };
+    origin.map_or_else(staged, |origin| origin.source(exchange.desired))
+}
+
+/// A secondary knows of a change only once it has synchronised, and loads at its restart what it knows.
+fn synchronization(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
+    let is_secondary = exchange.farm.adfs(host).is_some_and(farm::is_secondary);
+    (exchange.changes_registration() && is_secondary).then(|| step(host, Action::AwaitSynchronization))
+}
+
+fn restart(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
+    exchange.restarts(host).then(|| step(host, Action::RestartAdfs))
+}
+
+/// Every host that can be seen is proven, then the exported configuration goes: it holds a password.
+fn proofs(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Vec<Step> {
+    let version = exchange.desired.pin.to_string();
+    let proven = survey.seen().map(|seen| seen.host).filter(|host| !exchange.left.contains(host));
+    let mut steps: Vec<Step> =
+        proven.map(|host| step(host, Action::VerifyAdapter { version: version.clone() })).collect();
+    if !exchange.left.contains(&exchange.authority) {
+        steps.push(step(exchange.authority, Action::RemoveExport));
+    }
+    steps
+}
+
+/// The hosts of a batch that were seen.
+fn hosts<'m, 'a>(exchange: &'m Exchange<'a>, survey: &'m Survey<'a>, batch: usize) -> impl Iterator<Item = &'a str> {
+    exchange.batch(survey, batch).filter_map(|member| match member {
+        Member::Seen(seen) => Some(seen.host),
+        _ => None,
+    })
+}
+
+fn step(host: &str, action: Action) -> Step {
+    Step { host: host.to_owned(), action }
+}

@@ -1,0 +1,53 @@
+//! What the planners of all web components ask of one: its version, its place, its application pool.
+
+use crate::backend::facts::{HostFacts, WebComponent, WebKind};
+use crate::backend::step::Place;
+use crate::plan::evidence::Evidence;
+use crate::plan::version::Version;
+
+/// The first major version on .NET 4.5, whose components need an application pool on CLR v4.0.
+const FIRST_DOTNET_45: u32 = 7;
+
+/// The components of a kind on a host.
+pub fn all(facts: &HostFacts, kind: WebKind) -> impl Iterator<Item = &WebComponent> {
+    facts.web.iter().filter(move |component| component.component == kind)
+}
+
+/// What proves a component's version.
+pub fn evidence(component: &WebComponent) -> Option<Evidence> {
+    Evidence::of(
+        ("uninstall entry", component.product_version.as_deref()),
+        ("library", component.file_version.as_deref()),
+    )
+}
+
+/// Whether a version's components are on .NET 2.0.
+pub fn is_old_generation(version: &Version) -> bool {
+    version.major() < FIRST_DOTNET_45
+}
+
+/// Whether a component's pool has to move to CLR v4.0 for the pin.
+pub fn is_on_old_runtime(component: &WebComponent, pin: &Version) -> bool {
+    !is_old_generation(pin) && component.pool_runtime == "v2.0"
+}
+
+/// Whether two names mean the same virtual directory.
+pub fn is_same_directory(left: &str, right: &str) -> bool {
+    left.trim_matches('/').eq_ignore_ascii_case(right.trim_matches('/'))
+}
+
+/// The name of a component's backup: its virtual directory, as a file name.
+pub fn backup_name(component: &WebComponent) -> String {
+    let name = component.virtual_directory.trim_matches('/').replace(['/', '\\'], "-");
+    if name.is_empty() { "root".to_owned() } else { name }
+}
+
+/// Where a component lives, for the setup to keep it there.
+pub fn place(component: &WebComponent) -> Place {
+    Place {
+        site: component.site.clone(),
+        site_id: component.site_id,
+        virtual_directory: component.virtual_directory.clone(),
+        application_pool: component.application_pool.clone(),
+    }
+}
