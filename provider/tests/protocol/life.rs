@@ -36,7 +36,8 @@ async fn shutdown_ends_the_process_at_once() {
     let mut streams = open_standard_streams(&channel).await;
     let start = Instant::now();
     shutdown(&channel).await;
-    assert_eq!(streams.message().await.unwrap_or(None), None);
+    let last = tokio::time::timeout(PATIENCE, streams.message()).await.expect("the stream ends");
+    assert_eq!(last.unwrap_or(None), None);
     // Terraform kills after two seconds.
     let status = plugin.wait(Duration::from_secs(2)).expect("it ends");
     assert!(status.success());
