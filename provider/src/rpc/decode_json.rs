@@ -110,3 +110,66 @@ fn json_name(json: &Json) -> &'static str {
         Json::Object(_) => "an object",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tf::schema::Kind;
+
+    #[track_caller]
+    fn check(json: &str, leniency: Leniency, expected: Result<Value, (&str, &str)>) {
+        let schema = Schema {
+            version: 0,
+            description: "A test.",
+            attributes: vec![
+                Attribute::optional("name", Kind::String, "A name."),
+                Attribute::optional("size", Kind::Number, "A size."),
+                Attribute::optional("on", Kind::Bool, "A switch."),
+            ],
+        };
+        let actual =
+            decode(&schema, json.as_bytes(), leniency).map_err(|error| (error.path.to_string(), error.problem));
+        assert_eq!(actual, expected.map_err(|(path, problem)| (path.to_owned(), problem.to_owned())));
+    }
+
+    fn value(name: Value, size: Value, on: Value) -> Value {
+        Value::object([("name", name), ("size", size), ("on", on)])
+    }
+
+    fn decimal(text: &str) -> Value {
+        Value::Number(Number::Decimal(text.to_owned()))
+    }
+
+    #[test]
+    fn values_of_today_are_read_strictly() {
+        let whole = r#"{"name":"a","size":0.1,"on":true}"#;
+        check(whole, Leniency::Strict, Ok(value("a".into(), decimal("0.1"), Value::Bool(true))));
+        check("null", Leniency::Strict, Ok(Value::Null));
+        let missing = r#"{"name":"a","size":1}"#;
+        check(missing, Leniency::Strict, Err(("", "the attribute \"on\" is missing")));
+        let surplus = r#"{"name":"a","size":1,"on":null,"more":1}"#;
+        check(surplus, Leniency::Strict, Err(("", "the schema has no attribute \"more\"")));
+        let other = r#"{"name":1,"size":1,"on":null}"#;
+        check(other, Leniency::Strict, Err(("name", "expected a string, found a number")));
+    }
+
+    #[test]
+    fn states_of_yesterday_are_converted_where_the_language_would() {
+        let size = decimal("123456789012345678901234567890.5");
+        let old = r#"{"name":true,"size":"123456789012345678901234567890.5","on":"false","gone":{}}"#;
+        check(old, Leniency::Lenient, Ok(value("true".into(), size, Value::Bool(false))));
+        check("{}", Leniency::Lenient, Ok(value(Value::Null, Value::Null, Value::Null)));
+        check(r#"{"on":"maybe"}"#, Leniency::Lenient, Err(("on", "expected a bool, found a string")));
+        check(r#"{"size":"many"}"#, Leniency::Lenient, Err(("size", "expected a number, found a string")));
+    }
+
+    #[test]
+    fn broken_text_is_an_error() {
+        let schema = Schema { version: 0, description: "A test.", attributes: vec![] };
+        for json in ["", "{", "[1", "\u{0}", "{}x"] {
+            assert!(decode(&schema, json.as_bytes(), Leniency::Lenient).is_err(), "{json:?}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(decode(&schema, deep.as_bytes(), Leniency::Lenient).is_err());
+    }
+}

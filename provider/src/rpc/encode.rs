@@ -191,4 +191,34 @@ mod tests {
         let huge = DynamicValue { msgpack: vec![0xdd, 0xff, 0xff, 0xff, 0xff], json: Vec::new() };
         assert!(decode(&schema(), Some(&huge)).is_err());
     }
+
+    /// Bytes from a generator with a fixed start, and sound bytes with one of them changed: an error or a value that can
+    /// be encoded again, never a panic.
+    #[test]
+    fn arbitrary_bytes_never_panic() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let host = object("name", Wire::from("a"));
+        let sound = with("list", Wire::Array(vec![host.clone(), Wire::Ext(12, vec![0x81, 0x01, 0xc2]), host])).msgpack;
+        let mut decoded = 0;
+        for _ in 0..20_000 {
+            let noise = (0..next() % 40).map(|_| next().to_le_bytes()[0]).collect();
+            let mut changed = sound.clone();
+            let position = usize::try_from(next()).unwrap() % changed.len();
+            changed[position] = next().to_le_bytes()[0];
+            for msgpack in [noise, changed] {
+                let wire = DynamicValue { msgpack, json: Vec::new() };
+                if let Ok(value) = decode(&schema(), Some(&wire)) {
+                    decoded += 1;
+                    assert_eq!(decode(&schema(), Some(&encode(value.clone()))), Ok(value));
+                }
+            }
+        }
+        assert!(decoded > 100, "the generator reaches sound values too");
+    }
 }
