@@ -16,6 +16,21 @@ use super::wire::{self, Answer};
 fn every_case_gives_its_reply() {
     let Some(powershell) = super::powershell_for("script cases") else { return };
     estate::prepare(&powershell);
+    let call = |host: &Path, script: &str, arguments: &Value, input: &[u8]| {
+        wire::call(&powershell, host, script, arguments, input)
+    };
+    run_all(&call, &powershell.display().to_string());
+}
+
+#[test]
+fn native_hosts_give_the_same_replies() {
+    run_all(&wire::call_native, "the lab's native hosts");
+}
+
+/// Who answers a call: host folder, script, arguments and raw input.
+type Answering<'a> = &'a (dyn Fn(&Path, &str, &Value, &[u8]) -> Answer + Sync);
+
+fn run_all(call: Answering<'_>, by: &str) {
     let hosts: Value = read(&folder().join("_hosts.json"));
     // One case or one script's at a time, while working on it.
     let wanted = std::env::var("AZUREMFA_TEST_CASES").unwrap_or_default();
@@ -25,7 +40,7 @@ fn every_case_gives_its_reply() {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(problem) = run(&powershell, &hosts, file) {
+                    if let Err(problem) = run(call, &hosts, file) {
                         problems.lock().expect("no panic").push(format!("{}: {problem}", name_of(file)));
                     }
                 }
@@ -36,7 +51,7 @@ fn every_case_gives_its_reply() {
     let problems = problems.into_inner().expect("no panic");
     assert!(problems.is_empty(), "{} of {} cases failed\n\n{}", problems.len(), files.len(), problems.join("\n\n"));
     // Past the harness's capture, so that a run says what it ran.
-    let line = format!("{} scripts, {} cases run under {}\n", scripts.len(), files.len(), powershell.display());
+    let line = format!("{} scripts, {} cases run under {by}\n", scripts.len(), files.len());
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
@@ -51,7 +66,7 @@ fn every_script_has_a_case_and_every_case_a_script() {
 }
 
 /// Makes the host, calls the script once or twice, and compares.
-fn run(powershell: &Path, hosts: &Value, file: &Path) -> Result<(), String> {
+fn run(call: Answering<'_>, hosts: &Value, file: &Path) -> Result<(), String> {
     let mut case = read(file);
     let mut description = hosts[case["host"].as_str().expect("a host")].clone();
     for part in ["state", "farm", "files", "releases"] {
@@ -62,7 +77,7 @@ fn run(powershell: &Path, hosts: &Value, file: &Path) -> Result<(), String> {
     let estate = Estate::new(&description);
     let arguments = case.get("args").cloned().unwrap_or_else(|| serde_json::json!({}));
     let input = case["input"].as_str().unwrap_or_default().to_owned();
-    let call = || wire::call(powershell, &estate.host, &script_of(file), &arguments, input.as_bytes());
+    let call = || call(&estate.host, &script_of(file), &arguments, input.as_bytes());
     let answer = call();
     if std::env::var_os("UPDATE_EXPECT").is_some() && case.get("reply").is_none() {
         case["reply"] = without_line(answer.reply.clone().ok_or(answer.stderr)?);

@@ -30,6 +30,12 @@ impl Estate {
             write(&estate.folder.path().join("releases").join(path), text.as_str().expect("a text").as_bytes());
         }
         let mut state = description["state"].clone();
+        for (path, content) in entries(&description["files"]) {
+            let version = content.get("assembly").or(content.get("adapter"));
+            if let Some(version) = version {
+                state["file_versions"][path] = version.clone();
+            }
+        }
         replace_now(&mut state);
         write(&estate.host.join("state.json"), state.to_string().as_bytes());
         if let Some(farm) = state["adfs"]["farm"].as_str() {
@@ -72,7 +78,10 @@ impl Estate {
 
     fn write(&self, windows: &str, content: &Value) {
         let path = self.path(windows);
-        let assembly = |name: String| std::fs::read(powershell::cache().join("assemblies").join(&name)).expect(&name);
+        // Only real PowerShell needs real ones; the state of a host knows their versions too.
+        let assembly = |name: String| {
+            std::fs::read(powershell::cache().join("assemblies").join(&name)).unwrap_or_else(|_| name.into_bytes())
+        };
         match content {
             Value::Null => {}
             Value::String(text) => write(&path, text.as_bytes()),

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use acceptance_tests::lab::host::folder::HostFolder;
+use acceptance_tests::lab::host::native::script;
 use acceptance_tests::powershell;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +24,12 @@ pub struct Answer {
 /// Runs a script on a host: bootstrap on the command line, the rest on stdin.
 pub fn call(powershell: &Path, host: &Path, script: &str, arguments: &Value, input: &[u8]) -> Answer {
     call_text(powershell, host, script, &read(script), arguments, input)
+}
+
+/// Has the lab's native host answer the same call.
+pub fn call_native(host: &Path, name: &str, arguments: &Value, input: &[u8]) -> Answer {
+    let lines = script::run(&HostFolder::new(host), name, &read(name), &arguments.to_string(), input);
+    parse(lines.join("\r\n"), String::new())
 }
 
 /// Runs a script of any text, as [`call`] does.
@@ -64,13 +72,11 @@ fn run(mut command: Command, stdin: &[u8]) -> Answer {
         child.wait_with_output().expect("PowerShell ends")
     });
     let stdout = String::from_utf8(output.stdout).expect("stdout is ASCII");
-    let mut answer = Answer {
-        reply: None,
-        logs: Vec::new(),
-        data: Vec::new(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        stdout: String::new(),
-    };
+    parse(stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn parse(stdout: String, stderr: String) -> Answer {
+    let mut answer = Answer { reply: None, logs: Vec::new(), data: Vec::new(), stderr, stdout: String::new() };
     for line in stdout.lines() {
         if let Some(json) = line.strip_prefix("AZUREMFA-REPLY:") {
             assert!(json.is_ascii(), "a reply that is not ASCII: {json}");

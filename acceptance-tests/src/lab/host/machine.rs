@@ -1,0 +1,203 @@
+//! A host of the estate on the wire: who can log on, and what runs when something is started there.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use crate::lab::host::console;
+use crate::lab::host::faults::{Moment, ScriptEffect, ScriptFault};
+use crate::lab::host::folder::HostFolder;
+use crate::lab::host::native::frame::{self, FrameError};
+use crate::lab::host::native::reply::{self, Failure};
+use crate::lab::host::native::script;
+use crate::lab::host::powershell::PowerShell;
+use crate::lab::wire::machine::{Account, CommandLine, Machine, Output, Process, ProcessHost, account_matches};
+use crate::lab::wire::server::WireServer;
+
+/// How the processes of a host are played.
+#[derive(Clone, Debug)]
+pub enum Player {
+    /// By the lab itself.
+    Native,
+    /// By real PowerShell processes.
+    PowerShell(PowerShell),
+}
+
+/// The way back from a host to the wire, which is there once the server runs.
+pub type Link = Arc<OnceLock<Weak<WireServer>>>;
+
+/// A host of the estate.
+pub struct LabMachine {
+    host: Arc<Host>,
+    account: Account,
+}
+
+struct Host {
+    name: String,
+    folder: HostFolder,
+    player: Player,
+    link: Link,
+}
+
+impl LabMachine {
+    /// A host with one account, an administrator.
+    pub fn new(name: &str, folder: HostFolder, account: Account, player: Player, link: Link) -> Self {
+        Self { host: Arc::new(Host { name: name.to_owned(), folder, player, link }), account }
+    }
+}
+
+impl Machine for LabMachine {
+    fn name(&self) -> &str {
+        &self.host.name
+    }
+
+    fn account(&self, domain: &str, user: &str) -> Option<Account> {
+        account_matches(&self.account.name, domain, user).then(|| self.account.clone())
+    }
+
+    fn start(&self, command: CommandLine) -> Process {
+        let host = Arc::clone(&self.host);
+        Process::spawn(move |process| async move {
+            match console::encoded_command(&command) {
+                Some(encoded) => host.run_script(process, encoded).await,
+                None => console::run(&host.folder, &command, process).await,
+            }
+        })
+    }
+
+    fn operating_system_version(&self) -> String {
+        let state = self.host.folder.state();
+        state.map_or_else(|_| "10.0.17763".to_owned(), |state| state.operating_system.version)
+    }
+}
+
+impl Host {
+    /// Runs a script, with whatever fault is due for it.
+    async fn run_script(&self, mut process: ProcessHost, encoded: String) {
+        let (header, read) = match frame::read_header(&mut process).await {
+            Ok(read) => read,
+            Err(error) => return fail(process, &error).await,
+        };
+        let name = header.script.clone();
+        let fault = self.take_fault(&name);
+        if let Some(fault) = fault.clone().filter(|fault| fault.when == Moment::Before) {
+            return self.play(process, &name, &fault).await;
+        }
+        match &self.player {
+            Player::Native => self.run_native(process, header, read, fault).await,
+            Player::PowerShell(powershell) => {
+                let inner = powershell.start(&self.folder, &encoded);
+                let Some(fault) = fault else { return relay(process, inner, read, true).await };
+                if let Some(process) = relay_silently(process, inner, read).await {
+                    self.play(process, &name, &fault).await;
+                }
+            }
+        }
+    }
+
+    async fn run_native(
+        &self,
+        mut process: ProcessHost,
+        header: frame::Header,
+        read: Vec<u8>,
+        fault: Option<ScriptFault>,
+    ) {
+        let name = header.script.clone();
+        let call = match frame::read(&mut process, header, read).await {
+            Ok(call) => call,
+            Err(error) => return fail(process, &error).await,
+        };
+        let mut input = call.input.to_vec();
+        // Only this script reads what follows, and it reads to the end.
+        if name == "Receive-File" {
+            input.extend(process.read_stdin_to_end().await);
+        }
+        let folder = self.folder.clone();
+        let run = move || script::run(&folder, &call.header.script, &call.script_text, &call.argument_text, &input);
+        let lines = tokio::task::spawn_blocking(run);
+        // A defect of the lab shows as a process that ends without a reply.
+        let lines = lines.await.unwrap_or_default();
+        if let Some(fault) = fault {
+            return self.play(process, &name, &fault).await;
+        }
+        for line in lines {
+            if process.stdout(format!("{line}\r\n")).await.is_err() {
+                return;
+            }
+        }
+        process.exit(0).await;
+    }
+
+    fn take_fault(&self, script: &str) -> Option<ScriptFault> {
+        let waiting = self.folder.state().is_ok_and(|state| !state.faults.script.is_empty());
+        let take = || self.folder.update(|state| Ok::<_, Failure>(state.faults.take_script(script)));
+        waiting.then(take).and_then(Result::ok).flatten()
+    }
+
+    /// Lets the caller see a fault.
+    async fn play(&self, process: ProcessHost, script: &str, fault: &ScriptFault) {
+        match fault.effect {
+            ScriptEffect::Error => {
+                let failure = Failure::other("this was to fail, as the lab was told");
+                let _ = process.stdout(format!("{}\r\n", reply::line(script, Err(failure)))).await;
+                process.exit(0).await;
+            }
+            ScriptEffect::Silence => process.exit(1).await,
+            ScriptEffect::Drop => {
+                let Some(server) = self.link.get().and_then(Weak::upgrade) else { return process.exit(1).await };
+                let host = server.host(&self.name);
+                host.drop_connections();
+                // The connection goes first, so that nobody is told why the shell is gone. This process goes with it.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                host.lose_shells();
+            }
+        }
+    }
+}
+
+async fn fail(process: ProcessHost, error: &FrameError) {
+    let _ = process.stderr(format!("{error}\r\n")).await;
+    process.exit(1).await;
+}
+
+/// Carries input and output of a process that plays another.
+async fn relay(process: ProcessHost, inner: Process, read: Vec<u8>, shown: bool) {
+    let _ = relay_until_exit(process, inner, read, shown).await;
+}
+
+/// The same without showing any output; gives the process back when the inner one has ended.
+async fn relay_silently(process: ProcessHost, inner: Process, read: Vec<u8>) -> Option<ProcessHost> {
+    relay_until_exit(process, inner, read, false).await
+}
+
+async fn relay_until_exit(mut process: ProcessHost, inner: Process, read: Vec<u8>, shown: bool) -> Option<ProcessHost> {
+    // The other half of the inner process lives as long as this end of it is kept.
+    let Process { stdin, mut output, kill, alive: _ } = inner;
+    let mut stdin = Some(stdin);
+    let sender = process.output();
+    if let Some(stdin) = &stdin {
+        // A process that ended before it read its input still has output to be carried.
+        let _ = stdin.send(read.into()).await;
+    }
+    let code = loop {
+        tokio::select! {
+            chunk = process.read_stdin(), if stdin.is_some() => match (chunk, &stdin) {
+                (Some(chunk), Some(pipe)) => {
+                    let _ = pipe.send(chunk).await;
+                }
+                _ => stdin = None,
+            },
+            next = output.recv() => match next {
+                Some(Output::Exit(code)) => break code,
+                None => break 1,
+                Some(next) if shown => sender.send(next).await.ok()?,
+                Some(_) => {}
+            },
+        }
+    };
+    drop(kill);
+    if shown {
+        process.exit(code).await;
+        return None;
+    }
+    Some(process)
+}
