@@ -28,7 +28,8 @@ pub fn report(
     diagnostics.error(
         format!("{name} {what} step {number} of {} on {}", steps.len(), step.host),
         format!(
-            "Step {number}: {step}.\n{reason}.\n\n{}\n{}\n{}\n\n{}",
+            "{}Step {number}: {step}.\n{reason}.\n\n{}\n{}\n{}\n\n{}",
+            halt.recovery.as_ref().map(|recovery| format!("{}\n\n", recovery.report())).unwrap_or_default(),
             done(steps, halt.index),
             left(set, own, steps, halt.index, views, actual),
             untouched(steps, halt.index),
