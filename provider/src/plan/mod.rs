@@ -19,6 +19,7 @@ pub mod fixtures;
 pub mod names;
 pub mod packages;
 pub mod pools;
+pub mod safe_point;
 pub mod server_group;
 pub mod token;
 pub mod version;

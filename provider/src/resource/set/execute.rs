@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
+use crate::plan::safe_point;
+use crate::resource::set::recover::{Recovery, close_gap};
 use crate::tf::diagnostic::Diagnostics;
 
 /// Where a run broke off.
@@ -17,6 +19,8 @@ pub struct Halt {
     pub error: HostError,
     /// Whether `timeouts.update` ended it.
     pub timed_out: bool,
+    /// What was done about a gap in the second factor; none when there was none.
+    pub recovery: Option<Recovery>,
 }
 
 /// Performs the steps. After one failure the rest stays untouched. What a person should know of the steps that were
@@ -37,10 +41,10 @@ pub async fn perform(
     });
     let outcome = perform_in_order(provider, name, steps, &token, diagnostics).await;
     timer.abort();
-    outcome.map_err(|(index, error)| {
-        let timed_out = matches!(error.cause, Cause::Stopped) && !stop.is_cancelled();
-        Halt { index, error, timed_out }
-    })
+    let Err((index, error)) = outcome else { return Ok(()) };
+    let timed_out = matches!(error.cause, Cause::Stopped) && !stop.is_cancelled();
+    let recovery = close_gap(provider, name, steps, index).await;
+    Err(Halt { index, error, timed_out, recovery })
 }
 
 async fn perform_in_order(
@@ -50,6 +54,7 @@ async fn perform_in_order(
     stop: &CancellationToken,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), (usize, HostError)> {
+    let unstoppable = CancellationToken::new();
     for (index, step) in steps.iter().enumerate() {
         if matches!(step.action, Action::ByHand { .. } | Action::Wait { .. }) {
             return Ok(());
@@ -57,18 +62,15 @@ async fn perform_in_order(
         if !step.action.is_performed() {
             continue;
         }
-        // A backup left open would be taken for the next upgrade's, and closing it takes no time.
-        let is_closing = matches!(step.action, Action::CloseBackup { .. });
-        if stop.is_cancelled() && !is_closing {
+        let stop = if safe_point::may_stop_before(steps, index) { stop } else { &unstoppable };
+        if stop.is_cancelled() {
             let operation = step.action.to_string();
             return Err((index, HostError { host: step.host.clone(), operation, cause: Cause::Stopped }));
         }
         let begun = Instant::now();
         let (number, of) = (index + 1, steps.len());
         tracing::info!(set = name, number, of, host = step.host, action = %step.action, "performing a step");
-        let unstoppable = CancellationToken::new();
-        let token = if is_closing { &unstoppable } else { stop };
-        let report = provider.backend().perform(step, token).await.map_err(|error| (index, error))?;
+        let report = provider.backend().perform(step, stop).await.map_err(|error| (index, error))?;
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(set = name, number, of, host = step.host, already = report.already, milliseconds, "step done");
         if !report.notes.is_empty() {

@@ -18,6 +18,7 @@ pub mod order;
 pub mod plan;
 pub mod private;
 pub mod read;
+pub mod recover;
 pub mod resource;
 pub mod schema;
 #[cfg(test)]

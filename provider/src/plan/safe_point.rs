@@ -1,0 +1,37 @@
+//! Where a run may be stopped: never between a change and what makes it whole.
+
+use crate::backend::step::{Action, Step};
+use crate::plan::adfs::recovery;
+
+/// Whether a run that was asked to stop may end before a step.
+pub fn may_stop_before(steps: &[Step], index: usize) -> bool {
+    let completes = matches!(
+        steps[index].action,
+        // A package has just run: until these are done the component does not work.
+        Action::MergeWebConfig { .. } | Action::RestoreCohostedWebConfig { .. } | Action::SetApplicationPool { .. }
+        // Left open, it would be taken for the next upgrade's.
+        | Action::CloseBackup { .. }
+    );
+    !completes && !recovery::is_held_open(steps, index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_a_change_whole_is_not_cut_off() {
+        let step = |action| Step { host: "mfa01".to_owned(), action };
+        let steps = [
+            step(Action::FetchServerSetup { version: "7.0.0.9".to_owned() }),
+            step(Action::SetApplicationPool { application_pool: "MfaSdk".to_owned() }),
+            step(Action::DisableProvider { provider_name: "old".to_owned() }),
+            step(Action::RestartAdfs),
+            step(Action::EnableProvider { provider_name: "new".to_owned() }),
+            step(Action::RestartAdfs),
+            step(Action::CloseBackup { backup_id: "x".to_owned() }),
+        ];
+        let may: Vec<bool> = (0..steps.len()).map(|index| may_stop_before(&steps, index)).collect();
+        assert_eq!(may, [true, false, true, false, false, true, false]);
+    }
+}

@@ -1,0 +1,75 @@
+//! After a failure while users were not asked for the second factor: the way out of that, at once.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::error::HostError;
+use crate::backend::step::Step;
+use crate::config::ProviderConfig;
+use crate::plan::adfs::recovery::{self, Direction, Way};
+use crate::resource::set::observe::sentence;
+
+/// What was tried to close the gap.
+#[derive(Debug)]
+pub struct Recovery {
+    tried: Vec<(Way, Option<HostError>)>,
+}
+
+/// Closes the gap that a failed step may have left open. None when there is none. It cannot be stopped: it is short, and
+/// worse undone than late.
+pub async fn close_gap(provider: &ProviderConfig, name: &str, steps: &[Step], failed: usize) -> Option<Recovery> {
+    if !recovery::may_be_open(steps, failed) {
+        return None;
+    }
+    let mut tried = Vec::new();
+    for way in recovery::ways(steps, failed) {
+        tracing::warn!(set = name, direction = ?way.direction, "closing the gap in the second factor");
+        let error = walk(provider, name, &way.steps).await.err();
+        let is_closed = error.is_none();
+        tried.push((way, error));
+        if is_closed {
+            break;
+        }
+    }
+    Some(Recovery { tried })
+}
+
+async fn walk(provider: &ProviderConfig, name: &str, steps: &[Step]) -> Result<(), HostError> {
+    let unstoppable = CancellationToken::new();
+    for step in steps {
+        tracing::info!(set = name, host = step.host, action = %step.action, "performing a step of the way out");
+        provider.backend().perform(step, &unstoppable).await?;
+    }
+    Ok(())
+}
+
+impl Recovery {
+    /// Whether users are asked for the second factor again.
+    pub fn is_closed(&self) -> bool {
+        self.tried.last().is_some_and(|(_, error)| error.is_none())
+    }
+
+    /// What a person reads of it.
+    pub fn report(&self) -> String {
+        let mut parts = Vec::new();
+        for (way, error) in &self.tried {
+            let direction = match way.direction {
+                Direction::Back => "The way back",
+                Direction::Forward => "The way forward",
+            };
+            let steps = way.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            parts.push(match error {
+                None => format!("{direction} was taken at once: {steps}. Users are asked for the second factor again."),
+                Some(error) => format!("{direction} was tried ({steps}) and failed: {}.", sentence(error)),
+            });
+        }
+        if !self.is_closed() {
+            parts.push(
+                "USERS MAY NOT BE ASKED FOR THE SECOND FACTOR NOW. Look at the global authentication policy of the farm \
+                 (Get-AdfsGlobalAuthenticationPolicy) and put the registered MFA Server provider back into it by hand, or \
+                 apply again as soon as the cause is removed."
+                    .to_owned(),
+            );
+        }
+        parts.join(" ")
+    }
+}
