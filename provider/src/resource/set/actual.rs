@@ -20,8 +20,14 @@ pub struct Actual {
     pub target: Option<String>,
     pub status: Status,
     pub token: Option<Token>,
-    /// Disagreeing evidence, missing components, missing end-state facts: one sentence per host and finding.
-    pub findings: Vec<String>,
+    /// Disagreeing evidence, missing components, missing end-state facts.
+    pub findings: Vec<Finding>,
+}
+
+/// What is not as it should be on a host, as a sentence.
+pub struct Finding {
+    pub host: String,
+    pub text: String,
 }
 
 /// Computes the truth. `own` is the state (or what was planned, after an apply), `prior` the state before.
@@ -62,6 +68,11 @@ pub fn actual(set: &dyn HostSet, own: &Value, prior: &Value, views: &Views) -> A
 }
 
 impl Actual {
+    /// All findings as one text.
+    pub fn report(&self) -> String {
+        self.findings.iter().map(|finding| finding.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
     /// Writes the computed attributes into a state. `steps` are left alone.
     pub fn write(&self, set: &dyn HostSet, state: &mut Value, views: &Views) {
         let versions = self.versions.iter().map(|(host, text)| (host.clone(), Value::from(text.as_str())));
@@ -114,20 +125,23 @@ fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String]) -> Desi
     }
 }
 
-fn findings(set: &dyn HostSet, survey: &Survey<'_>) -> Vec<String> {
+fn findings(set: &dyn HostSet, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut add = |host: &str, text: String| findings.push(Finding { host: host.to_owned(), text });
     for member in &survey.members {
         match member {
             Member::Seen(seen) => {
+                let host = seen.host;
                 if !seen.evidence.agrees {
-                    findings.push(format!(
-                        "On {} the evidence disagrees: {}. The lower counts until it is repaired.",
-                        seen.host, seen.evidence.detail
-                    ));
+                    let detail = &seen.evidence.detail;
+                    add(
+                        host,
+                        format!("On {host} the evidence disagrees: {detail}. The lower counts until it is repaired."),
+                    );
                 }
-                findings.extend(seen.gaps.iter().map(|gap| format!("On {}: {gap}.", seen.host)));
+                seen.gaps.iter().for_each(|gap| add(host, format!("On {host}: {gap}.")));
             }
-            Member::Missing(host) => findings.push(format!("{} is not installed on {host}.", set.kind().title())),
+            Member::Missing(host) => add(host, format!("{} is not installed on {host}.", set.kind().title())),
             Member::Unread(_) | Member::Unreachable(_) => {}
         }
     }

@@ -228,7 +228,7 @@ impl Run<'_> {
                 format!(
                     "Every step reported success, and yet: {}. {} State says what is really there. Plan again.",
                     differences.join("; "),
-                    found.findings.join(" ")
+                    found.report()
                 ),
             );
         }

@@ -74,8 +74,12 @@ fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, views: &Vi
             (None, Some(View::Seen(_))) => "has nothing installed any more".to_owned(),
             (None, _) => "could not be read afterwards".to_owned(),
         };
-        let findings: Vec<&str> =
-            actual.findings.iter().filter(|finding| finding.contains(*host)).map(String::as_str).collect();
+        let findings: Vec<&str> = actual
+            .findings
+            .iter()
+            .filter(|finding| finding.host == **host)
+            .map(|finding| finding.text.as_str())
+            .collect();
         format!("{host} {runs}. {}", findings.join(" ")).trim_end().to_owned()
     };
     let conditions: Vec<String> = hosts.iter().map(condition).collect();

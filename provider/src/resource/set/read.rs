@@ -44,7 +44,7 @@ pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: V
     found.write(set, &mut new, &views);
     settle(&found, &state, &mut new);
     if !found.findings.is_empty() {
-        diagnostics.warning(format!("{name} is not whole"), found.findings.join(" "));
+        diagnostics.warning(format!("{name} is not whole"), found.report());
     }
     Outcome { state: new, private: private::encode(&views), diagnostics }
 }

@@ -10,6 +10,7 @@ use crate::resource::set::changes;
 use crate::resource::set::testing::backend::Estate;
 use crate::resource::{ApplyRequest, Outcome, PlanRequest, Resource};
 use crate::tf::diagnostic::{Diagnostics, Severity};
+use crate::tf::validation;
 use crate::tf::value::Value;
 
 pub mod backend;
@@ -68,7 +69,7 @@ impl<'a> Workspace<'a> {
         let Outcome { state, private, diagnostics } =
             self.resource.read(Some(self.provider.clone()), self.state.clone(), &self.private).await;
         if !diagnostics.has_errors() {
-            core::check_whole(&self.resource.schema().attributes, &state);
+            core::check_state(self.resource.schema(), &state);
             (self.state, self.private) = (state, private);
         }
         diagnostics
@@ -81,7 +82,7 @@ impl<'a> Workspace<'a> {
         assert_eq!(first.value, second.value, "two plans from the same inputs differ");
         assert_eq!(first.private, second.private, "the private state of two plans differs");
         if !first.diagnostics.has_errors() {
-            core::check_planned(&self.resource.schema().attributes, &first.prior, config, &first.value);
+            core::check_planned(self.resource.schema(), &first.prior, config, &first.value);
         }
         first
     }
@@ -114,13 +115,24 @@ impl<'a> Workspace<'a> {
         let outcome = self.resource.apply(Some(self.provider.clone()), request, self.stop.clone()).await;
         if outcome.diagnostics.has_errors() {
             if !outcome.state.is_null() {
-                core::check_whole(&self.resource.schema().attributes, &outcome.state);
+                core::check_state(self.resource.schema(), &outcome.state);
             }
         } else {
-            core::check_applied(&planned.value, &outcome.state);
+            core::check_applied(self.resource.schema(), &planned.value, &outcome.state);
         }
         (self.state, self.private) = (outcome.state, outcome.private);
         outcome.diagnostics
+    }
+
+    /// Plans and applies the end; the diagnostics are the plan's.
+    pub async fn destroy(&mut self) -> (Diagnostics, Value) {
+        let nothing = Value::Null;
+        let request = PlanRequest { prior: &self.state, proposed: &nothing, config: &nothing, private: &self.private };
+        let planned = self.resource.plan(Some(self.provider.clone()), request).await;
+        let request =
+            ApplyRequest { prior: &self.state, planned: &planned.state, config: &nothing, private: &planned.private };
+        let applied = self.resource.apply(Some(self.provider.clone()), request, self.stop.clone()).await;
+        (planned.diagnostics, applied.state)
     }
 
     /// Refreshes and plans.
@@ -171,6 +183,14 @@ pub fn summaries(diagnostics: &Diagnostics) -> String {
     };
     let lines: Vec<String> = diagnostics.iter().map(|found| line(found.severity, &found.summary)).collect();
     lines.join("\n").replace(".contoso.com", "")
+}
+
+/// What validation finds, the checks of single attributes included.
+pub fn validate(resource: &dyn Resource, config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    validation::validate(resource.schema(), config, &mut diagnostics);
+    resource.validate(config, &mut diagnostics);
+    diagnostics
 }
 
 /// A configuration: the attributes given, all others null.

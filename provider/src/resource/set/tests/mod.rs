@@ -12,6 +12,7 @@ use crate::tf::value::Value;
 
 mod create;
 mod failures;
+mod input;
 mod lifecycle;
 mod semantics;
 mod unknown;
