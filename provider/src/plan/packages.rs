@@ -53,7 +53,8 @@ pub fn refuse(desired: &Desired, way_out: &str, diagnostics: &mut Diagnostics) {
     if diagnostics.iter().any(|found| found.summary == summary) {
         return;
     }
-    let found: Vec<String> = groups(desired).map(|group| format!("{} is pinned at {}", group.name, group.pin)).collect();
+    let found: Vec<String> =
+        groups(desired).map(|group| format!("{} is pinned at {}", group.name, group.pin)).collect();
     diagnostics.error_at(
         Path::of("version"),
         summary,

@@ -62,15 +62,30 @@ fn one(diagnostic: Diagnostic) -> WireDiagnostic {
         Severity::Error => WireSeverity::Error,
         Severity::Warning => WireSeverity::Warning,
     };
-    WireDiagnostic {
-        severity: severity.into(),
-        summary: diagnostic.summary,
-        detail: diagnostic.detail,
-        attribute: diagnostic.path.filter(|path| !path.steps().is_empty()).map(|path| attribute_path(&path)),
+    let path = diagnostic.path.filter(|path| !path.steps().is_empty());
+    let shown = path.as_ref().map(shown_steps);
+    let is_cut = path.as_ref().zip(shown).is_some_and(|(path, shown)| shown.len() < path.steps().len());
+    let detail = match &path {
+        Some(path) if is_cut => format!("At {path}: {}", diagnostic.detail),
+        _ => diagnostic.detail,
+    };
+    let attribute = shown.map(attribute_path);
+    WireDiagnostic { severity: severity.into(), summary: diagnostic.summary, detail, attribute }
+}
+
+/// The part of a path whose line the core can find: a root attribute, and one element directly in it. With a longer
+/// path it shows the first line of the whole block instead.
+fn shown_steps(path: &Path) -> &[Step] {
+    match path.steps() {
+        [root, Step::Key(_) | Step::Index(_), ..] => {
+            debug_assert!(matches!(root, Step::Attribute(_)), "a path begins with an attribute");
+            &path.steps()[..2]
+        }
+        steps => &steps[..1],
     }
 }
 
-fn attribute_path(path: &Path) -> AttributePath {
+fn attribute_path(steps: &[Step]) -> AttributePath {
     let step = |step: &Step| {
         let selector = match step {
             Step::Attribute(name) => Selector::AttributeName(name.clone()),
@@ -79,7 +94,7 @@ fn attribute_path(path: &Path) -> AttributePath {
         };
         WireStep { selector: Some(selector) }
     };
-    AttributePath { steps: path.steps().iter().map(step).collect() }
+    AttributePath { steps: steps.iter().map(step).collect() }
 }
 
 #[cfg(test)]
@@ -90,20 +105,23 @@ mod tests {
     fn paths_and_severities_reach_the_wire() {
         let mut diagnostics = Diagnostics::default();
         diagnostics.error_at(Path::of("a").key("k").index(2), "s", "d");
+        diagnostics.error_at(Path::of("a").attribute("b"), "s", "d");
+        diagnostics.error_at(Path::of("a").index(2), "s", "d");
         diagnostics.warning("w", "");
         diagnostics.warning_at(Path::root(), "r", "");
         let wire = to_wire(diagnostics);
-        let steps: Vec<_> =
-            wire[0].attribute.as_ref().unwrap().steps.iter().map(|step| step.selector.clone().unwrap()).collect();
-        let expected = [
-            Selector::AttributeName("a".to_owned()),
-            Selector::ElementKeyString("k".to_owned()),
-            Selector::ElementKeyInt(2),
-        ];
-        assert_eq!(steps, expected);
+        let steps = |index: usize| -> Vec<Selector> {
+            let path = wire[index].attribute.as_ref().expect("a path");
+            path.steps.iter().map(|step| step.selector.clone().expect("a step")).collect()
+        };
+        let root = Selector::AttributeName("a".to_owned());
+        assert_eq!(steps(0), [root.clone(), Selector::ElementKeyString("k".to_owned())]);
+        assert_eq!(wire[0].detail, "At a[\"k\"][2]: d", "what the path cannot show is said");
+        assert_eq!((steps(1), wire[1].detail.as_str()), (vec![root.clone()], "At a.b: d"));
+        assert_eq!((steps(2), wire[2].detail.as_str()), (vec![root, Selector::ElementKeyInt(2)], "d"));
         assert_eq!(wire[0].severity(), WireSeverity::Error);
-        assert_eq!((wire[1].severity(), &wire[1].attribute), (WireSeverity::Warning, &None));
-        assert_eq!(wire[2].attribute, None);
+        assert_eq!((wire[3].severity(), &wire[3].attribute), (WireSeverity::Warning, &None));
+        assert_eq!(wire[4].attribute, None);
     }
 
     #[test]

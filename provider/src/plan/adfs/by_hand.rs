@@ -1,9 +1,9 @@
 //! What only a person can do before a farm can be worked on.
 
 use crate::backend::step::{Action, Step};
+use crate::plan::adfs::SERVICE;
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::farm::{self, Farm};
-use crate::plan::adfs::SERVICE;
 use crate::plan::checks::{self, Member, Survey};
 use crate::plan::{Decision, Desired};
 

@@ -170,8 +170,10 @@ fn contains(hosts: &[String], host: &str) -> bool {
 
 /// The batches with the primary moved to the first.
 fn reordered(batches: &[Vec<String>], primary: &str) -> String {
-    let mut batches: Vec<Vec<&str>> =
-        batches.iter().map(|batch| batch.iter().map(String::as_str).filter(|host| *host != primary).collect()).collect();
+    let mut batches: Vec<Vec<&str>> = batches
+        .iter()
+        .map(|batch| batch.iter().map(String::as_str).filter(|host| *host != primary).collect())
+        .collect();
     if let Some(first) = batches.first_mut() {
         first.insert(0, primary);
     }

@@ -66,7 +66,8 @@ pub fn decide(desired: &Desired, batches: &[Vec<String>], views: &Views, policy:
     let steps = steps::all(&exchange, &survey, &mut found);
     findings::check_run(&exchange, &survey, &steps, policy, &mut found);
     survey.diagnostics = found;
-    let finished: Vec<&str> = survey.work().map(|seen| seen.host).filter(|host| !exchange.left.contains(host)).collect();
+    let finished: Vec<&str> =
+        survey.work().map(|seen| seen.host).filter(|host| !exchange.left.contains(host)).collect();
     survey.run(steps, &finished)
 }
 

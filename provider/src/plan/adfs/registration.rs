@@ -18,7 +18,8 @@ pub fn evidence(farm: &Farm<'_>, host: &str) -> Option<Evidence> {
     let Some(providers) = farm.registry().and_then(|adfs| adfs.providers.as_deref()) else {
         // Nobody can tell what is registered, so what is installed is the second piece.
         let agrees = version.is_some_and(|version| is_of(installed, &version));
-        let detail = format!("{entry}, assembly {} (what is registered could not be read)", installed.unwrap_or("missing"));
+        let detail =
+            format!("{entry}, assembly {} (what is registered could not be read)", installed.unwrap_or("missing"));
         return Some(Evidence { lowest, agrees, detail });
     };
     let agrees = version.is_some_and(|version| current(providers, adfs, name_of(&version)).is_some());
@@ -35,7 +36,9 @@ pub fn missing(adfs: &Adfs, wanted: &str) -> Vec<String> {
     }
     if current.is_none() {
         missing.push(match providers.iter().find(|provider| is_named(provider, wanted)) {
-            Some(provider) => format!("{wanted} is registered with another type than is installed ({})", provider.type_name),
+            Some(provider) => {
+                format!("{wanted} is registered with another type than is installed ({})", provider.type_name)
+            }
             None => format!("{wanted} is not registered"),
         });
     }

@@ -113,7 +113,8 @@ fn check_same_everywhere(desired: &Desired, set: &WebSet, survey: &Survey<'_>, d
         _ => None,
     };
     let found: Vec<(String, String)> = survey.seen().filter_map(only).collect();
-    let distinct: BTreeSet<String> = found.iter().map(|(_, name)| name.trim_matches('/').to_ascii_lowercase()).collect();
+    let distinct: BTreeSet<String> =
+        found.iter().map(|(_, name)| name.trim_matches('/').to_ascii_lowercase()).collect();
     if distinct.len() > 1 {
         let places: Vec<String> = found.iter().map(|(host, name)| format!("{name} on {host}")).collect();
         diagnostics.error_at(
