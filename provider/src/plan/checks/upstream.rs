@@ -2,6 +2,7 @@
 
 use crate::plan::Desired;
 use crate::plan::token::{SetKind, Token};
+use crate::plan::version::Version;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -23,6 +24,7 @@ pub fn check(kind: SetKind, desired: &Desired, diagnostics: &mut Diagnostics) ->
         return None;
     }
     let mut reasons = Vec::new();
+    let mut found = Vec::new();
     for (index, token) in desired.after.iter().enumerate() {
         let needed = needed(kind, token, desired);
         if token.kind == SetKind::ServerGroup && kind != SetKind::ServerGroup && token.pin < *pin {
@@ -37,6 +39,7 @@ pub fn check(kind: SetKind, desired: &Desired, diagnostics: &mut Diagnostics) ->
             );
         } else if !token.allows(needed) {
             reasons.push(reason(token, needed));
+            found.push(format!("{} runs {} at the lowest", token.name, token.lowest));
         }
     }
     if reasons.is_empty() || diagnostics.has_errors() {
@@ -46,24 +49,23 @@ pub fn check(kind: SetKind, desired: &Desired, diagnostics: &mut Diagnostics) ->
     diagnostics.warning(
         format!("{} waits for {reason}", desired.name),
         format!(
-            "{} stays as it is in this run. It goes on to {pin} in the plan after {} {}.",
+            "{} stays as it is in this run; {}. It goes on to {pin} in the plan after that.",
             desired.name,
-            if reasons.len() == 1 { "that is so:" } else { "these are so:" },
-            reason
+            found.join(", ")
         ),
     );
     Some(reason)
 }
 
 /// What a token must have reached: of a component's servers the component's pin, of all else its own.
-fn needed<'a>(kind: SetKind, token: &'a Token, desired: &'a Desired) -> &'a crate::plan::version::Version {
+fn needed<'a>(kind: SetKind, token: &'a Token, desired: &'a Desired) -> &'a Version {
     if token.kind == SetKind::ServerGroup && kind != SetKind::ServerGroup { &desired.pin } else { &token.pin }
 }
 
-fn reason(token: &Token, needed: &crate::plan::version::Version) -> String {
+fn reason(token: &Token, needed: &Version) -> String {
     if token.lowest >= *needed {
         format!("{} to be whole at {needed}", token.name)
     } else {
-        format!("{} to run {needed} (lowest now {})", token.name, token.lowest)
+        format!("{} to run {needed}", token.name)
     }
 }

@@ -58,6 +58,18 @@ fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnost
         );
         return None;
     };
+    if !server.data_file_exists {
+        diagnostics.error_at(
+            Path::of("master"),
+            format!("{}: the master has no data file", desired.name),
+            format!(
+                "{} holds no PhoneFactor.pfdata, the group's users and settings. Look at {master} before anything is \
+                 upgraded: either it is not the master, or its data is not where the registry says.",
+                server.data_folder
+            ),
+        );
+        return None;
+    }
     let source = server.data_folder.clone();
     Some(step(master, Action::BackUp { what: "the data folder", source, backup: backup(desired, DATA) }))
 }

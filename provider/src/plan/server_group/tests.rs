@@ -297,3 +297,14 @@ fn a_release_that_does_not_say_how_it_is_installed_is_refused() {
         What is run on the hosts, and with which arguments it runs silently, is for you to state: nobody has documented it. In the provider's configuration, under releases = { "7.0.0.9" = { … } }, add: server_setup = { source = "https://…/MultiFactorAuthenticationServerSetup.exe", sha256 = "…", arguments = ["…"] }; web_service_sdk = { arguments = ["TARGETVDIR={virtual_directory}", …] }"#]].assert_eq(&format!("{}\n{}", error.summary, error.detail));
     assert!(decision.steps.is_empty(), "a refused run has no steps");
 }
+
+#[test]
+fn a_master_without_its_data_is_refused() {
+    let mut views = estate(["6.3.1.1"; 3]);
+    change(&mut views, "mfa01", |facts| facts.server.as_mut().expect("a server").data_file_exists = false);
+    check(&group("mfa01"), &views, &expect![[r#"
+        -> behind reaches_pin=false
+        then promote one of them by hand
+        warning: mfa-eu: a User Portal lives on mfa03
+        error: mfa-eu: the master has no data file"#]]);
+}
