@@ -302,9 +302,13 @@ fn a_release_that_does_not_say_how_it_is_installed_is_refused() {
 fn a_master_without_its_data_is_refused() {
     let mut views = estate(["6.3.1.1"; 3]);
     change(&mut views, "mfa01", |facts| facts.server.as_mut().expect("a server").data_file_exists = false);
-    check(&group("mfa01"), &views, &expect![[r#"
+    check(
+        &group("mfa01"),
+        &views,
+        &expect![[r#"
         -> behind reaches_pin=false
         then promote one of them by hand
         warning: mfa-eu: a User Portal lives on mfa03
-        error: mfa-eu: the master has no data file"#]]);
+        error: mfa-eu: the master has no data file"#]],
+    );
 }
