@@ -31,6 +31,11 @@ enum Phase {
     Unregistered,
 }
 
+/// Whether a run opens the gap: it takes a provider out of the policy before it puts one in.
+pub fn opens_gap(steps: &[Step]) -> bool {
+    (0..steps.len()).any(|index| is_opening(steps, index))
+}
+
 /// Whether a run must not be stopped before a step: the steps before it have opened the gap and not closed it.
 pub fn is_held_open(steps: &[Step], index: usize) -> bool {
     let begun = steps[..index].iter().any(|step| changes_phase(&step.action));
@@ -39,7 +44,7 @@ pub fn is_held_open(steps: &[Step], index: usize) -> bool {
 
 /// Whether users may not be asked for the second factor after a step has failed.
 pub fn may_be_open(steps: &[Step], failed: usize) -> bool {
-    phase(steps, failed) != Phase::Closed || matches!(steps[failed].action, Action::DisableProvider { .. })
+    phase(steps, failed) != Phase::Closed || is_opening(steps, failed)
 }
 
 /// The ways out after a step has failed, the best first: the next one is for when that fails. Whether the failed step has
@@ -61,19 +66,25 @@ pub fn ways(steps: &[Step], failed: usize) -> Vec<Way> {
 
 /// The phase before a step.
 fn phase(steps: &[Step], index: usize) -> Phase {
-    steps[..index].iter().fold(first_phase(steps), |phase, step| match step.action {
-        Action::DisableProvider { .. } => Phase::Disabled,
-        Action::UnregisterAdapter { .. } => Phase::Unregistered,
+    (0..index).fold(first_phase(steps), |phase, index| match steps[index].action {
+        Action::DisableProvider { .. } if is_opening(steps, index) => Phase::Disabled,
+        Action::UnregisterAdapter { .. } if phase == Phase::Disabled => Phase::Unregistered,
         Action::EnableProvider { .. } => Phase::Closed,
         _ => phase,
     })
+}
+
+/// Whether a step takes a provider out of the policy before another one goes in.
+fn is_opening(steps: &[Step], index: usize) -> bool {
+    let enables = |step: &Step| matches!(step.action, Action::EnableProvider { .. });
+    matches!(steps[index].action, Action::DisableProvider { .. }) && steps[index..].iter().any(enables)
 }
 
 /// The phase in which a run begins: an earlier one may have left the gap open, and this one shows it by what it does
 /// first.
 fn first_phase(steps: &[Step]) -> Phase {
     match steps.iter().map(|step| &step.action).find(|action| changes_phase(action)) {
-        Some(Action::EnableProvider { .. } | Action::UnregisterAdapter { .. }) => Phase::Disabled,
+        Some(Action::EnableProvider { .. }) => Phase::Disabled,
         Some(Action::RegisterAdapter { .. }) => Phase::Unregistered,
         _ => Phase::Closed,
     }
@@ -120,4 +131,85 @@ fn forward(steps: &[Step], failed: usize) -> Way {
 
 fn enable(step: &Step, provider_name: &str) -> Step {
     Step { host: step.host.clone(), action: Action::EnableProvider { provider_name: provider_name.to_owned() } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::adfs::{NEW_NAME, OLD_NAME};
+
+    /// A list of steps on one host, by their first letters.
+    fn steps(letters: &str) -> Vec<Step> {
+        let name = |name: &str| name.to_owned();
+        let source = || crate::backend::step::PackageSource::InstallFolder;
+        letters
+            .chars()
+            .map(|letter| match letter {
+                'i' => Action::RunAdapterPackage { version: name("7.0.0.9"), source: source() },
+                'd' => Action::DisableProvider { provider_name: name(OLD_NAME) },
+                'u' => Action::UnregisterAdapter { provider_name: name(OLD_NAME) },
+                'r' => Action::RegisterAdapter { provider_name: name(NEW_NAME), source: source() },
+                's' => Action::RestartAdfs,
+                'b' => Action::EnableProvider { provider_name: name(OLD_NAME) },
+                'e' => Action::EnableProvider { provider_name: name(NEW_NAME) },
+                _ => Action::RemoveExport,
+            })
+            .map(|action| Step { host: name("adfs01"), action })
+            .collect()
+    }
+
+    /// For each position the ways out, as letters: `<` leads back, `>` forward; `.` where nothing is open.
+    #[track_caller]
+    fn check(letters: &str, expected: &[&str]) {
+        let steps = steps(letters);
+        let told: Vec<String> = (0..steps.len())
+            .map(|failed| {
+                let ways = ways(&steps, failed);
+                let texts = ways.iter().map(|way| {
+                    let sign = if way.direction == Direction::Back { "<" } else { ">" };
+                    format!("{sign}{}", way.steps.iter().map(letter).collect::<String>())
+                });
+                let text = texts.collect::<Vec<_>>().join(" ");
+                if may_be_open(&steps, failed) { text } else { format!(".{text}") }
+            })
+            .collect();
+        assert_eq!(told, expected);
+    }
+
+    fn letter(step: &Step) -> char {
+        match &step.action {
+            Action::RegisterAdapter { .. } => 'r',
+            Action::EnableProvider { provider_name } if provider_name == OLD_NAME => 'b',
+            Action::EnableProvider { .. } => 'e',
+            _ => '?',
+        }
+    }
+
+    #[test]
+    fn the_way_is_back_before_unregistering_and_forward_after() {
+        check("idursesx", &[".", "<b", "<b >re", ">re", ">re", ">re", ".", "."]);
+    }
+
+    #[test]
+    fn a_gap_that_was_open_before_counts() {
+        check("irsesx", &[">re", ">re", ">re", ">re", ".", "."]);
+        check("sex", &["<e", "<e", "."]);
+        check("bidurse", &["<b", ".", "<b", "<b >re", ">re", ">re", ">re"]);
+    }
+
+    #[test]
+    fn what_opens_no_gap_needs_no_way_out() {
+        check("isx", &[".", ".", "."]);
+        check("dusx", &[".", ".", ".", "."]);
+        check("edusx", &["<e", ".", ".", ".", "."]);
+    }
+
+    #[test]
+    fn a_run_is_not_stopped_between() {
+        let steps = steps("idursesx");
+        let held: Vec<bool> = (0..steps.len()).map(|index| is_held_open(&steps, index)).collect();
+        assert_eq!(held, [false, false, true, true, true, true, false, false]);
+        assert!(opens_gap(&steps));
+        assert!(!opens_gap(&self::steps("edusx")));
+    }
 }
