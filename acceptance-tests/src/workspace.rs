@@ -1,7 +1,7 @@
 //! One case's folder: its configuration, and Terraform run in it with nothing of the user's own settings.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -45,6 +45,16 @@ impl Workspace {
         );
         fs::write(workspace.path().join("terraform.rc"), settings).expect("the settings can be written");
         workspace
+    }
+
+    /// A copy of this workspace with its configuration and state.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn again(&self) -> Self {
+        let folder = TempDir::with_prefix("azuremfa-").expect("a temporary folder can be made");
+        copy_tree(self.path(), folder.path()).expect("a workspace can be copied");
+        Self { folder, cli: self.cli.clone(), environment: self.environment.clone() }
     }
 
     /// The folder.
@@ -157,9 +167,9 @@ impl Workspace {
         found.unwrap_or_else(|| panic!("{address} is not in the state: {state}"))["values"].clone()
     }
 
-    /// Keeps the folder on disk and returns its path.
-    pub fn keep(self) -> PathBuf {
-        self.folder.keep()
+    /// The program as a person would type it.
+    pub fn typed(&self) -> String {
+        self.cli.typed()
     }
 }
 
@@ -215,4 +225,21 @@ impl Run {
         assert!(!folded.contains(sentence), "terraform {} says {sentence:?}:\n{}", self.command, self.printed());
         self
     }
+}
+
+/// Copies a folder with what is in it; links stay links.
+pub fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source)?, target)?;
+        } else if source.is_dir() {
+            copy_tree(&source, &target)?;
+        } else {
+            fs::copy(source, target)?;
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! All acceptance tests, in one binary so that they are linked once.
 
+mod cases;
 mod independent_clients;
 mod scripts;
+mod support;
 mod wire;

@@ -1,0 +1,9 @@
+//! The cases: real Terraform, the shipped provider, a simulated estate.
+
+mod estate;
+mod failures;
+mod refusals;
+mod secrets;
+mod unreachable;
+mod versions;
+mod workflow;

@@ -1,0 +1,91 @@
+//! A marker password appears in no state, plan, log, diagnostic, process list, or file on a host.
+
+use std::fs;
+use std::path::Path;
+
+use acceptance_tests::lab::estate::demo;
+use acceptance_tests::lab::server::Mode;
+use acceptance_tests::tools::terraform::Release;
+
+use crate::support::case::Case;
+use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
+
+/// Every file below a folder that holds the marker in any of the encodings in which it could leak.
+fn holding(folder: &Path, marker: &str) -> Vec<String> {
+    let wide: Vec<u8> = marker.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let needles = [marker.as_bytes().to_vec(), wide];
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder can be listed") {
+            let path = entry.expect("an entry").path();
+            if path.is_symlink() {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).expect("a file can be read");
+            if needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == needle)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+/// Runs import and upgrade at TRACE with all logs kept in the workspace, then looks everywhere.
+fn check_nowhere(release: Release, ephemeral: bool) {
+    let estate = demo::temporary().expect("the demo estate can be made");
+    let Some(case) = Case::on(release, estate, Mode::Native) else { return };
+    let marker = case.lab.password.clone();
+    if ephemeral {
+        let settings = fs::read_to_string(case.workspace.path().join("provider.tf")).expect("the settings are there");
+        let settings = settings
+            .replace("default = {", "default = {\n      username = \"Administrator\"\n      password = var.password");
+        case.workspace.write(
+            "provider.tf",
+            &format!("{settings}\nvariable \"password\" {{\n  ephemeral = true\n  type = string\n}}\n"),
+        );
+    }
+    case.configure(&[
+        &hcl::group("7.0.0.9", &SERVERS, SERVERS[0], ""),
+        &hcl::portal("dmz", "7.0.0.9", &["portal01.dmz.contoso.com"], AFTER_GROUP),
+    ]);
+    let by_variable = [("AZUREMFA_USERNAME", ""), ("AZUREMFA_PASSWORD", ""), ("TF_VAR_password", marker.as_str())];
+    let by_environment = [("AZUREMFA_USERNAME", case.lab.username.as_str()), ("AZUREMFA_PASSWORD", marker.as_str())];
+    let mut environment = if ephemeral { by_variable.to_vec() } else { by_environment.to_vec() };
+    let logs = case.workspace.path().join("trace.log").display().to_string();
+    environment.extend([("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "TRACE"), ("TF_LOG_PATH", logs.as_str())]);
+    let plan =
+        case.workspace.run_with(&["plan", "-no-color", "-input=false", "-out=case.tfplan"], &environment).succeeded();
+    let apply =
+        case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &environment).succeeded();
+    let shown = case.workspace.run(&["show", "-json", "case.tfplan"]).succeeded();
+    for run in [plan, apply, shown] {
+        assert!(!run.printed().contains(&marker), "terraform {} prints the password", run.command);
+        assert!(
+            !run.printed().contains(demo::MARKER_PASSWORD),
+            "terraform {} prints a password of a web.config",
+            run.command
+        );
+    }
+    let log = fs::read_to_string(case.workspace.path().join("trace.log")).expect("there is a log");
+    assert!(log.contains("provider.terraform-provider-azuremfa"), "the provider's own log is in it");
+    assert_eq!(holding(case.workspace.path(), &marker), Vec::<String>::new());
+    assert_eq!(holding(case.workspace.path(), demo::MARKER_PASSWORD), Vec::<String>::new());
+    // The lab's own list of accounts is not on a host.
+    assert_eq!(holding(&case.lab.estate().folder().join("hosts"), &marker), Vec::<String>::new());
+}
+
+#[test]
+fn a_password_from_the_environment_is_nowhere() {
+    check_nowhere(Release::Installed, false);
+}
+
+#[test]
+fn a_password_from_an_ephemeral_variable_is_nowhere() {
+    check_nowhere(Release::Installed, true);
+    check_nowhere(Release::Library, true);
+}
