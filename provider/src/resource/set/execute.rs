@@ -24,7 +24,7 @@ pub struct Halt {
 }
 
 /// Performs the steps. After one failure the rest stays untouched. What a person should know of the steps that were
-/// done is added as warnings.
+/// done is added as one warning.
 pub async fn perform(
     provider: &ProviderConfig,
     name: &str,
@@ -39,8 +39,12 @@ pub async fn perform(
         tokio::time::sleep(limit).await;
         timer.cancel();
     });
-    let outcome = perform_in_order(provider, name, steps, &token, diagnostics).await;
+    let mut notes = Vec::new();
+    let outcome = perform_in_order(provider, name, steps, &token, &mut notes).await;
     timer.abort();
+    if !notes.is_empty() {
+        diagnostics.warning(format!("{name}: notes of this run"), notes.join("\n"));
+    }
     let Err((index, error)) = outcome else { return Ok(()) };
     let timed_out = matches!(error.cause, Cause::Stopped) && !stop.is_cancelled();
     let recovery = close_gap(provider, name, steps, index).await;
@@ -52,7 +56,7 @@ async fn perform_in_order(
     name: &str,
     steps: &[Step],
     stop: &CancellationToken,
-    diagnostics: &mut Diagnostics,
+    notes: &mut Vec<String>,
 ) -> Result<(), (usize, HostError)> {
     let unstoppable = CancellationToken::new();
     for (index, step) in steps.iter().enumerate() {
@@ -73,12 +77,7 @@ async fn perform_in_order(
         let report = provider.backend().perform(step, stop).await.map_err(|error| (index, error))?;
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(set = name, number, of, host = step.host, already = report.already, milliseconds, "step done");
-        if !report.notes.is_empty() {
-            diagnostics.warning(
-                format!("{name}: after step {number} on {}", step.host),
-                format!("Step {number}, {}: {}", step.action, report.notes.join(" ")),
-            );
-        }
+        notes.extend(report.notes.iter().map(|note| format!("Step {number} on {}: {note}", step.host)));
     }
     Ok(())
 }
