@@ -6,14 +6,22 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ProviderConfig;
+use crate::resource::adfs_adapter::AdfsAdapter;
+use crate::resource::mobile_app_web_service::MOBILE_APP_WEB_SERVICE;
 use crate::resource::server_group::ServerGroup;
 use crate::resource::set::resource::SetResource;
+use crate::resource::user_portal::USER_PORTAL;
+use crate::resource::web::WebResource;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
 use crate::tf::value::Value;
 
+pub mod adfs_adapter;
+pub mod mobile_app_web_service;
 pub mod server_group;
 pub mod set;
+pub mod user_portal;
+pub mod web;
 
 /// A resource type.
 ///
@@ -82,6 +90,10 @@ pub struct Outcome {
 /// All resource types, in the order of the vendor's procedure.
 pub fn all() -> &'static [&'static dyn Resource] {
     static SERVER_GROUP: LazyLock<SetResource<ServerGroup>> = LazyLock::new(|| SetResource::new(ServerGroup));
-    static ALL: LazyLock<Vec<&'static dyn Resource>> = LazyLock::new(|| vec![&*SERVER_GROUP]);
+    static PORTAL: LazyLock<SetResource<WebResource>> = LazyLock::new(|| SetResource::new(USER_PORTAL));
+    static MOBILE: LazyLock<SetResource<WebResource>> = LazyLock::new(|| SetResource::new(MOBILE_APP_WEB_SERVICE));
+    static ADAPTER: LazyLock<SetResource<AdfsAdapter>> = LazyLock::new(|| SetResource::new(AdfsAdapter));
+    static ALL: LazyLock<Vec<&'static dyn Resource>> =
+        LazyLock::new(|| vec![&*SERVER_GROUP, &*PORTAL, &*MOBILE, &*ADAPTER]);
     &ALL
 }

@@ -110,8 +110,9 @@ fn source(exchange: &Exchange<'_>, origin: Option<&Origin>) -> PackageSource {
 
 /// A secondary knows of a change only once it has synchronised, and loads at its restart what it knows.
 fn synchronization(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
-    let is_secondary = exchange.farm.adfs(host).is_some_and(farm::is_secondary);
-    (exchange.changes_registration() && is_secondary).then(|| step(host, Action::AwaitSynchronization))
+    // One that does not run cannot tell, and asks the primary when it starts.
+    let adfs = exchange.farm.adfs(host).filter(|adfs| farm::is_running(adfs) && farm::is_secondary(adfs));
+    adfs.filter(|_| exchange.changes_registration()).map(|_| step(host, Action::AwaitSynchronization))
 }
 
 fn restart(exchange: &Exchange<'_>, host: &str) -> Option<Step> {

@@ -46,7 +46,7 @@ impl HostSet for ServerGroup {
                         Kind::String,
                         "The virtual directory that it keeps, the same on all hosts. Found when there is one.",
                     )
-                    .check(check_virtual_directory),
+                    .check(schema::check_virtual_directory),
                 ]),
                 "Declares that the Web Service SDK is on servers of the group. It is upgraded right after its server.",
             ),
@@ -180,17 +180,4 @@ fn with_directory(declared: &Value, hosts: &[String], views: &Views) -> Value {
         declared.set("virtual_directory", only.into());
     }
     declared
-}
-
-fn check_virtual_directory(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    let Some(text) = value.as_str() else { return };
-    if text.trim_matches('/') != text || text.is_empty() || text.contains(['\\', '"', '?', '*', '<', '>', '|']) {
-        diagnostics.error_at(
-            path.clone(),
-            "Invalid virtual directory",
-            format!(
-                "{text:?} is no virtual directory. Write its name without slashes around it, such as MultiFactorAuth."
-            ),
-        );
-    }
 }

@@ -61,6 +61,20 @@ pub fn check_host(host: &str, path: &Path, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Checks the name of a virtual directory.
+pub fn check_virtual_directory(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(text) = value.as_str() else { return };
+    if text.trim_matches('/') != text || text.is_empty() || text.contains(['\\', '"', '?', '*', '<', '>', '|']) {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid virtual directory",
+            format!(
+                "{text:?} is no virtual directory. Write its name without slashes around it, such as MultiFactorAuth."
+            ),
+        );
+    }
+}
+
 fn identity() -> Vec<Attribute> {
     vec![
         Attribute::required(

@@ -1,0 +1,170 @@
+//! `azuremfa_adfs_adapter`: the MFA adapter of an AD FS farm.
+
+use crate::backend::facts::Database;
+use crate::backend::step::Action;
+use crate::plan::adfs::{self, farm::Farm};
+use crate::plan::evidence::{Evidence, Gap};
+use crate::plan::token::SetKind;
+use crate::plan::version::Version;
+use crate::plan::{Decision, Desired, Policy, Views};
+use crate::resource::adfs_adapter::batches::{batches, check, describe_batches};
+use crate::resource::set::HostSet;
+use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
+use crate::tf::schema::{Attribute, Kind};
+use crate::tf::value::Value;
+
+pub mod batches;
+
+/// The kind of set.
+pub struct AdfsAdapter;
+
+impl HostSet for AdfsAdapter {
+    fn kind(&self) -> SetKind {
+        SetKind::AdfsAdapter
+    }
+
+    fn type_name(&self) -> &'static str {
+        "azuremfa_adfs_adapter"
+    }
+
+    fn description(&self) -> &'static str {
+        DESCRIPTION
+    }
+
+    fn attributes(&self) -> Vec<Attribute> {
+        vec![
+            Attribute::required("batches", Kind::List(Box::new(Kind::strings())), BATCHES),
+            Attribute::computed("database", Kind::String, "Where the farm keeps its configuration: `wid` or `sql`."),
+            Attribute::computed(
+                "primary",
+                Kind::String,
+                "The host that is the primary of the farm. Null in a farm with a SQL database, where all are equal.",
+            ),
+            Attribute::computed(
+                "registered_providers",
+                Kind::strings(),
+                "The MFA Server providers that are registered in the farm. One is right.",
+            ),
+            Attribute::computed(
+                "policy",
+                Kind::strings(),
+                "The providers in the farm's global additional authentication policy, those of others included.",
+            ),
+        ]
+    }
+
+    fn import_grammar(&self) -> &'static str {
+        "NAME=HOST,HOST;HOST,HOST, with a semicolon between the two batches"
+    }
+
+    fn deciders(&self) -> &'static [&'static str] {
+        &["batches"]
+    }
+
+    fn hosts(&self, own: &Value) -> Option<Vec<String>> {
+        Some(batches(own.attribute("batches"))?.concat())
+    }
+
+    fn host_path(&self, own: &Value, index: usize) -> Path {
+        let mut left = index;
+        for (position, batch) in batches(own.attribute("batches")).unwrap_or_default().iter().enumerate() {
+            if left < batch.len() {
+                return Path::of("batches").index(position).index(left);
+            }
+            left -= batch.len();
+        }
+        Path::of("batches")
+    }
+
+    fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
+        check(config.attribute("batches"), diagnostics);
+    }
+
+    fn evidence(&self, own: &Value, host: &str, views: &Views) -> Option<Evidence> {
+        adfs::evidence(&self.hosts(own).unwrap_or_default(), views, host)
+    }
+
+    fn gaps(&self, _own: &Value, hosts: &[String], views: &Views, pin: &Version) -> Vec<Gap> {
+        adfs::gaps(hosts, views, pin)
+    }
+
+    fn decide(&self, desired: &Desired, own: &Value, views: &Views, policy: &Policy) -> Decision {
+        adfs::decide(desired, &batches(own.attribute("batches")).unwrap_or_default(), views, policy)
+    }
+
+    fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)> {
+        let farm = Farm::of(hosts, views);
+        // What nobody can tell now is what was told last.
+        let or_before =
+            |name: &'static str, found: Option<Value>| (name, found.unwrap_or_else(|| own.attribute(name).clone()));
+        let database = farm.seen().next().map(|(_, adfs)| match adfs.database {
+            Database::Wid => Value::from("wid"),
+            Database::Sql => Value::from("sql"),
+        });
+        let primary = match farm.seen().next() {
+            Some((_, adfs)) if adfs.database == Database::Sql => Some(Value::Null),
+            _ => farm.primaries().first().copied().or_else(|| farm.named_primary()).map(Value::from),
+        };
+        let registry = farm.registry();
+        let providers = registry.and_then(|adfs| adfs.providers.as_ref());
+        let names = providers.map(|all| Value::strings(all.iter().map(|provider| provider.name.as_str())));
+        let policy = registry.and_then(|adfs| adfs.policy.as_ref());
+        vec![
+            or_before("database", database),
+            or_before("primary", primary),
+            or_before("registered_providers", names),
+            or_before("policy", policy.map(|names| Value::strings(names.iter().map(String::as_str)))),
+        ]
+    }
+
+    /// The farm keeps its database and its primary; what is registered changes.
+    fn planned_facts(
+        &self,
+        own: &Value,
+        hosts: &[String],
+        views: &Views,
+        decision: &Decision,
+    ) -> Vec<(&'static str, Value)> {
+        let adopts = hosts.iter().any(|host| decision.adopts(host));
+        let exchanges = decision.steps.iter().any(|step| {
+            matches!(
+                step.action,
+                Action::DisableProvider { .. }
+                    | Action::UnregisterAdapter { .. }
+                    | Action::RegisterAdapter { .. }
+                    | Action::EnableProvider { .. }
+            )
+        });
+        let is_unknown = |name: &str, value: &Value| match name {
+            "registered_providers" | "policy" => adopts || exchanges,
+            _ => adopts && value.is_null(),
+        };
+        let facts = self.facts(own, hosts, views).into_iter();
+        facts.map(|(name, value)| (name, if is_unknown(name, &value) { Value::Unknown } else { value })).collect()
+    }
+
+    fn parse_import(&self, rest: &str) -> Result<Vec<(&'static str, Value)>, String> {
+        Ok(vec![("batches", batches::parse_import(rest)?)])
+    }
+
+    fn import_rest(&self, own: &Value) -> Option<String> {
+        Some(format!("={}", describe_batches(&batches(own.attribute("batches"))?)))
+    }
+}
+
+const BATCHES: &str = "The hosts of the farm in one or two batches, each a list. The first batch is upgraded and \
+    restarted while the second serves, then the second; the primary of a farm with a WID database stands in the first. \
+    With one batch the farm is out of service meanwhile.";
+
+const DESCRIPTION: &str = "\
+The MFA adapter of an AD FS farm. It is installed on every host and registered once, on the primary.
+
+The provider's name and type change with the version, so the registration is exchanged: the old one leaves the global \
+policy and is unregistered, the new one is registered with the old one's configuration, AD FS restarts on the first \
+batch, and the new one enters the policy. **In between users are not asked for the second factor**; a plan that opens \
+this gap needs the acknowledgement `adfs_mfa_gap`. A run that fails in it leaves by itself: back while the old provider \
+is still registered, forward after that. Authentication rules that name the old provider are found and need the \
+acknowledgement `adfs_rules_old_name`.
+
+Adapters come after their server group and their portals: name their `ready` in `after`.";
