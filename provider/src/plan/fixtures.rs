@@ -1,7 +1,12 @@
 //! Invented hosts for tests of planners and resources: healthy unless a test says otherwise.
 
-use crate::backend::facts::{HostFacts, OperatingSystem, RoleEvidence, Server, WebComponent, WebKind};
-use crate::plan::{Desired, Installable, Policy, View, Views};
+use crate::backend::facts::{
+    Adfs, AuthenticationProvider, Database, HostFacts, OperatingSystem, RoleEvidence, Server, WebComponent, WebKind,
+};
+use crate::plan::adfs::name_of;
+use crate::plan::token::{SetKind, Token};
+use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
+use crate::tf::diagnostic::Severity;
 
 /// A host with every prerequisite and nothing of MFA on it.
 pub fn host(name: &str) -> HostFacts {
@@ -69,6 +74,79 @@ pub fn web(component: WebKind, version: &str) -> WebComponent {
         placeholders: Vec::new(),
         web_service_sdk_url: None,
     }
+}
+
+/// A host of a WID farm with the adapter of a version, registered and in use. The first name of `farm` is the primary.
+pub fn adfs(name: &str, farm: &[&str], version: &str) -> HostFacts {
+    let is_primary = farm.first() == Some(&name);
+    let registered = name_of(&version.parse().expect("a version")).to_owned();
+    HostFacts {
+        adfs: Some(Adfs {
+            service_state: Some("Running".to_owned()),
+            database: Database::Wid,
+            role: Some(if is_primary { "PrimaryComputer" } else { "SecondaryComputer" }.to_owned()),
+            adapter_product_version: Some(version.to_owned()),
+            adapter_folder: Some(r"C:\Program Files\Multi-Factor Authentication Server\".to_owned()),
+            adapter_assembly: Some(assembly(version)),
+            restarted_since_install: Some(true),
+            restarted_since_registration: is_primary.then_some(true),
+            providers: is_primary.then(|| vec![registration(version)]),
+            policy: is_primary.then(|| vec![registered, "CertificateAuthentication".to_owned()]),
+            rules: is_primary.then(Vec::new),
+            synchronized: (!is_primary).then_some(true),
+            primary: (!is_primary).then(|| farm.first().map(|host| (*host).to_owned())).flatten(),
+        }),
+        ..host(name)
+    }
+}
+
+/// The registered provider of a version.
+pub fn registration(version: &str) -> AuthenticationProvider {
+    AuthenticationProvider {
+        name: name_of(&version.parse().expect("a version")).to_owned(),
+        type_name: format!("pfadfs.AuthenticationAdapter, {}", assembly(version)),
+    }
+}
+
+/// The adapter's assembly of a version. Its own version is another one in 6.3.
+pub fn assembly(version: &str) -> String {
+    let version = if version == "6.3.1.1" { "6.3.0.17452" } else { version };
+    format!("MultiFactorAuthAdfsAdapter, Version={version}, Culture=neutral, PublicKeyToken=31bf3856ad364e35")
+}
+
+/// The token of a server group all of whose hosts run one version.
+pub fn group(pin: &str, lowest: &str, at_pin: &[&str]) -> Token {
+    Token {
+        kind: SetKind::ServerGroup,
+        name: "mfa-eu".to_owned(),
+        pin: pin.parse().expect("a version"),
+        lowest: lowest.parse().expect("a version"),
+        wave: 1,
+        whole: pin == lowest,
+        at_pin: at_pin.iter().map(|host| (*host).to_owned()).collect(),
+    }
+}
+
+/// Changes what was seen of a host, named without the domain.
+pub fn change(views: &mut Views, host: &str, change: impl FnOnce(&mut HostFacts)) {
+    let mut hosts = views.iter_mut().filter(|(name, _)| name.split('.').next() == Some(host));
+    match hosts.next() {
+        Some((_, View::Seen(facts))) => change(facts),
+        _ => panic!("{host} was not seen"),
+    }
+}
+
+/// Steps, outcome and diagnostics of a decision as one text, without the domain.
+pub fn text(decision: &Decision) -> String {
+    let mut lines = decision.lines();
+    lines.push(format!("-> {} reaches_pin={}", decision.status.as_str(), decision.reaches_pin));
+    lines.extend(decision.then.iter().map(|then| format!("then {then}")));
+    lines.extend(decision.diagnostics.iter().map(|found| {
+        let severity = if found.severity == Severity::Error { "error" } else { "warning" };
+        let path = found.path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
+        format!("{severity}: {}{path}", found.summary)
+    }));
+    lines.join("\n").replace(".dmz.contoso.com", "").replace(".contoso.com", "")
 }
 
 /// What was seen of hosts, by name.

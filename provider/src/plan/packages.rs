@@ -46,6 +46,15 @@ impl Origin {
     }
 }
 
+/// Refuses at once what waiting cannot mend: every server group is pinned beyond the component, so none of its servers
+/// will have the package. `way_out` is a sentence.
+pub fn check(desired: &Desired, host: &str, facts: &HostFacts, way_out: &str, diagnostics: &mut Diagnostics) {
+    let is_beyond = |group: &Token| group.pin > desired.pin;
+    if groups(desired).next().is_some() && groups(desired).all(is_beyond) && origin(desired, host, facts).is_none() {
+        refuse(desired, way_out, diagnostics);
+    }
+}
+
 /// Says once that no server has the packages of the pin. `way_out` is a sentence.
 pub fn refuse(desired: &Desired, way_out: &str, diagnostics: &mut Diagnostics) {
     let pin = &desired.pin;

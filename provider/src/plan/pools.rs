@@ -17,10 +17,10 @@ pub fn check(desired: &Desired, host: &str, facts: &HostFacts, moving: &WebCompo
             desired,
             acknowledgement::SHARED_APPLICATION_POOL,
             &format!(
-                "On {host}, application pool {pool} is shared by the {title} and the {left} in {}. It moves to CLR v4.0 \
-                 with the {title}, and the {left} fails from then until its own upgrade. Give the {left} a pool of its \
-                 own first.",
-                other.virtual_directory
+                "On {host}, application pool {pool} is shared by the {title} in {} and the {left} in {}. It moves to CLR v4.0 \
+                 with the {title}, and the {left} fails from then until its own upgrade. Give the {left} a pool of its own \
+                 first.",
+                moving.virtual_directory, other.virtual_directory
             ),
             diagnostics,
         );

@@ -95,9 +95,10 @@ impl<'a> Exchange<'a> {
         self.stale.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(" and ")
     }
 
-    /// Whether an earlier run took the registered provider out of the policy and went no further.
-    pub fn was_left_disabled(&self) -> bool {
-        !self.stale.is_empty() && self.disabled().next().is_none()
+    /// The provider that an earlier run took out of the policy before it went no further.
+    pub fn left_disabled(&self) -> Option<&'a AuthenticationProvider> {
+        let is_left = self.registers && self.disabled().next().is_none();
+        self.stale.first().copied().filter(|_| is_left)
     }
 
     /// Whether the policy has to be given the pin's name.

@@ -3,9 +3,9 @@
 use crate::backend::step::{Action, Step};
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::farm::Farm;
-use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, registration};
+use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, recovery, registration, steps};
 use crate::plan::checks::{Survey, acknowledgement};
-use crate::plan::{Desired, Policy};
+use crate::plan::{Desired, Policy, packages};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -17,6 +17,7 @@ pub fn check_farm(
     survey: &Survey<'_>,
     diagnostics: &mut Diagnostics,
 ) {
+    check_packages(desired, farm, survey, diagnostics);
     let Some((path, summary, detail)) = farm_problem(desired, batches, farm, survey) else { return };
     let summary = format!("{}: {summary}", desired.name);
     if survey.is_working() {
@@ -38,7 +39,7 @@ pub fn check_run(
     if (!exchange.installs.is_empty() || survey.has_unread()) && !policy.installable.adfs_adapter {
         refuse_release(desired, policy, diagnostics);
     }
-    if steps.iter().any(|step| matches!(step.action, Action::DisableProvider { .. })) {
+    if recovery::opens_gap(steps) {
         let (names, batch) = (exchange.stale_names(), exchange.batches.first().map(Vec::as_slice).unwrap_or_default());
         acknowledgement::report(
             desired,
@@ -90,6 +91,14 @@ pub fn tell_of_rules(desired: &Desired, farm: &Farm<'_>, diagnostics: &mut Diagn
             format!("{}: authentication rules name an adapter that is gone", desired.name),
             format!("They match nothing any more: {rules}. The registered name is {wanted}."),
         );
+    }
+}
+
+/// Refuses a farm whose package no server will ever have, also while it waits.
+fn check_packages(desired: &Desired, farm: &Farm<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) {
+    let needs_package = |host: &str| farm.adfs(host).is_some_and(|adfs| !registration::has_package(adfs, &desired.pin));
+    for seen in survey.work().filter(|seen| desired.hold.is_none() && needs_package(seen.host)) {
+        packages::check(desired, seen.host, seen.facts, steps::WAY_OUT, diagnostics);
     }
 }
 
@@ -168,15 +177,14 @@ fn contains(hosts: &[String], host: &str) -> bool {
     hosts.iter().any(|known| known == host)
 }
 
-/// The batches with the primary moved to the first.
+/// The batches with the primary at the head of the first, and what was there in the primary's place.
 fn reordered(batches: &[Vec<String>], primary: &str) -> String {
-    let mut batches: Vec<Vec<&str>> = batches
-        .iter()
-        .map(|batch| batch.iter().map(String::as_str).filter(|host| *host != primary).collect())
-        .collect();
-    if let Some(first) = batches.first_mut() {
-        first.insert(0, primary);
-    }
-    let written = batches.iter().filter(|batch| !batch.is_empty()).map(|batch| format!("{batch:?}"));
+    let first = batches.first().and_then(|batch| batch.first()).map_or("", String::as_str);
+    let moved = |host: &String| match host.as_str() {
+        host if host == primary => first.to_owned(),
+        host if host == first => primary.to_owned(),
+        host => host.to_owned(),
+    };
+    let written = batches.iter().map(|batch| format!("{:?}", batch.iter().map(moved).collect::<Vec<_>>()));
     format!("[{}]", written.collect::<Vec<_>>().join(", "))
 }

@@ -31,6 +31,11 @@ enum Phase {
     Unregistered,
 }
 
+/// Whether a run opens the gap: it takes a provider out of the policy before it puts one in.
+pub fn opens_gap(steps: &[Step]) -> bool {
+    (0..steps.len()).any(|index| is_opening(steps, index))
+}
+
 /// Whether a run must not be stopped before a step: the steps before it have opened the gap and not closed it.
 pub fn is_held_open(steps: &[Step], index: usize) -> bool {
     let begun = steps[..index].iter().any(|step| changes_phase(&step.action));
@@ -39,7 +44,7 @@ pub fn is_held_open(steps: &[Step], index: usize) -> bool {
 
 /// Whether users may not be asked for the second factor after a step has failed.
 pub fn may_be_open(steps: &[Step], failed: usize) -> bool {
-    phase(steps, failed) != Phase::Closed || matches!(steps[failed].action, Action::DisableProvider { .. })
+    phase(steps, failed) != Phase::Closed || is_opening(steps, failed)
 }
 
 /// The ways out after a step has failed, the best first: the next one is for when that fails. Whether the failed step has
@@ -61,12 +66,18 @@ pub fn ways(steps: &[Step], failed: usize) -> Vec<Way> {
 
 /// The phase before a step.
 fn phase(steps: &[Step], index: usize) -> Phase {
-    steps[..index].iter().fold(first_phase(steps), |phase, step| match step.action {
-        Action::DisableProvider { .. } => Phase::Disabled,
-        Action::UnregisterAdapter { .. } => Phase::Unregistered,
+    (0..index).fold(first_phase(steps), |phase, index| match steps[index].action {
+        Action::DisableProvider { .. } if is_opening(steps, index) => Phase::Disabled,
+        Action::UnregisterAdapter { .. } if phase == Phase::Disabled => Phase::Unregistered,
         Action::EnableProvider { .. } => Phase::Closed,
         _ => phase,
     })
+}
+
+/// Whether a step takes a provider out of the policy before another one goes in.
+fn is_opening(steps: &[Step], index: usize) -> bool {
+    let enables = |step: &Step| matches!(step.action, Action::EnableProvider { .. });
+    matches!(steps[index].action, Action::DisableProvider { .. }) && steps[index..].iter().any(enables)
 }
 
 /// The phase in which a run begins: an earlier one may have left the gap open, and this one shows it by what it does

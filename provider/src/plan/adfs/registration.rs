@@ -43,7 +43,9 @@ pub fn missing(adfs: &Adfs, wanted: &str) -> Vec<String> {
         });
     }
     if !contains(policy, wanted) {
-        missing.push(format!("the global policy does not name {wanted}, so users are not asked for the second factor"));
+        let is_asked = providers.iter().any(|provider| contains(policy, &provider.name));
+        let so = if is_asked { "" } else { ", so users are not asked for the second factor" };
+        missing.push(format!("the global policy does not name {wanted}{so}"));
     }
     missing
 }

@@ -8,7 +8,8 @@ use crate::plan::checks::{self, Member, Seen, Survey};
 use crate::plan::packages::{self, Origin};
 use crate::tf::diagnostic::Diagnostics;
 
-const WAY_OUT: &str = "Pin the adapter at the version of its server group.";
+/// What to do when no server has the package.
+pub const WAY_OUT: &str = "Pin the adapter at the version of its server group.";
 
 /// All steps of the run.
 pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
@@ -27,8 +28,9 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| synchronization(exchange, host)));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| restart(exchange, host)));
     steps.extend(hosts(exchange, survey, 1).filter_map(|host| traffic(exchange, host)));
-    if exchange.enables() {
-        steps.push(step(exchange.authority, Action::EnableProvider { provider_name: exchange.wanted.to_owned() }));
+    // One that is only cleared away leaves no gap: see `registration`.
+    if exchange.enables() && (exchange.registers || exchange.stale.is_empty()) {
+        steps.push(step(exchange.authority, enable(exchange.wanted)));
     }
     for member in exchange.batch(survey, 1) {
         match member {
@@ -41,7 +43,9 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
             Member::Unreachable(_) | Member::Missing(_) => {}
         }
     }
-    steps.extend(proofs(exchange, survey));
+    if steps.iter().any(|step| step.action.is_performed()) {
+        steps.extend(proofs(exchange, survey));
+    }
     steps.extend(exchange.left.first().map(|host| by_hand::start(host)));
     steps
 }
@@ -49,8 +53,7 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
 /// An earlier run took the provider out of the policy and went no further. Installing takes its time, so the gap is
 /// closed first; it opens again only for the exchange.
 fn way_back(exchange: &Exchange<'_>) -> Option<Step> {
-    let provider = exchange.stale.first().filter(|_| exchange.was_left_disabled())?;
-    Some(step(exchange.authority, Action::EnableProvider { provider_name: provider.name.clone() }))
+    exchange.left_disabled().map(|provider| step(exchange.authority, enable(&provider.name)))
 }
 
 fn traffic(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
@@ -76,6 +79,9 @@ fn registration(exchange: &Exchange<'_>) -> Vec<Step> {
     let source = source(exchange, origin.as_ref());
     let name = |old: &AuthenticationProvider| old.name.clone();
     let mut actions = Vec::new();
+    if !exchange.registers && !exchange.stale.is_empty() && exchange.enables() {
+        actions.push(enable(exchange.wanted));
+    }
     if exchange.registers {
         // Where the package has run before, what belongs to it may be gone from the staging folder.
         let is_installed = !exchange.installs.contains(&exchange.authority);
@@ -87,8 +93,7 @@ fn registration(exchange: &Exchange<'_>) -> Vec<Step> {
         actions.push(Action::MergeAdapterConfiguration { source: source.clone() });
     }
     // What is put back into the policy first counts as being in it.
-    let back = exchange.stale.first().filter(|_| exchange.was_left_disabled()).map(|old| old.name.as_str());
-    let disabled = exchange.disabled().chain(back);
+    let disabled = exchange.disabled().chain(exchange.left_disabled().map(|old| old.name.as_str()));
     actions.extend(disabled.map(|name| Action::DisableProvider { provider_name: name.to_owned() }));
     actions.extend(exchange.stale.iter().map(|old| Action::UnregisterAdapter { provider_name: name(old) }));
     if exchange.registers {
@@ -108,15 +113,20 @@ fn source(exchange: &Exchange<'_>, origin: Option<&Origin>) -> PackageSource {
     origin.map_or_else(staged, |origin| origin.source(exchange.desired))
 }
 
-/// A secondary knows of a change only once it has synchronised, and loads at its restart what it knows.
+/// A secondary knows of a change only once it has synchronised, and loads at its restart what it knows. Also when the
+/// change was made by an earlier run: how long ago is not known.
 fn synchronization(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
     // One that does not run cannot tell, and asks the primary when it starts.
     let adfs = exchange.farm.adfs(host).filter(|adfs| farm::is_running(adfs) && farm::is_secondary(adfs));
-    adfs.filter(|_| exchange.changes_registration()).map(|_| step(host, Action::AwaitSynchronization))
+    adfs.filter(|_| exchange.restarts(host)).map(|_| step(host, Action::AwaitSynchronization))
 }
 
 fn restart(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
     exchange.restarts(host).then(|| step(host, Action::RestartAdfs))
+}
+
+fn enable(name: &str) -> Action {
+    Action::EnableProvider { provider_name: name.to_owned() }
 }
 
 /// Every host that can be seen is proven, then the exported configuration goes: it holds a password.

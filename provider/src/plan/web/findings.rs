@@ -7,7 +7,7 @@ use crate::plan::checks::{Seen, Survey};
 use crate::plan::token::SetKind;
 use crate::plan::web::work::Work;
 use crate::plan::web::{FIRST_WITHOUT_MOBILE_APP, WebSet};
-use crate::plan::{Desired, Policy, component, pools};
+use crate::plan::{Desired, Policy, component, packages, pools};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -72,6 +72,26 @@ pub fn tell_of_retirement(desired: &Desired, set: &WebSet, diagnostics: &mut Dia
                 group.name, group.pin, desired.pin, group.pin
             ),
         );
+    }
+}
+
+/// Refuses a set whose package no server will ever have, also while it waits.
+pub fn check_packages(desired: &Desired, set: &WebSet, survey: &Survey<'_>, diagnostics: &mut Diagnostics) {
+    if desired.hold.is_some() {
+        return;
+    }
+    for seen in survey.work().filter(|seen| seen.below || !seen.evidence.agrees) {
+        packages::check(desired, seen.host, seen.facts, way_out(set.kind), diagnostics);
+    }
+}
+
+/// What to do when no server has the package.
+pub fn way_out(kind: WebKind) -> &'static str {
+    match kind {
+        WebKind::MobileAppWebService => {
+            "Set version to what the web service runs now: from 8.0 on it is no longer needed, and stays as it is."
+        }
+        WebKind::UserPortal | WebKind::WebServiceSdk => "Pin it at the version of its server group.",
     }
 }
 

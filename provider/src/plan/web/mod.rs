@@ -35,6 +35,7 @@ pub fn decide(desired: &Desired, set: &WebSet, views: &Views, policy: &Policy) -
     let mut found = std::mem::take(&mut survey.diagnostics);
     findings::check_directories(desired, set, &survey, &mut found);
     findings::tell_of_retirement(desired, set, &mut found);
+    findings::check_packages(desired, set, &survey, &mut found);
     survey.diagnostics = found;
     if !survey.has_work() {
         return survey.rest();
@@ -42,12 +43,17 @@ pub fn decide(desired: &Desired, set: &WebSet, views: &Views, policy: &Policy) -
     let mut found = std::mem::take(&mut survey.diagnostics);
     let mut steps = Vec::new();
     let mut finished = Vec::new();
+    let mut by_hand = None;
     let mut needs_package = survey.has_unread();
     for member in &survey.members {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &desired.pin)),
             Member::Seen(seen) if seen.needs_work => {
                 let Some(work) = Work::of(set, seen, &desired.pin) else { continue };
+                if let Some(instruction) = work.by_hand() {
+                    by_hand = by_hand.or(Some(steps::by_hand(seen.host, instruction)));
+                    continue;
+                }
                 needs_package |= work.package;
                 findings::check_pool(desired, &work, &mut found);
                 steps.extend(steps::of_host(desired, &work, &mut found));
@@ -59,6 +65,7 @@ pub fn decide(desired: &Desired, set: &WebSet, views: &Views, policy: &Policy) -
     if needs_package {
         findings::check_release(desired, set, policy, &mut found);
     }
+    steps.extend(by_hand);
     survey.diagnostics = found;
     survey.run(steps, &finished)
 }

@@ -2,6 +2,7 @@
 
 use crate::backend::facts::WebKind;
 use crate::backend::step::{Action, Backup, Step};
+use crate::plan::web::findings;
 use crate::plan::web::work::Work;
 use crate::plan::{Desired, component, packages};
 use crate::tf::diagnostic::Diagnostics;
@@ -34,11 +35,16 @@ pub fn of_host(desired: &Desired, work: &Work<'_>, diagnostics: &mut Diagnostics
     steps
 }
 
+/// What a person has to do on a host; a run ends before it.
+pub fn by_hand(host: &str, instruction: String) -> Step {
+    Step { host: host.to_owned(), action: Action::ByHand { instruction } }
+}
+
 /// Everything up to the package itself.
 fn package(desired: &Desired, work: &Work<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
     let (host, component) = (work.host, work.component);
     let Some(origin) = packages::origin(desired, host, work.facts) else {
-        packages::refuse(desired, way_out(component.component), diagnostics);
+        packages::refuse(desired, findings::way_out(component.component), diagnostics);
         return Vec::new();
     };
     let step = |action| Step { host: host.to_owned(), action };
@@ -68,15 +74,6 @@ fn backup(desired: &Desired, work: &Work<'_>) -> Backup {
         WebKind::MobileAppWebService => "mobile_app_web_service",
     };
     Backup { id: format!("{kind}-{}", desired.name), name: component::backup_name(work.component) }
-}
-
-fn way_out(kind: WebKind) -> &'static str {
-    match kind {
-        WebKind::MobileAppWebService => {
-            "Set version to what the web service runs now: from 8.0 on it is no longer needed, and stays as it is."
-        }
-        WebKind::UserPortal | WebKind::WebServiceSdk => "Pin it at the version of its server group.",
-    }
 }
 
 fn title(kind: WebKind) -> &'static str {

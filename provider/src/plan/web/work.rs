@@ -31,8 +31,19 @@ impl<'a> Work<'a> {
             facts: seen.facts,
             component,
             package,
-            merge: package || !component.web_config_exists || !component.placeholders.is_empty(),
+            merge: package || !component.placeholders.is_empty(),
             pool: (package && crosses) || component::is_on_old_runtime(component, pin),
+        })
+    }
+
+    /// What only a person can do: without a web.config there is nothing to put values into, and only the package brings
+    /// one.
+    pub fn by_hand(&self) -> Option<String> {
+        (!self.package && !self.component.web_config_exists).then(|| {
+            format!(
+                "put a web.config back into {} on {}, from its backup or another host",
+                self.component.physical_path, self.host
+            )
         })
     }
 
