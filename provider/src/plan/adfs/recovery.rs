@@ -84,7 +84,7 @@ fn is_opening(steps: &[Step], index: usize) -> bool {
 /// first.
 fn first_phase(steps: &[Step]) -> Phase {
     match steps.iter().map(|step| &step.action).find(|action| changes_phase(action)) {
-        Some(Action::EnableProvider { .. } | Action::UnregisterAdapter { .. }) => Phase::Disabled,
+        Some(Action::EnableProvider { .. }) => Phase::Disabled,
         Some(Action::RegisterAdapter { .. }) => Phase::Unregistered,
         _ => Phase::Closed,
     }
@@ -131,4 +131,85 @@ fn forward(steps: &[Step], failed: usize) -> Way {
 
 fn enable(step: &Step, provider_name: &str) -> Step {
     Step { host: step.host.clone(), action: Action::EnableProvider { provider_name: provider_name.to_owned() } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::adfs::{NEW_NAME, OLD_NAME};
+
+    /// A list of steps on one host, by their first letters.
+    fn steps(letters: &str) -> Vec<Step> {
+        let name = |name: &str| name.to_owned();
+        let source = || crate::backend::step::PackageSource::InstallFolder;
+        letters
+            .chars()
+            .map(|letter| match letter {
+                'i' => Action::RunAdapterPackage { version: name("7.0.0.9"), source: source() },
+                'd' => Action::DisableProvider { provider_name: name(OLD_NAME) },
+                'u' => Action::UnregisterAdapter { provider_name: name(OLD_NAME) },
+                'r' => Action::RegisterAdapter { provider_name: name(NEW_NAME), source: source() },
+                's' => Action::RestartAdfs,
+                'b' => Action::EnableProvider { provider_name: name(OLD_NAME) },
+                'e' => Action::EnableProvider { provider_name: name(NEW_NAME) },
+                _ => Action::RemoveExport,
+            })
+            .map(|action| Step { host: name("adfs01"), action })
+            .collect()
+    }
+
+    /// For each position the ways out, as letters: `<` leads back, `>` forward; `.` where nothing is open.
+    #[track_caller]
+    fn check(letters: &str, expected: &[&str]) {
+        let steps = steps(letters);
+        let told: Vec<String> = (0..steps.len())
+            .map(|failed| {
+                let ways = ways(&steps, failed);
+                let texts = ways.iter().map(|way| {
+                    let sign = if way.direction == Direction::Back { "<" } else { ">" };
+                    format!("{sign}{}", way.steps.iter().map(letter).collect::<String>())
+                });
+                let text = texts.collect::<Vec<_>>().join(" ");
+                if may_be_open(&steps, failed) { text } else { format!(".{text}") }
+            })
+            .collect();
+        assert_eq!(told, expected);
+    }
+
+    fn letter(step: &Step) -> char {
+        match &step.action {
+            Action::RegisterAdapter { .. } => 'r',
+            Action::EnableProvider { provider_name } if provider_name == OLD_NAME => 'b',
+            Action::EnableProvider { .. } => 'e',
+            _ => '?',
+        }
+    }
+
+    #[test]
+    fn the_way_is_back_before_unregistering_and_forward_after() {
+        check("idursesx", &[".", "<b", "<b >re", ">re", ">re", ">re", ".", "."]);
+    }
+
+    #[test]
+    fn a_gap_that_was_open_before_counts() {
+        check("irsesx", &[">re", ">re", ">re", ">re", ".", "."]);
+        check("sex", &["<e", "<e", "."]);
+        check("bidurse", &["<b", ".", "<b", "<b >re", ">re", ">re", ">re"]);
+    }
+
+    #[test]
+    fn what_opens_no_gap_needs_no_way_out() {
+        check("isx", &[".", ".", "."]);
+        check("dusx", &[".", ".", ".", "."]);
+        check("edusx", &["<e", ".", ".", ".", "."]);
+    }
+
+    #[test]
+    fn a_run_is_not_stopped_between() {
+        let steps = steps("idursesx");
+        let held: Vec<bool> = (0..steps.len()).map(|index| is_held_open(&steps, index)).collect();
+        assert_eq!(held, [false, false, true, true, true, true, false, false]);
+        assert!(opens_gap(&steps));
+        assert!(!opens_gap(&self::steps("edusx")));
+    }
 }

@@ -586,19 +586,19 @@ fn a_gap_is_closed_even_while_the_farm_waits() {
         &desired,
         &views,
         &expect![[r#"
-        1. adfs01: waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)
-        -> waiting reaches_pin=false
-        warning: adfs-eu waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)"#]],
+            1. adfs01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
     );
     at(&mut views, "adfs01", |adfs| adfs.policy = Some(Vec::new()));
     check(
         &desired,
         &views,
         &expect![[r#"
-        1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
-        2. adfs01: waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)
-        -> waiting reaches_pin=false
-        warning: adfs-eu waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)"#]],
+            1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            2. adfs01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
     );
     install(&mut views, "adfs01", "7.0.0.9");
     at(&mut views, "adfs01", |adfs| adfs.providers = Some(Vec::new()));
@@ -606,13 +606,13 @@ fn a_gap_is_closed_even_while_the_farm_waits() {
         &desired,
         &views,
         &expect![[r#"
-        1. adfs01: carry the exported values into the new adapter configuration
-        2. adfs01: register AzureMfaServerAuthentication with the carried configuration
-        3. adfs01: restart AD FS
-        4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        5. adfs01: waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)
-        -> waiting reaches_pin=false
-        warning: adfs-eu waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)"#]],
+            1. adfs01: carry the exported values into the new adapter configuration
+            2. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            3. adfs01: restart AD FS
+            4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            5. adfs01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
     );
 }
 
@@ -775,9 +775,9 @@ fn prerequisites_and_statements_are_asked_for() {
         &beyond,
         &farm(&FARM, "6.3.1.1"),
         &expect![[r#"
-            1. adfs01: waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)
+            1. adfs01: waits for mfa-eu to run 7.0.0.9
             -> waiting reaches_pin=false
-            warning: adfs-eu waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9
             error: adfs-eu: no MFA Server has the packages of 7.0.0.9 (version)"#]],
     );
 }

@@ -213,9 +213,9 @@ fn a_set_waits_for_its_servers() {
         &portals(),
         &estate("6.3.1.1"),
         &expect![[r#"
-        1. portal01: waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)
-        -> waiting reaches_pin=false
-        warning: portal-dmz waits for mfa-eu to run 7.0.0.9 (lowest now 6.3.1.1)"#]],
+            1. portal01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: portal-dmz waits for mfa-eu to run 7.0.0.9"#]],
     );
     desired.after = vec![group("6.3.1.1", "6.3.1.1", &["mfa02.contoso.com"])];
     check(
