@@ -36,7 +36,13 @@ const DRIFTED: &str = "mfa03.contoso.com";
 pub fn run(demo: Demo<'_>) -> Result<(), Broken> {
     let estate = demo_estate::temporary()?;
     let lab = Lab::start_in_background(&estate, Mode::Native)?;
-    let account = [("AZUREMFA_USERNAME", lab.username.as_str()), ("AZUREMFA_PASSWORD", lab.password.as_str())];
+    let (username, password) = (lab.username.as_str(), lab.password.as_str());
+    let account = [
+        ("AZUREMFA_USERNAME", username),
+        ("AZUREMFA_PASSWORD", password),
+        ("AZUREMFA_DMZ_USERNAME", username),
+        ("AZUREMFA_DMZ_PASSWORD", password),
+    ];
     let workspace = Workspace::new(demo.cli, &account);
     workspace.copy(&paths::root().join("examples/estate"));
     let mut stage = Stage { lab: &lab, workspace: &workspace, out: demo.out, colour: demo.colour };

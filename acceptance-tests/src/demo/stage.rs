@@ -56,10 +56,10 @@ impl Stage<'_> {
 
     /// Writes what an operator would keep in `terraform.tfvars`.
     pub fn settings(&mut self, version: &str, master: &str) -> Result<(), Broken> {
+        let authority = std::fs::read_to_string(&self.lab.ca_file)?;
         let text = format!(
-            "mfa_version = {version:?}\nmaster = {master:?}\nproxy = {:?}\nca_certificate = {:?}\n",
+            "mfa_version    = {version:?}\nmaster         = {master:?}\nproxy          = {:?}\nca_certificate = <<EOT\n{authority}EOT\n",
             self.lab.proxy_url,
-            self.lab.ca_file.display().to_string(),
         );
         self.workspace.write("terraform.tfvars", &text);
         self.say(&format!("terraform.tfvars now says: mfa_version = {version:?}, master = {master:?}"))

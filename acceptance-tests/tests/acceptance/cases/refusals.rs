@@ -167,7 +167,8 @@ fn a_host_with_two_equal_connections_is_refused() {
     let Some(case) = Case::demo() else { return };
     case.configure(&[&hcl::group("6.3.1.1", &SERVERS, SERVERS[0], "")]);
     let settings = std::fs::read_to_string(case.workspace.path().join("provider.tf")).expect("the settings are there");
-    let two = "connections = {\n    one = { hosts = [\"mfa*.contoso.com\"] }\n    two = { hosts = [\"*01.contoso.com\", \"*02.contoso.com\", \"*03.contoso.com\"] }\n";
+    let two =
+        "connections = {\n    one = { hosts = [\"mf*1.contoso.com\"] }\n    two = { hosts = [\"*fa*.contoso.com\"] }\n";
     case.workspace.write("provider.tf", &settings.replace("connections = {\n", two));
     case.plan().ended(1).says("mfa01.contoso.com").says("one").says("two");
 }
