@@ -35,6 +35,7 @@ const DRIFTED: &str = "mfa03.contoso.com";
 /// When anything is not as promised, says what.
 pub fn run(demo: Demo<'_>) -> Result<(), Broken> {
     let estate = demo_estate::temporary()?;
+    let before = estate.installed()?;
     let lab = Lab::start_in_background(&estate, Mode::Native)?;
     let (username, password) = (lab.username.as_str(), lab.password.as_str());
     let account = [
@@ -73,7 +74,7 @@ pub fn run(demo: Demo<'_>) -> Result<(), Broken> {
     stage.plan("drift.tfplan", 2)?.shows(&format!("version = \"{OLD}\" -> \"{NEW}\""))?;
 
     stage.heading("What happened, in the order in which it happened")?;
-    stage.say(&table::upgrades(&done, OLD))?;
+    stage.say(&table::upgrades(&done, &before))?;
     if demo.keep {
         stage.keep()?;
     }
