@@ -1,9 +1,16 @@
 //! The whole estate: the demo on every release of Terraform and OpenTofu, the vendor's order, and the next upgrade after it.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
 use acceptance_tests::demo::{self, Demo};
 use acceptance_tests::lab::estate::demo as demo_estate;
+use acceptance_tests::lab::estate::inventory::Installed;
 use acceptance_tests::lab::server::Mode;
+use acceptance_tests::paths;
 use acceptance_tests::tools::terraform::Release;
+use acceptance_tests::workspace::Workspace;
 
 use crate::support::case::{Case, cli};
 use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
@@ -112,11 +119,73 @@ fn two_upgrades_follow_each_other() {
     assert_eq!(case.workspace.attributes("azuremfa_server_group.eu")["versions"]["mfa01.contoso.com"], "8.0.1.1");
 }
 
-/// The text that would run on Windows has run: the same estate, every script under a real PowerShell.
+/// The text that would run on Windows has run: the same estate, every script under a real PowerShell, and both ways of
+/// answering agree on the plans, on what was done in which order, and on what is there afterwards.
 #[test]
-fn the_estate_is_upgraded_in_powershell_mode() {
-    let estate = demo_estate::temporary().expect("the demo estate can be made");
-    let Some(case) = Case::on(Release::Installed, estate, Mode::PowerShell) else { return };
-    upgrade(&case, "7.0.0.9", "7.0.0.9", "mfa01.contoso.com", "mfa02.contoso.com");
-    check_vendor_order(&case.journal());
+fn powershell_and_native_hosts_are_upgraded_alike() {
+    let told = [Mode::PowerShell, Mode::Native].map(|mode| {
+        let estate = demo_estate::temporary().expect("the demo estate can be made");
+        let case = Case::on(Release::Installed, estate, mode)?;
+        upgrade(&case, "7.0.0.9", "7.0.0.9", "mfa01.contoso.com", "mfa02.contoso.com");
+        check_vendor_order(&case.journal());
+        Some(Told::by(&case))
+    });
+    if let [Some(powershell), Some(native)] = told {
+        assert_eq!(powershell, native);
+    }
+}
+
+/// What a mode leaves to compare.
+#[derive(Debug, PartialEq)]
+struct Told {
+    /// What was done to each host, in order. Sets of one wave run side by side, so only each host's own order counts.
+    journal: BTreeMap<String, Vec<String>>,
+    installed: Vec<Installed>,
+    /// The whole state of Terraform, without what holds times.
+    state: String,
+}
+
+impl Told {
+    fn by(case: &Case) -> Self {
+        let mut journal: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for done in case.journal() {
+            let (host, what) = done.split_once(' ').expect("a host and what was done");
+            journal.entry(host.to_owned()).or_default().push(what.to_owned());
+        }
+        let installed = case.lab.estate().installed().expect("the hosts can be read");
+        let state = case.workspace.state()["values"]["root_module"]["resources"].to_string();
+        Self { journal, installed, state }
+    }
+}
+
+/// Windows PowerShell 4.0 is found out by the first thing sent, with what to install.
+#[test]
+fn a_host_below_the_powershell_floor_is_named_with_what_to_install() {
+    for mode in [Mode::Native, Mode::PowerShell] {
+        let estate = demo_estate::temporary().expect("the demo estate can be made");
+        let host = "portal09.dmz.contoso.com";
+        demo_estate::portal_host(host, "6.3.1.1").powershell("4.0").write(&estate).expect("a host can be made");
+        let Some(case) = Case::on(Release::Installed, estate, mode) else { continue };
+        case.configure(&[&hcl::portal("dmz", "6.3.1.1", &[host], "")]);
+        case.plan().ended(1).says(host).says("4.0").says("Windows Management Framework 5.1");
+    }
+}
+
+/// Every example is what a user may copy: formatted, valid, and planned without a word against the provider.
+#[test]
+fn every_example_is_formatted_and_valid() {
+    let Some(case) = Case::demo() else { return };
+    let resources = paths::root().join("examples/resources");
+    let mut examples: Vec<PathBuf> =
+        fs::read_dir(resources).expect("there are examples").map(|entry| entry.expect("an entry").path()).collect();
+    examples.push(paths::root().join("examples/estate"));
+    examples.push(paths::root().join("examples/provider"));
+    for example in examples {
+        let shown = example.display().to_string();
+        case.workspace.run(&["fmt", "-check", "-diff", "-no-color", &shown]).succeeded();
+        let alone = Workspace::new(&case.cli, &[]);
+        alone.copy(&example);
+        alone.run(&["init", "-no-color", "-input=false"]).succeeded();
+        alone.run(&["validate", "-no-color"]).succeeded();
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use acceptance_tests::lab::host::faults::{InstallerFault, Moment, ScriptEffect, ScriptFault};
+use acceptance_tests::lab::host::product::component::Component;
 
 use crate::support::case::Case;
 use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
@@ -41,26 +42,42 @@ fn check_script(host: &str, script: &str, when: Moment, effect: ScriptEffect) {
     case.fault(host, |faults| faults.script.push(fault));
     let what = format!("{script} on {host}, {when:?}, {effect:?}");
     let run = case.workspace.apply("case.tfplan");
+    // A lost connection proves nothing: a run that finds its work done, or still running, goes on.
+    if run.code == 0 && effect == ScriptEffect::Drop {
+        arrived(&case, &what);
+        return;
+    }
     assert_eq!(run.code, 1, "{what} did not fail:\n{}", run.printed());
-    let run = run.says(host);
-    assert!(
-        run.folded().contains("failed at step") || run.folded().contains("could not be read"),
-        "{what}:\n{}",
-        run.printed()
-    );
+    run.says("failed at step").says(host);
     recovers(&case, &what);
 }
 
-/// The next runs reach the pin, whatever the last one left.
+/// The next run reaches the pin, whatever the last one left; when that had done everything, there is nothing to do.
 #[track_caller]
 fn recovers(case: &Case, what: &str) {
     let plan = case.plan();
-    assert_eq!(plan.code, 2, "after {what} the plan shows no way on:\n{}", plan.printed());
-    let apply = case.workspace.apply("case.tfplan");
-    assert_eq!(apply.code, 0, "after {what} applying again fails:\n{}", apply.printed());
+    assert!([0, 2].contains(&plan.code), "after {what} there is no plan:\n{}", plan.printed());
+    if plan.code == 2 {
+        let apply = case.workspace.apply("case.tfplan");
+        assert_eq!(apply.code, 0, "after {what} applying again fails:\n{}", apply.printed());
+    }
+    arrived(case, what);
+}
+
+/// Everything runs its pin, by the state and by the hosts themselves, and users are asked for the second factor.
+#[track_caller]
+fn arrived(case: &Case, what: &str) {
     case.settled();
     for address in ["azuremfa_server_group.eu", "azuremfa_user_portal.dmz", "azuremfa_adfs_adapter.eu"] {
         assert_eq!(case.workspace.attributes(address)["version"], "7.0.0.9", "{address} after {what}");
+    }
+    for (host, component) in [
+        (SERVERS[0], Component::Server),
+        (PORTAL, Component::UserPortal),
+        ("adfs02.contoso.com", Component::AdfsAdapter),
+    ] {
+        let version = case.lab.estate().version_of(host, component).expect("the host is there");
+        assert_eq!(version.as_deref(), Some("7.0.0.9"), "{host} after {what}");
     }
     let farm = case.farm();
     assert_eq!(farm.policy, ["CertificateAuthentication", "AzureMfaServerAuthentication"], "after {what}");
@@ -128,7 +145,17 @@ fn a_step_that_fails_after_its_effect() {
 
 #[test]
 fn a_step_whose_connection_is_lost_after_its_effect() {
-    check_all(Moment::After, ScriptEffect::Drop);
+    for (host, script) in [
+        (SERVERS[0], "Save-ReleaseFile"),
+        (SERVERS[0], "Start-Installer"),
+        (PORTAL, "Merge-WebConfig"),
+        ("adfs01.contoso.com", "Set-AuthenticationPolicy"),
+        ("adfs01.contoso.com", "Unregister-Adapter"),
+        ("adfs01.contoso.com", "Register-Adapter"),
+        ("adfs02.contoso.com", "Restart-AdfsService"),
+    ] {
+        check_script(host, script, Moment::After, ScriptEffect::Drop);
+    }
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use acceptance_tests::lab::estate::demo;
 use acceptance_tests::lab::server::Mode;
@@ -35,6 +39,43 @@ fn holding(folder: &Path, marker: &str) -> Vec<String> {
     found
 }
 
+/// Looks at the command lines of all processes, again and again, until it is stopped.
+struct ProcessWatch {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl ProcessWatch {
+    fn start(marker: &str) -> Self {
+        let (stop, marker) = (Arc::new(AtomicBool::new(false)), marker.to_owned());
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut found = Vec::new();
+            let mut looks = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                found.extend(command_lines().into_iter().filter(|line| line.contains(&marker)));
+                looks += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(looks > 10, "the processes were looked at");
+            found
+        });
+        Self { stop, thread }
+    }
+
+    fn stop(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the watch does not panic")
+    }
+}
+
+/// The command lines of all processes, as any user of the machine can read them.
+fn command_lines() -> Vec<String> {
+    let processes = fs::read_dir("/proc").expect("there is a list of processes");
+    let lines = processes.filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+}
+
 /// Runs import and upgrade at TRACE with all logs kept in the workspace, then looks everywhere.
 fn check_nowhere(release: Release, ephemeral: bool) {
     let estate = demo::temporary().expect("the demo estate can be made");
@@ -58,10 +99,12 @@ fn check_nowhere(release: Release, ephemeral: bool) {
     let mut environment = if ephemeral { by_variable.to_vec() } else { by_environment.to_vec() };
     let logs = case.workspace.path().join("trace.log").display().to_string();
     environment.extend([("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "TRACE"), ("TF_LOG_PATH", logs.as_str())]);
+    let watch = ProcessWatch::start(&marker);
     let plan =
         case.workspace.run_with(&["plan", "-no-color", "-input=false", "-out=case.tfplan"], &environment).succeeded();
     let apply =
         case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &environment).succeeded();
+    assert_eq!(watch.stop(), Vec::<String>::new(), "command lines that hold the password");
     let shown = case.workspace.run(&["show", "-json", "case.tfplan"]).succeeded();
     for run in [plan, apply, shown] {
         assert!(!run.printed().contains(&marker), "terraform {} prints the password", run.command);

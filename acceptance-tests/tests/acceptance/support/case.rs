@@ -14,6 +14,7 @@ use crate::support::hcl;
 
 /// A case while it runs. The estate goes away with it.
 pub struct Case {
+    pub cli: Cli,
     pub lab: Lab,
     pub workspace: Workspace,
 }
@@ -43,7 +44,7 @@ impl Case {
         };
         let workspace =
             Workspace::new(&cli, &[("AZUREMFA_USERNAME", &lab.username), ("AZUREMFA_PASSWORD", &lab.password)]);
-        let case = Self { lab, workspace };
+        let case = Self { cli, lab, workspace };
         case.provider("");
         Some(case)
     }
@@ -53,7 +54,7 @@ impl Case {
         let estate = Estate::temporary().expect("an estate can be made");
         copy_tree(self.lab.estate().folder(), estate.folder()).expect("an estate can be copied");
         let lab = Lab::start_in_background(&estate, Mode::Native).expect("a native lab needs nothing");
-        let copy = Self { workspace: self.workspace.again(), lab };
+        let copy = Self { cli: self.cli.clone(), workspace: self.workspace.again(), lab };
         copy.provider("");
         copy
     }
