@@ -177,3 +177,6 @@ impl Estate {
         self.folder.join("estate.json")
     }
 }
+
+#[cfg(test)]
+mod tests;
