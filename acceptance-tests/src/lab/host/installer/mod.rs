@@ -84,7 +84,7 @@ pub fn install(host: &HostFolder, order: &Order, wait: &dyn Fn() -> bool) -> Res
         host.write(path, log.text()).map_err(LabError::file(host.path()))?;
     }
     let mut detail = json!({
-        "package": package.lab_package, "version": package.version, "file": order.file, "exit_code": code
+        "component": package.lab_package, "version": package.version, "file": order.file, "exit_code": code
     });
     if let Some(directory) = arguments.property("TARGETVDIR") {
         detail["virtual_directory"] = json!(directory);
