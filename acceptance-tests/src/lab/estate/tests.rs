@@ -132,3 +132,43 @@ fn hosts_are_found_by_their_short_names() {
     let error = estate.host("mfa09").expect_err("no such host");
     assert!(error.to_string().contains("mfa01.contoso.com"), "{error}");
 }
+
+#[test]
+fn a_copy_is_an_estate_of_its_own() {
+    let estate = demo::temporary().expect("an estate");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let copy = estate.duplicate().expect("a copy");
+    assert_eq!(facts(&copy, "adfs01"), facts(&estate, "adfs01"));
+    copy.set_version("mfa03", None, "7.0.0.9").expect("set");
+    assert_eq!(estate.version_of("mfa03", Component::Server).expect("an inventory").as_deref(), Some("6.3.1.1"));
+    assert_eq!(copy.settings().expect("settings"), estate.settings().expect("settings"));
+}
+
+#[test]
+fn a_secondary_loads_what_it_has_synchronised() {
+    let estate = demo::temporary().expect("an estate");
+    // Nobody waits that long: what is registered now is not synchronised during this test.
+    estate.update_farm(demo::FARM, |farm| farm.poll_seconds = 1_000_000).expect("set");
+    let (primary, secondary) = (estate.host("adfs01").expect("a host"), estate.host("adfs02").expect("a host"));
+    let old = json!({ "provider_name": "WindowsAzureMultiFactorAuthentication" });
+    ask(&primary, "Set-AuthenticationPolicy", &json!({ "disable": [old["provider_name"]] }));
+    ask(&primary, "Unregister-Adapter", &old);
+    estate.set_version("adfs02", Some(Component::AdfsAdapter), "7.0.0.9").expect("set");
+    let errors = |host| ask(host, "Restart-AdfsService", &json!({}))["load_errors"].clone();
+    assert_eq!(errors(&primary), json!([]));
+    assert!(errors(&secondary)[0].as_str().is_some_and(|text| text.contains("6.3.0.17452")));
+    estate.update_farm(demo::FARM, |farm| farm.poll_seconds = 1).expect("set");
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(errors(&secondary), json!([]));
+}
+
+#[test]
+fn the_example_states_the_hashes_of_the_releases() {
+    let estate = demo::temporary().expect("an estate");
+    let example = crate::paths::root().join("examples/estate/variables.tf");
+    let example = std::fs::read_to_string(example).expect("the example");
+    for version in demo::RELEASES {
+        let stated = format!("\"{version}\" = \"{}\"", estate.server_setup(version).sha256);
+        assert!(example.contains(&stated), "the example does not state {stated}");
+    }
+}

@@ -11,6 +11,7 @@ use acceptance_tests::lab::wire::host::Reachability;
 use serde_json::{Value, json};
 
 use super::call::{Shell, data, reply};
+use crate::scripts::powershell_for;
 use crate::wire::client::ask_proxy;
 
 const PORTAL: &str = "portal01.dmz.contoso.com";
@@ -76,6 +77,30 @@ async fn a_script_fails_before_or_after_its_effect() {
         assert_eq!(runtime(lab.estate()), expected);
         assert_eq!(shell.ask("Set-ApplicationPoolRuntime", &pool()).await["ok"], true);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_are_the_same_under_powershell() {
+    if powershell_for("faults under PowerShell").is_none() {
+        return;
+    }
+    let estate = demo::temporary().expect("an estate");
+    let lab = Lab::start(&estate, Mode::PowerShell).await.expect("a lab");
+    let name = "Set-ApplicationPoolRuntime";
+    let mut shell = Shell::open(&lab, PORTAL).await;
+    for (when, effect, kind, expected) in
+        [(Moment::Before, ScriptEffect::Error, "other", "v2.0"), (Moment::After, ScriptEffect::Error, "other", "v4.0")]
+    {
+        estate.fault(PORTAL, |faults| faults.script.push(fault(name, when, effect))).expect("a fault");
+        assert_eq!(shell.ask(name, &pool()).await["error"]["kind"], kind);
+        assert_eq!(runtime(&estate), expected);
+    }
+    estate
+        .fault(PORTAL, |faults| faults.script.push(fault(name, Moment::After, ScriptEffect::Garble)))
+        .expect("a fault");
+    let output = shell.run(name, &pool(), b"").await;
+    assert!(output.stdout.starts_with(b"AZUREMFA-REPLY:") && !output.stdout.ends_with(b"}\r\n"), "{output:?}");
+    assert_eq!(shell.ask(name, &pool()).await["result"]["already"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -238,6 +238,17 @@ fn faults_happen_before_half_way_or_after() {
 }
 
 #[test]
+fn a_restart_finishes_an_installation_that_needs_one() {
+    let fixture = Fixture::new(demo::portal_host(PORTAL, "6.3.1.1"));
+    let fault = InstallerFault { exit_code: 3010, when: Moment::After, package: None, times: 1 };
+    fixture.estate.fault(PORTAL, |faults| faults.installer.push(fault)).expect("a fault");
+    fixture.check("user_portal", "7.0.0.9", QUIET, 3010);
+    assert_eq!(fixture.facts()["pending_reboot"], json!(["pending_file_rename"]));
+    fixture.estate.reboot(PORTAL).expect("restarted");
+    assert_eq!(fixture.facts()["pending_reboot"], json!([]));
+}
+
+#[test]
 fn a_redistributable_makes_way_for_packages() {
     let bare = demo::portal_host(PORTAL, "6.3.1.1").state(|state| {
         let key = "HKLM:\\SOFTWARE\\Wow6432Node\\Microsoft\\VisualStudio";
