@@ -20,7 +20,7 @@ usage: lab serve --estate DIR [--mode native|powershell] [--new demo]
        lab set-version HOST VERSION [--component NAME] --estate DIR
        lab restart HOST --estate DIR
        lab fault HOST installer --exit-code N [--when before|half|after] [--package NAME] [--times N] --estate DIR
-       lab fault HOST script --name SCRIPT [--when before|after] [--effect error|drop|silence] [--call N] [--times N] --estate DIR
+       lab fault HOST script --name SCRIPT [--when before|after] [--effect error|drop|silence|garble] [--call N] [--times N] --estate DIR
        lab fault HOST web-config --estate DIR
        lab fault HOST clear --estate DIR
        lab install --host-folder DIR --file WINDOWSPATH -- ARGUMENTS";
@@ -181,7 +181,8 @@ fn fault(given: &Given, kind: &str) -> Result<impl FnOnce(&mut Faults) + use<>, 
         "error" => ScriptEffect::Error,
         "drop" => ScriptEffect::Drop,
         "silence" => ScriptEffect::Silence,
-        other => return Err(LabError::request(format!("--effect is error, drop or silence, not {other}"))),
+        "garble" => ScriptEffect::Garble,
+        other => return Err(LabError::request(format!("--effect is error, drop, silence or garble, not {other}"))),
     };
     let times = given.number("times", 1)?;
     let mut poked = Faults::default();

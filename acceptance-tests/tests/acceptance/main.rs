@@ -2,6 +2,7 @@
 
 mod cases;
 mod independent_clients;
+mod lab;
 mod scripts;
 mod support;
 mod wire;

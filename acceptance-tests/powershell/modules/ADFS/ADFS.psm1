@@ -27,7 +27,10 @@ function Update-LabFarm {
     $lock = [AzureMfaLab.Files]::Lock([System.IO.Path]::ChangeExtension($path, '.lock'))
     try {
         $farm = Read-LabFarm
+        # A secondary loads what it has synchronised, so what was there before is kept.
+        $before = [ordered]@{ changed_at = $farm['changed_at']; providers = @(@($farm['providers']) | Where-Object { $_ }) }
         & $Change $farm
+        $farm['history'] = @(@($farm['history']) | Where-Object { $_ }) + @($before)
         $farm['changed_at'] = Get-LabNow
         [AzureMfaLab.Files]::Replace($path, (ConvertTo-Json -InputObject $farm -Depth 16))
     }

@@ -145,10 +145,24 @@ function Get-LabLoadProblem {
     $adfs = (Read-LabState)['adfs']
     if (-not $adfs) { return }
     $farm = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText("$([AzureMfaLab.Files]::Estate)/farms/$($adfs['farm']).json")) -AsHashtable -DateKind String
-    foreach ($provider in @($farm['providers'])) {
+    $providers = @($farm['providers'])
+    if ($farm['database'] -eq 'wid' -and $adfs['role'] -eq 'SecondaryComputer') { $providers = @(Get-LabSynchronizedProvider $farm) }
+    foreach ($provider in @($providers | Where-Object { $_ })) {
         $assembly = ($provider['type_name'] -split ',\s*', 2)[1]
         if (-not (Test-LabAssembly $assembly)) { "An error occurred loading an authentication provider. Identifier: $($provider['name']). Could not load file or assembly '$assembly' or one of its dependencies." }
     }
+}
+
+function Get-LabSynchronizedProvider {
+    # What a secondary knows: the providers of its last synchronisation, which comes after the change itself.
+    param($Farm)
+    $poll = [long]$Farm['poll_seconds'] * [TimeSpan]::TicksPerSecond
+    $ticks = [datetime]::UtcNow.Ticks
+    $last = (New-Object datetime ($ticks - $ticks % $poll)).ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture)
+    $history = @(@($Farm['history']) | Where-Object { $_ })
+    if ([string]::CompareOrdinal($Farm['changed_at'], $last) -lt 0 -or -not $history.Count) { return $Farm['providers'] }
+    $known = @($history | Where-Object { [string]::CompareOrdinal($_['changed_at'], $last) -lt 0 })
+    if ($known.Count) { $known[-1]['providers'] } else { $history[0]['providers'] }
 }
 
 function Test-LabAssembly {

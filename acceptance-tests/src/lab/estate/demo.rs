@@ -45,13 +45,13 @@ pub fn fill(estate: &Estate) -> Result<(), LabError> {
     for version in RELEASES {
         estate.add_release(version)?;
     }
-    let master = server("mfa01.contoso.com").write(estate)?;
+    server("mfa01.contoso.com").write(estate)?;
     server("mfa02.contoso.com").write(estate)?;
     let place = Place::new("MultiFactorAuth", "MfaPortal", "v2.0");
     let beside = Settings { use_web_service_sdk: false, ..Settings::configured("", "", LOCAL_PLACEHOLDER) };
     let portal = server("mfa03.contoso.com").web(Component::UserPortal, VERSION, place, beside);
     portal.visual_c(&["x64", "x86"]).write(estate)?;
-    estate.replicate(GROUP, &master)?;
+    estate.set_master("mfa01.contoso.com")?;
     for name in ["portal01.dmz.contoso.com", "portal02.dmz.contoso.com"] {
         portal_host(name, VERSION).write(estate)?;
     }

@@ -20,7 +20,9 @@ use crate::lab::host::farm::Farm;
 use crate::lab::host::faults::Faults;
 use crate::lab::host::folder::HostFolder;
 use crate::lab::host::journal::Entry;
-use crate::lab::host::{file_lock, json_file};
+use crate::lab::host::native::scripts::adfs_facts;
+use crate::lab::host::{file_lock, json_file, time};
+use crate::workspace::copy_tree;
 
 /// `estate.json`: what is said about the estate as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +71,26 @@ impl Estate {
         let mut estate = Self::create(folder.path())?;
         estate._temporary = Some(Arc::new(folder));
         Ok(estate)
+    }
+
+    /// A copy of this estate as it is now, in a temporary folder. Nothing may be changing it meanwhile.
+    pub fn duplicate(&self) -> Result<Self, LabError> {
+        let folder = TempDir::with_prefix("azuremfa-lab-").map_err(LabError::file(&std::env::temp_dir()))?;
+        copy_tree(&self.folder, folder.path()).map_err(LabError::file(&self.folder))?;
+        let copy = Self { folder: folder.path().to_owned(), _temporary: Some(Arc::new(folder)) };
+        for host in copy.hosts()? {
+            let original = self.host(&host.state()?.name)?;
+            // Copied files are new ones, so a service that was started after them must be so again.
+            if adfs_facts::restarted_since_install(&original)? {
+                host.update(|state| {
+                    if let Some(service) = state.services.get_mut("adfssrv") {
+                        service.started_at = Some(time::now());
+                    }
+                    Ok::<_, LabError>(())
+                })?;
+            }
+        }
+        Ok(copy)
     }
 
     /// An estate that is there.
@@ -177,3 +199,6 @@ impl Estate {
         self.folder.join("estate.json")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,11 +18,17 @@ pub const REPLICATION_PORT: i64 = 49155;
 impl Estate {
     /// Makes a server the master of its replication group: the others connect to it from now on.
     pub fn promote(&self, host: &str) -> Result<(), LabError> {
+        let group = self.set_master(host)?;
+        self.host(host)?.record("operator_promote", json!({ "group": group }))
+    }
+
+    /// The same without a record: how a group is when the story begins. Gives the group's name.
+    pub fn set_master(&self, host: &str) -> Result<String, LabError> {
         let host = self.host(host)?;
         let group = host.state()?.replication_group;
-        let group = group.ok_or_else(|| LabError::request("only an MFA Server in a group can be promoted"))?;
+        let group = group.ok_or_else(|| LabError::request("only an MFA Server in a group can be its master"))?;
         self.replicate(&group, &host)?;
-        host.record("operator_promote", json!({ "group": group }))
+        Ok(group)
     }
 
     /// Names of the members of a replication group.
@@ -88,15 +94,15 @@ impl Estate {
                 "Running".clone_into(&mut service.state);
                 service.started_at = Some(now.clone());
             }
-            let servicing = "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing";
-            registry::remove(&mut state.registry, &format!("{servicing}\\RebootPending"));
+            registry::remove(&mut state.registry, registry::REBOOT_PENDING);
+            registry::remove_value(&mut state.registry, registry::SESSION_MANAGER, registry::PENDING_RENAMES);
             Ok::<_, LabError>(())
         })?;
         host.record("operator_restart", json!({}))
     }
 
     /// Connects the members of a group with their master.
-    pub(crate) fn replicate(&self, group: &str, master: &HostFolder) -> Result<(), LabError> {
+    fn replicate(&self, group: &str, master: &HostFolder) -> Result<(), LabError> {
         let master_state = master.state()?;
         let members = self.group(group)?;
         let subordinates: Vec<_> = members.iter().filter(|name| **name != master_state.name).collect();

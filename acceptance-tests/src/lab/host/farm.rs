@@ -30,6 +30,18 @@ pub struct Farm {
     pub global_rules: Option<String>,
     #[serde(default)]
     pub relying_parties: Vec<RelyingParty>,
+    /// What was registered before the last changes, oldest first: a secondary loads what it has synchronised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Snapshot>,
+}
+
+/// What was registered from a change on until the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    #[serde(default)]
+    pub changed_at: String,
+    #[serde(default)]
+    pub providers: Vec<Provider>,
 }
 
 /// A registered authentication provider.
@@ -62,10 +74,22 @@ impl Farm {
         change: impl FnOnce(&mut Self) -> Result<R, E>,
     ) -> Result<R, E> {
         json_file::update(&host.farm_path(farm), |farm: &mut Self| {
+            let before = Snapshot { changed_at: farm.changed_at.clone(), providers: farm.providers.clone() };
             let result = change(farm)?;
+            farm.history.push(before);
             farm.changed_at = time::now();
             Ok(result)
         })
+    }
+
+    /// The providers that a secondary knows: those of its last synchronisation, which comes after the change itself.
+    pub fn synchronized_providers(&self) -> &[Provider] {
+        let last = time::last_multiple(self.poll_seconds);
+        if self.changed_at < last {
+            return &self.providers;
+        }
+        let known = self.history.iter().rev().find(|snapshot| snapshot.changed_at < last);
+        known.or(self.history.first()).map_or(&self.providers, |snapshot| &snapshot.providers)
     }
 
     /// The registered provider of a name in any casing.

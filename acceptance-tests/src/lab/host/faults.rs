@@ -70,6 +70,8 @@ pub enum ScriptEffect {
     Drop,
     /// The process ends without a reply.
     Silence,
+    /// The reply breaks off in its midst.
+    Garble,
 }
 
 impl Faults {

@@ -142,6 +142,10 @@ impl Host {
                 process.exit(0).await;
             }
             ScriptEffect::Silence => process.exit(1).await,
+            ScriptEffect::Garble => {
+                let _ = process.stdout(format!("AZUREMFA-REPLY:{{\"ok\":true,\"script\":\"{script}\",\"res\r\n")).await;
+                process.exit(0).await;
+            }
             ScriptEffect::Drop => {
                 let Some(server) = self.link.get().and_then(Weak::upgrade) else { return process.exit(1).await };
                 let host = server.host(&self.name);

@@ -13,6 +13,13 @@ pub const UNINSTALL: [&str; 2] = [
 ];
 /// The key of MFA Server, in the 32-bit view.
 pub const PRODUCT: &str = "HKLM:\\SOFTWARE\\Wow6432Node\\Positive Networks\\PhoneFactor";
+/// There while Windows servicing waits for a restart.
+pub const REBOOT_PENDING: &str =
+    "HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\RebootPending";
+/// Has the files that are replaced at the next restart.
+pub const SESSION_MANAGER: &str = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager";
+/// The value with those files.
+pub const PENDING_RENAMES: &str = "PendingFileRenameOperations";
 /// Version of .NET Framework.
 pub const DOTNET: &str = "HKLM:\\SOFTWARE\\Microsoft\\NET Framework Setup\\NDP\\v4\\Full";
 
@@ -67,6 +74,13 @@ pub fn set(registry: &mut Registry, key: &str, name: &str, value: impl Into<Valu
 /// Removes a key with everything below it.
 pub fn remove(registry: &mut Registry, key: &str) {
     registry.retain(|found, _| !found.eq_ignore_ascii_case(key) && below(found, key).is_none());
+}
+
+/// Removes a value of a key.
+pub fn remove_value(registry: &mut Registry, key: &str, name: &str) {
+    for (_, values) in registry.iter_mut().filter(|(found, _)| found.eq_ignore_ascii_case(key)) {
+        values.retain(|found, _| !found.eq_ignore_ascii_case(name));
+    }
 }
 
 /// What of a key's path lies below another key.

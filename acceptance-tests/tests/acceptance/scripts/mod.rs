@@ -16,7 +16,7 @@ mod pattern;
 mod wire;
 
 /// PowerShell, or a counted skip of the named group.
-fn powershell_for(group: &str) -> Option<PathBuf> {
+pub fn powershell_for(group: &str) -> Option<PathBuf> {
     match powershell::find() {
         Ok(program) => Some(program),
         Err(reason) => {
@@ -26,7 +26,7 @@ fn powershell_for(group: &str) -> Option<PathBuf> {
     }
 }
 
-fn script_folder() -> PathBuf {
+pub fn script_folder() -> PathBuf {
     paths::root().join("provider/src/backend/windows/scripts")
 }
 

@@ -8,7 +8,7 @@ use acceptance_tests::lab::server::{Lab, Mode};
 use acceptance_tests::lab::wire::host::Reachability;
 use acceptance_tests::skip;
 use acceptance_tests::tools::terraform::{Cli, Release};
-use acceptance_tests::workspace::{Run, Workspace, copy_tree};
+use acceptance_tests::workspace::{Run, Workspace};
 
 use crate::support::hcl;
 
@@ -51,8 +51,7 @@ impl Case {
 
     /// A copy of a case at rest: its estate and state as they are now, so that many cases can start from one.
     pub fn again(&self) -> Self {
-        let estate = Estate::temporary().expect("an estate can be made");
-        copy_tree(self.lab.estate().folder(), estate.folder()).expect("an estate can be copied");
+        let estate = self.lab.estate().duplicate().expect("an estate can be copied");
         let lab = Lab::start_in_background(&estate, Mode::Native).expect("a native lab needs nothing");
         let copy = Self { cli: self.cli.clone(), workspace: self.workspace.again(), lab };
         copy.provider("");

@@ -93,6 +93,8 @@ impl Client {
             .header("Authorization", &self.authorization)
             .body(Full::new(body.into()))
             .expect("request");
+        // The end of the answer before may still be under way to the connection's own task.
+        self.sender.ready().await.ok()?;
         let response = tokio::time::timeout(Duration::from_secs(30), self.sender.send_request(request));
         let response = response.await.expect("an answer or an end within 30 s").ok()?;
         let status = response.status();

@@ -1,6 +1,6 @@
 //! The wire of the lab alone: shells, quotas, faults, and what can be made to go wrong.
 
-mod client;
+pub mod client;
 mod faults;
 mod shells;
 

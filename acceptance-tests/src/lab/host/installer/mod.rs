@@ -21,6 +21,7 @@ use crate::lab::host::installer::arguments::Arguments;
 use crate::lab::host::installer::log::Log;
 use crate::lab::host::product::component::Component;
 use crate::lab::host::product::release::{self, Package};
+use crate::lab::host::registry;
 use crate::lab::host::state::State;
 
 /// Success.
@@ -84,7 +85,7 @@ pub fn install(host: &HostFolder, order: &Order, wait: &dyn Fn() -> bool) -> Res
         host.write(path, log.text()).map_err(LabError::file(host.path()))?;
     }
     let mut detail = json!({
-        "package": package.lab_package, "version": package.version, "file": order.file, "exit_code": code
+        "component": package.lab_package, "version": package.version, "file": order.file, "exit_code": code
     });
     if let Some(directory) = arguments.property("TARGETVDIR") {
         detail["virtual_directory"] = json!(directory);
@@ -116,7 +117,13 @@ fn play(host: &HostFolder, package: &Package, arguments: &Arguments, log: &mut L
         let half = at(Moment::Half).is_some();
         let mut run = Run { host, version: &package.version, arguments, log, half };
         let code = run.dispatch(state, &package.lab_package)?;
-        Ok(fault.filter(|_| code == SUCCESS).map_or(code, |fault| fault.exit_code))
+        let code = fault.filter(|_| code == SUCCESS).map_or(code, |fault| fault.exit_code);
+        if matches!(code, 3010 | 1641) {
+            // A file that was in use is replaced at the next restart.
+            let renames = json!(["\\??\\C:\\Config.Msi\\1a2b3c.rbf", ""]);
+            registry::set(&mut state.registry, registry::SESSION_MANAGER, registry::PENDING_RENAMES, renames);
+        }
+        Ok(code)
     })
 }
 
@@ -151,3 +158,6 @@ impl Run<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

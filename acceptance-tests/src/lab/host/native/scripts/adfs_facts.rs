@@ -3,8 +3,10 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::lab::host::error::LabError;
 use crate::lab::host::farm::Farm;
 use crate::lab::host::folder::HostFolder;
+use crate::lab::host::installer::programs;
 use crate::lab::host::native::reply::Failure;
 use crate::lab::host::native::scripts::adfs::{Configuration, cached_folders};
 use crate::lab::host::native::scripts::products::Products;
@@ -64,6 +66,14 @@ pub fn read(host: &HostFolder, state: &State, products: &Products) -> Result<Val
     fact["policy"] = json!(configuration.farm.policy);
     fact["rules"] = rules(&configuration.farm);
     Ok(fact)
+}
+
+/// Whether AD FS was restarted after the adapter's files were written; true where there is no adapter to load.
+pub fn restarted_since_install(host: &HostFolder) -> Result<bool, LabError> {
+    let state = host.state()?;
+    let assembly = assembly_file(host, &state, Some(&programs::product_folder(&state)));
+    let Some(installed) = assembly.and_then(|file| install_time(host, &file).ok()) else { return Ok(true) };
+    Ok(started(&state).is_some_and(|started| started >= installed))
 }
 
 /// When the service's process started; none while it does not run.

@@ -81,11 +81,14 @@ pub fn restart(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(json!({ "started_at": started_at, "load_errors": messages }))
 }
 
-/// The registered providers whose assembly is not on the host.
+/// The providers that the service loads and whose assembly is not on the host.
 fn load_problems(host: &HostFolder, state: &State) -> Result<Vec<String>, Failure> {
     let Some(member) = &state.adfs else { return Ok(Vec::new()) };
+    let configuration = Configuration { name: member.farm.clone(), farm: Farm::read(host, &member.farm)? };
+    let farm = &configuration.farm;
+    let loaded = if configuration.is_secondary(state) { farm.synchronized_providers() } else { &farm.providers };
     let mut problems = Vec::new();
-    for provider in Farm::read(host, &member.farm)?.providers {
+    for provider in loaded {
         let assembly = provider.type_name.split_once(',').map_or("", |(_, assembly)| assembly.trim_start());
         if !has_assembly(host, state, assembly) {
             problems.push(format!(
