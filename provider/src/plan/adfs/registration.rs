@@ -65,7 +65,7 @@ pub fn current<'p>(
     })
 }
 
-/// The names that are registered once steps have been performed, sorted, in the vendor's spelling.
+/// The names that are registered once steps have been performed, in the vendor's spelling and in one order.
 pub fn registered_after(adfs: &Adfs, steps: &[Step]) -> Option<Vec<String>> {
     let registered = adfs.providers.as_ref()?.iter().map(|provider| canonical(&provider.name)).collect();
     Some(sorted(steps.iter().fold(registered, |names, step| match &step.action {
@@ -128,8 +128,10 @@ fn without(mut names: Vec<String>, name: &str) -> Vec<String> {
     names
 }
 
+/// Those of others first, so that an exchange shows as a change of one name.
 fn sorted(mut names: Vec<String>) -> Vec<String> {
-    names.sort();
+    let is_ours = |name: &str| [OLD_NAME, NEW_NAME].contains(&name);
+    names.sort_by(|left, right| (is_ours(left), left).cmp(&(is_ours(right), right)));
     names
 }
 

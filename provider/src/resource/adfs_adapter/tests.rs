@@ -77,7 +77,7 @@ async fn a_farm_is_upgraded_and_rests() {
         acknowledge: null -> [{check = "adfs_mfa_gap", reason = "CHG-1", until = null}]
         after: null -> ["server_group/mfa-eu pin=7.0.0.9 lowest=7.0.0.9 wave=1 whole=yes at_pin=mfa02"]
         allow_major_upgrade: null -> true
-        policy: ["CertificateAuthentication", "WindowsAzureMultiFactorAuthentication"] -> ["AzureMfaServerAuthentication", "CertificateAuthentication"]
+        policy: ["CertificateAuthentication", "WindowsAzureMultiFactorAuthentication"] -> ["CertificateAuthentication", "AzureMfaServerAuthentication"]
         ready: "adfs_adapter/adfs-eu pin=6.3.1.1 lowest=6.3.1.1 wave=1 whole=yes at_pin=adfs01,adfs02" -> "adfs_adapter/adfs-eu pin=7.0.0.9 lowest=7.0.0.9 wave=2 whole=yes at_pin=adfs01,adfs02"
         registered_providers: ["WindowsAzureMultiFactorAuthentication"] -> ["AzureMfaServerAuthentication"]
         target_version: "6.3.1.1" -> "7.0.0.9"
@@ -88,7 +88,7 @@ async fn a_farm_is_upgraded_and_rests() {
     assert_eq!(summaries(&applied), "");
     assert_eq!(workspace.text("version_status"), "current");
     assert_eq!(*workspace.state.attribute("registered_providers"), Value::strings([NEW_NAME]));
-    assert_eq!(*workspace.state.attribute("policy"), Value::strings([NEW_NAME, "CertificateAuthentication"]));
+    assert_eq!(*workspace.state.attribute("policy"), Value::strings(["CertificateAuthentication", NEW_NAME]));
     let planned = workspace.refresh_and_plan(&wanted("7.0.0.9")).await;
     assert!(!planned.changes(), "{}", planned.diff());
     assert_eq!(summaries(&planned.diagnostics), "");
