@@ -1,8 +1,9 @@
 //! What is registered in a farm, and whether it is of the release that is installed.
 
 use crate::backend::facts::{Adfs, AuthenticationProvider};
+use crate::backend::step::{Action, Step};
 use crate::plan::adfs::farm::Farm;
-use crate::plan::adfs::name_of;
+use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of};
 use crate::plan::evidence::Evidence;
 use crate::plan::version::Version;
 
@@ -64,6 +65,27 @@ pub fn current<'p>(
     })
 }
 
+/// The names that are registered once steps have been performed, in the vendor's spelling and in one order.
+pub fn registered_after(adfs: &Adfs, steps: &[Step]) -> Option<Vec<String>> {
+    let registered = adfs.providers.as_ref()?.iter().map(|provider| canonical(&provider.name)).collect();
+    Some(sorted(steps.iter().fold(registered, |names, step| match &step.action {
+        Action::UnregisterAdapter { provider_name } => without(names, provider_name),
+        Action::RegisterAdapter { provider_name, .. } => with(names, provider_name),
+        _ => names,
+    })))
+}
+
+/// The names in the policy once steps have been performed, as [`registered_after`] gives those that are registered. AD FS
+/// means nothing by their order.
+pub fn policy_after(adfs: &Adfs, steps: &[Step]) -> Option<Vec<String>> {
+    let policy = adfs.policy.as_ref()?.iter().map(|name| canonical(name)).collect();
+    Some(sorted(steps.iter().fold(policy, |names, step| match &step.action {
+        Action::DisableProvider { provider_name } => without(names, provider_name),
+        Action::EnableProvider { provider_name } => with(names, provider_name),
+        _ => names,
+    })))
+}
+
 /// Whether the package of a version has been installed whole on a host.
 pub fn has_package(adfs: &Adfs, version: &Version) -> bool {
     let entry = adfs.adapter_product_version.as_deref().and_then(|text| text.trim().parse::<Version>().ok());
@@ -88,6 +110,29 @@ fn assembly_version(full_name: &str) -> Option<&str> {
 /// Whether an assembly may be of a product's version: nothing more than the major version is known to agree.
 fn is_of(assembly: Option<&str>, version: &Version) -> bool {
     assembly.and_then(|text| text.split('.').next()?.parse().ok()) == Some(version.major())
+}
+
+/// The vendor's spelling of a name; AD FS takes any casing.
+fn canonical(name: &str) -> String {
+    [OLD_NAME, NEW_NAME].into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name).to_owned()
+}
+
+fn with(names: Vec<String>, name: &str) -> Vec<String> {
+    let mut names = without(names, name);
+    names.push(canonical(name));
+    names
+}
+
+fn without(mut names: Vec<String>, name: &str) -> Vec<String> {
+    names.retain(|known| !known.eq_ignore_ascii_case(name));
+    names
+}
+
+/// Those of others first, so that an exchange shows as a change of one name.
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    let is_ours = |name: &str| [OLD_NAME, NEW_NAME].contains(&name);
+    names.sort_by(|left, right| (is_ours(left), left).cmp(&(is_ours(right), right)));
+    names
 }
 
 fn describe(providers: &[AuthenticationProvider]) -> String {

@@ -2,10 +2,9 @@
 //! shared application pools.
 
 use crate::backend::facts::{WebComponent, WebKind};
-use crate::plan::checks::{Seen, Survey, acknowledgement};
-use crate::plan::evidence::Evidence;
+use crate::plan::checks::{Seen, Survey};
 use crate::plan::server_group::{Plan, sdk};
-use crate::plan::{Desired, Policy};
+use crate::plan::{Desired, Policy, component, pools};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -65,36 +64,9 @@ fn check_release(
 
 /// A pool that moves to CLR v4.0 with the SDK takes along whatever else lives in it.
 fn check_pools(desired: &Desired, seen: &Seen<'_>, diagnostics: &mut Diagnostics) {
-    for sdk in sdk::all(seen.facts).filter(|sdk| sdk::is_on_old_runtime(sdk, &desired.pin)) {
-        let others: Vec<&WebComponent> = cohosted(seen)
-            .filter(|other| other.application_pool.eq_ignore_ascii_case(&sdk.application_pool) && is_old(other))
-            .collect();
-        for other in others {
-            acknowledgement::report(
-                desired,
-                acknowledgement::SHARED_APPLICATION_POOL,
-                &format!(
-                    "On {}, application pool {} is shared by the Web Service SDK and the {} in {}. It moves to CLR v4.0 \
-                     with the SDK, and the {} fails from then until its own upgrade. Give the {} a pool of its own first.",
-                    seen.host,
-                    sdk.application_pool,
-                    other.component.title(),
-                    other.virtual_directory,
-                    other.component.title(),
-                    other.component.title()
-                ),
-                diagnostics,
-            );
-        }
+    for sdk in sdk::all(seen.facts).filter(|sdk| component::is_on_old_runtime(sdk, &desired.pin)) {
+        pools::check(desired, seen.host, seen.facts, sdk, diagnostics);
     }
-}
-
-fn is_old(component: &WebComponent) -> bool {
-    let evidence = Evidence::of(
-        ("uninstall entry", component.product_version.as_deref()),
-        ("library", component.file_version.as_deref()),
-    );
-    evidence.is_none_or(|evidence| evidence.lowest.major() < 7)
 }
 
 fn warn_of_cohosted(desired: &Desired, seen: &Seen<'_>, diagnostics: &mut Diagnostics) {

@@ -7,7 +7,7 @@ use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::server_group::gate::Gate;
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
-use crate::plan::{Decision, Desired, Policy, View, Views};
+use crate::plan::{Decision, Desired, Policy, View, Views, component};
 
 pub mod findings;
 pub mod gate;
@@ -76,7 +76,7 @@ pub fn evidence(views: &Views, host: &str) -> Option<Evidence> {
 /// The lowest version on a host, its SDKs included.
 pub fn lowest(views: &Views, host: &str) -> Option<Version> {
     let server = evidence(views, host)?.lowest;
-    let sdks = sdk::all(facts(views, host)?).filter_map(sdk::evidence).map(|evidence| evidence.lowest);
+    let sdks = sdk::all(facts(views, host)?).filter_map(component::evidence).map(|evidence| evidence.lowest);
     sdks.chain([server]).min()
 }
 

@@ -1,33 +1,24 @@
 //! The Web Service SDK of a server: found, declared, and brought along right after it.
 
 use crate::backend::facts::{HostFacts, WebComponent, WebKind};
-use crate::backend::step::{Action, PackageSource, Place, Step};
-use crate::plan::Desired;
+use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::checks::Survey;
-use crate::plan::evidence::Evidence;
 use crate::plan::server_group::{DeclaredSdk, Group, backup, step};
 use crate::plan::version::Version;
+use crate::plan::{Desired, component};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
 /// The SDKs on a host.
 pub fn all(facts: &HostFacts) -> impl Iterator<Item = &WebComponent> {
-    facts.web.iter().filter(|component| component.component == WebKind::WebServiceSdk)
-}
-
-/// What proves an SDK's version.
-pub fn evidence(component: &WebComponent) -> Option<Evidence> {
-    Evidence::of(
-        ("uninstall entry", component.product_version.as_deref()),
-        ("library", component.file_version.as_deref()),
-    )
+    component::all(facts, WebKind::WebServiceSdk)
 }
 
 /// The end-state facts of an SDK that do not hold at a pin.
 pub fn gaps(component: &WebComponent, pin: &Version) -> Vec<String> {
     let mut gaps = Vec::new();
     let name = &component.virtual_directory;
-    match evidence(component) {
+    match component::evidence(component) {
         None => gaps.push(format!("no version of the Web Service SDK in {name} was found")),
         Some(evidence) if evidence.lowest < *pin => {
             gaps.push(format!("the Web Service SDK in {name} runs {} ({})", evidence.lowest, evidence.detail));
@@ -37,7 +28,7 @@ pub fn gaps(component: &WebComponent, pin: &Version) -> Vec<String> {
         }
         Some(_) => {}
     }
-    if is_on_old_runtime(component, pin) {
+    if component::is_on_old_runtime(component, pin) {
         gaps.push(format!(
             "application pool {} of the Web Service SDK is on CLR v2.0 instead of v4.0",
             component.application_pool
@@ -51,12 +42,7 @@ pub fn gaps(component: &WebComponent, pin: &Version) -> Vec<String> {
 
 /// Whether the SDK's package has to run.
 pub fn needs_package(component: &WebComponent, pin: &Version) -> bool {
-    evidence(component).is_none_or(|evidence| evidence.lowest < *pin || !evidence.agrees)
-}
-
-/// Whether its pool has to move to CLR v4.0 for the pin.
-pub fn is_on_old_runtime(component: &WebComponent, pin: &Version) -> bool {
-    pin.major() >= 7 && component.pool_runtime == "v2.0"
+    component::evidence(component).is_none_or(|evidence| evidence.lowest < *pin || !evidence.agrees)
 }
 
 /// The steps that bring an SDK to the pin, from the install folder of its own server.
@@ -70,7 +56,7 @@ pub fn steps(desired: &Desired, host: &str, component: &WebComponent) -> Vec<Ste
                 component: WebKind::WebServiceSdk,
                 version: desired.pin.to_string(),
                 source: PackageSource::InstallFolder,
-                place: place(component),
+                place: component::place(component),
             },
         ));
     }
@@ -80,26 +66,15 @@ pub fn steps(desired: &Desired, host: &str, component: &WebComponent) -> Vec<Ste
             Action::MergeWebConfig {
                 component: WebKind::WebServiceSdk,
                 path: component.physical_path.clone(),
-                backup: backup(desired, &backup_name(component)),
+                backup: backup(desired, &component::backup_name(component)),
             },
         ));
     }
-    if is_on_old_runtime(component, &desired.pin) {
+    if component::is_on_old_runtime(component, &desired.pin) {
         let application_pool = component.application_pool.clone();
         steps.push(step(host, Action::SetApplicationPool { application_pool }));
     }
     steps
-}
-
-/// The name of a component's backup: its virtual directory, as a file name.
-pub fn backup_name(component: &WebComponent) -> String {
-    let name = component.virtual_directory.trim_matches('/').replace(['/', '\\'], "-");
-    if name.is_empty() { "root".to_owned() } else { name }
-}
-
-/// Whether two names mean the same virtual directory.
-pub fn is_same_directory(left: &str, right: &str) -> bool {
-    left.trim_matches('/').eq_ignore_ascii_case(right.trim_matches('/'))
 }
 
 /// Checks that what is found is what is declared.
@@ -120,7 +95,7 @@ pub fn check(desired: &Desired, group: &Group, survey: &Survey<'_>, diagnostics:
                 ),
             ),
             (DeclaredSdk::At(declared), names) => {
-                for name in names.iter().filter(|name| !is_same_directory(name, declared)) {
+                for name in names.iter().filter(|name| !component::is_same_directory(name, declared)) {
                     diagnostics.error_at(
                         Path::of("web_service_sdk").attribute("virtual_directory"),
                         format!("{}: the Web Service SDK on {} is elsewhere", desired.name, seen.host),
@@ -151,14 +126,5 @@ pub fn check(desired: &Desired, group: &Group, survey: &Survey<'_>, diagnostics:
             "It is declared, and was found on none of the hosts. Remove web_service_sdk; the provider never installs one \
              anew.",
         );
-    }
-}
-
-fn place(component: &WebComponent) -> Place {
-    Place {
-        site: component.site.clone(),
-        site_id: component.site_id,
-        virtual_directory: component.virtual_directory.clone(),
-        application_pool: component.application_pool.clone(),
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::backend::facts::WebKind;
 use crate::backend::step::{Action, Step};
-use crate::plan::Desired;
 use crate::plan::checks::{self, Member, Seen, Survey};
 use crate::plan::server_group::gate::Gate;
 use crate::plan::server_group::{Plan, SERVICE, backup, backup_id, facts_of, findings, sdk, step};
+use crate::plan::{Desired, component};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -86,7 +86,7 @@ fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
             WebKind::MobileAppWebService => "the co-hosted Mobile App Web Service",
         };
         let source = component.physical_path.clone();
-        step(host, Action::BackUp { what, source, backup: backup(desired, &sdk::backup_name(component)) })
+        step(host, Action::BackUp { what, source, backup: backup(desired, &component::backup_name(component)) })
     }));
     steps.push(step(host, Action::FetchServerSetup { version: version.clone() }));
     steps.push(step(host, Action::RunServerSetup { version }));
@@ -96,7 +96,7 @@ fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
             Action::RestoreCohostedWebConfig {
                 component: component.component,
                 path: component.physical_path.clone(),
-                backup: backup(desired, &sdk::backup_name(component)),
+                backup: backup(desired, &component::backup_name(component)),
             },
         )
     }));
@@ -112,7 +112,7 @@ fn remainder(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
     let mut steps: Vec<Step> = packages
         .map(|component| {
             let source = component.physical_path.clone();
-            let backup = backup(desired, &sdk::backup_name(component));
+            let backup = backup(desired, &component::backup_name(component));
             step(host, Action::BackUp { what: "the Web Service SDK", source, backup })
         })
         .collect();

@@ -1,8 +1,9 @@
 //! `azuremfa_adfs_adapter`: the MFA adapter of an AD FS farm.
 
 use crate::backend::facts::Database;
-use crate::backend::step::Action;
-use crate::plan::adfs::{self, farm::Farm};
+use crate::backend::step::Step;
+use crate::plan::adfs::farm::Farm;
+use crate::plan::adfs::{self, registration};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
@@ -15,6 +16,9 @@ use crate::tf::schema::{Attribute, Kind};
 use crate::tf::value::Value;
 
 pub mod batches;
+
+#[cfg(test)]
+mod tests;
 
 /// The kind of set.
 pub struct AdfsAdapter;
@@ -94,31 +98,10 @@ impl HostSet for AdfsAdapter {
     }
 
     fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)> {
-        let farm = Farm::of(hosts, views);
-        // What nobody can tell now is what was told last.
-        let or_before =
-            |name: &'static str, found: Option<Value>| (name, found.unwrap_or_else(|| own.attribute(name).clone()));
-        let database = farm.seen().next().map(|(_, adfs)| match adfs.database {
-            Database::Wid => Value::from("wid"),
-            Database::Sql => Value::from("sql"),
-        });
-        let primary = match farm.seen().next() {
-            Some((_, adfs)) if adfs.database == Database::Sql => Some(Value::Null),
-            _ => farm.primaries().first().copied().or_else(|| farm.named_primary()).map(Value::from),
-        };
-        let registry = farm.registry();
-        let providers = registry.and_then(|adfs| adfs.providers.as_ref());
-        let names = providers.map(|all| Value::strings(all.iter().map(|provider| provider.name.as_str())));
-        let policy = registry.and_then(|adfs| adfs.policy.as_ref());
-        vec![
-            or_before("database", database),
-            or_before("primary", primary),
-            or_before("registered_providers", names),
-            or_before("policy", policy.map(|names| Value::strings(names.iter().map(String::as_str)))),
-        ]
+        facts_after(own, hosts, views, &[])
     }
 
-    /// The farm keeps its database and its primary; what is registered changes.
+    /// Every change of the registration and of the policy stands in the steps. What an added host adds to them does not.
     fn planned_facts(
         &self,
         own: &Value,
@@ -126,22 +109,9 @@ impl HostSet for AdfsAdapter {
         views: &Views,
         decision: &Decision,
     ) -> Vec<(&'static str, Value)> {
-        let adopts = hosts.iter().any(|host| decision.adopts(host));
-        let exchanges = decision.steps.iter().any(|step| {
-            matches!(
-                step.action,
-                Action::DisableProvider { .. }
-                    | Action::UnregisterAdapter { .. }
-                    | Action::RegisterAdapter { .. }
-                    | Action::EnableProvider { .. }
-            )
-        });
-        let is_unknown = |name: &str, value: &Value| match name {
-            "registered_providers" | "policy" => adopts || exchanges,
-            _ => adopts && value.is_null(),
-        };
-        let facts = self.facts(own, hosts, views).into_iter();
-        facts.map(|(name, value)| (name, if is_unknown(name, &value) { Value::Unknown } else { value })).collect()
+        let is_unknown = hosts.iter().any(|host| decision.adopts(host));
+        let facts = facts_after(own, hosts, views, &decision.steps).into_iter();
+        facts.map(|(name, value)| (name, if is_unknown { Value::Unknown } else { value })).collect()
     }
 
     fn parse_import(&self, rest: &str) -> Result<Vec<(&'static str, Value)>, String> {
@@ -151,6 +121,27 @@ impl HostSet for AdfsAdapter {
     fn import_rest(&self, own: &Value) -> Option<String> {
         Some(format!("={}", describe_batches(&batches(own.attribute("batches"))?)))
     }
+}
+
+/// What the farm is like once steps have been performed. What nobody can tell now is what was told last.
+fn facts_after(own: &Value, hosts: &[String], views: &Views, steps: &[Step]) -> Vec<(&'static str, Value)> {
+    let farm = Farm::of(hosts, views);
+    let registry = farm.registry();
+    let database = farm.seen().next().map(|(_, adfs)| adfs.database);
+    let primary = match database {
+        Some(Database::Sql) => Some(Value::Null),
+        _ => farm.primaries().first().copied().or_else(|| farm.named_primary()).map(Value::from),
+    };
+    let database = database.map(|database| match database {
+        Database::Wid => Value::from("wid"),
+        Database::Sql => Value::from("sql"),
+    });
+    let registered = registry.and_then(|adfs| registration::registered_after(adfs, steps)).map(Value::strings);
+    let policy = registry.and_then(|adfs| registration::policy_after(adfs, steps)).map(Value::strings);
+    [("database", database), ("primary", primary), ("registered_providers", registered), ("policy", policy)]
+        .into_iter()
+        .map(|(name, found)| (name, found.unwrap_or_else(|| own.attribute(name).clone())))
+        .collect()
 }
 
 const BATCHES: &str = "The hosts of the farm in one or two batches, each a list. The first batch is upgraded and \

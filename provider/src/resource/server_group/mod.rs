@@ -6,7 +6,7 @@ use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::server_group::{self, DeclaredSdk, Group, sdk};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
-use crate::plan::{Decision, Desired, Policy, Views};
+use crate::plan::{Decision, Desired, Policy, Views, component};
 use crate::resource::set::{HostSet, desired, import, schema};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -160,7 +160,7 @@ fn group(own: &Value) -> Group {
 fn sdk_versions(own: &Value, hosts: &[String], views: &Views) -> BTreeMap<String, Value> {
     let version_of = |host: &String| {
         let component = sdk::all(server_group::facts(views, host)?).next()?;
-        Some((host.clone(), desired::spelled(own, &sdk::evidence(component)?.lowest)))
+        Some((host.clone(), desired::spelled(own, &component::evidence(component)?.lowest)))
     };
     hosts.iter().filter_map(version_of).collect()
 }

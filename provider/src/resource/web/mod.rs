@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::facts::{WebComponent, WebKind};
-use crate::backend::step::Action;
+use crate::backend::step::{Action, Step};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
@@ -11,8 +11,12 @@ use crate::plan::web::{self, WebSet};
 use crate::plan::{Decision, Desired, Policy, Views};
 use crate::resource::set::{HostSet, import, schema};
 use crate::tf::diagnostic::Diagnostics;
+use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind};
 use crate::tf::value::Value;
+
+#[cfg(test)]
+mod tests;
 
 /// A kind of set of web components.
 pub struct WebResource {
@@ -89,7 +93,8 @@ impl HostSet for WebResource {
         ]
     }
 
-    /// The directory and its pool stay; an address is what web.config says once it has been put back or merged.
+    /// The directory, its pool and the address of the SDK stay. An address that the vendor ships does not: which one
+    /// takes its place is found when web.config is merged. What an added host has is not known at all.
     fn planned_facts(
         &self,
         own: &Value,
@@ -97,21 +102,37 @@ impl HostSet for WebResource {
         views: &Views,
         decision: &Decision,
     ) -> Vec<(&'static str, Value)> {
-        if hosts.iter().any(|host| decision.adopts(host)) {
-            let directory = self.virtual_directory(own, hosts, views);
-            return vec![
-                ("virtual_directory", if directory.is_null() { Value::Unknown } else { directory }),
-                (APPLICATION_POOLS, Value::Unknown),
-                (SDK_URLS, Value::Unknown),
-            ];
+        let adopts = hosts.iter().any(|host| decision.adopts(host));
+        let set = self.set(own);
+        let is_shipped = |step: &&Step| {
+            let facts = web::facts(views, &step.host);
+            let found = facts.and_then(|facts| set.candidates(facts).into_iter().next());
+            found.is_some_and(|component| !component.placeholders.is_empty())
+                && matches!(step.action, Action::MergeWebConfig { .. })
+        };
+        let mut facts = self.facts(own, hosts, views);
+        for (name, value) in &mut facts {
+            match *name {
+                SDK_URLS | APPLICATION_POOLS if adopts => *value = Value::Unknown,
+                SDK_URLS => {
+                    decision.steps.iter().filter(is_shipped).for_each(|step| value.set(&step.host, Value::Unknown));
+                }
+                _ if adopts && value.is_null() => *value = Value::Unknown,
+                _ => {}
+            }
         }
-        let merges = decision.steps.iter().any(|step| matches!(step.action, Action::MergeWebConfig { .. }));
-        let unless_merged = |name, value| if merges && name == SDK_URLS { Value::Unknown } else { value };
-        self.facts(own, hosts, views).into_iter().map(|(name, value)| (name, unless_merged(name, value))).collect()
+        facts
     }
 
     fn parse_import(&self, rest: &str) -> Result<Vec<(&'static str, Value)>, String> {
         let (directory, hosts) = import::virtual_directory_and_hosts(rest)?;
+        if let Some(name) = &directory {
+            let mut found = Diagnostics::default();
+            schema::check_virtual_directory(&Value::from(name.as_str()), &Path::root(), &mut found);
+            if found.has_errors() {
+                return Err(format!("{name:?} is no virtual directory"));
+            }
+        }
         Ok(vec![("virtual_directory", directory.into()), ("hosts", Value::strings(hosts))])
     }
 

@@ -10,6 +10,7 @@ use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::{HostFacts, WebComponent, WebKind};
 use crate::backend::step::{Action, Step};
 use crate::backend::{Backend, Report};
+use crate::resource::set::testing::adapter;
 
 /// A set of hosts by name.
 #[derive(Default)]
@@ -24,6 +25,9 @@ struct Inner {
     performed: Vec<String>,
     observed: usize,
     fault: Option<Fault>,
+    /// Whether the fault goes away once it has struck.
+    once: bool,
+    stop: Option<(&'static str, CancellationToken)>,
 }
 
 /// A step that fails, named by a part of its text.
@@ -58,7 +62,22 @@ impl Estate {
 
     /// Makes a step fail, or none.
     pub fn set_fault(&self, fault: Option<Fault>) {
-        self.with(|inner| inner.fault = fault);
+        self.with(|inner| (inner.fault, inner.once) = (fault, false));
+    }
+
+    /// Makes a step fail the first time it is performed.
+    pub fn set_fault_once(&self, fault: Fault) {
+        self.with(|inner| (inner.fault, inner.once) = (Some(fault), true));
+    }
+
+    /// Asks a run to stop once a step, named by a part of its text, has been performed.
+    pub fn set_stop_after(&self, step: &'static str, token: CancellationToken) {
+        self.with(|inner| inner.stop = Some((step, token)));
+    }
+
+    /// What a host is like now.
+    pub fn facts(&self, host: &str) -> HostFacts {
+        self.with(|inner| inner.hosts.get(host).expect("a host of the estate").clone())
     }
 
     /// What was performed so far, in order.
@@ -103,8 +122,15 @@ impl Backend for Estate {
             let text = step.to_string();
             let fault = inner.fault.clone().filter(|fault| text.contains(fault.step));
             if fault.as_ref().is_none_or(|fault| fault.after) {
-                effect(inner.hosts.get_mut(&step.host).expect("a host of the estate"), &step.action);
+                let facts = inner.hosts.get_mut(&step.host).expect("a host of the estate");
+                effect(facts, &step.action).map_err(|reason| error(Cause::Unproven(reason)))?;
+                if let Some((_, token)) = inner.stop.as_ref().filter(|(step, _)| text.contains(step)) {
+                    token.cancel();
+                }
                 inner.performed.push(text);
+            }
+            if inner.once && fault.is_some() {
+                inner.fault = None;
             }
             match fault {
                 Some(_) => Err(error(Cause::Installer { exit_code: 1603, log: Vec::new() })),
@@ -114,7 +140,7 @@ impl Backend for Estate {
     }
 }
 
-fn effect(facts: &mut HostFacts, action: &Action) {
+fn effect(facts: &mut HostFacts, action: &Action) -> Result<(), String> {
     match action {
         Action::RunServerSetup { version } => {
             let server = facts.server.as_mut().expect("a server to upgrade");
@@ -139,6 +165,7 @@ fn effect(facts: &mut HostFacts, action: &Action) {
         }
         _ => {}
     }
+    facts.adfs.as_mut().map_or(Ok(()), |adfs| adapter::effect(adfs, action))
 }
 
 fn web<'f>(facts: &'f mut HostFacts, kind: WebKind, directory: &str) -> &'f mut WebComponent {

@@ -13,6 +13,7 @@ use crate::tf::diagnostic::{Diagnostics, Severity};
 use crate::tf::validation;
 use crate::tf::value::Value;
 
+pub mod adapter;
 pub mod backend;
 pub mod core;
 

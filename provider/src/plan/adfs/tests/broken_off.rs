@@ -1,0 +1,295 @@
+//! Runs that take up what an earlier one left.
+
+use expect_test::{Expect, expect};
+
+use crate::plan::adfs::tests::{FARM, at, check, desired_at, farm, install, run, wanted};
+use crate::plan::adfs::{NEW_NAME, OLD_NAME};
+use crate::plan::fixtures::{group, registration, text};
+use crate::plan::{Desired, Views};
+
+/// How far a run came before it broke off, after the package on the first host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    Installed,
+    Disabled,
+    Unregistered,
+    Registered,
+    Restarted,
+    Enabled,
+    SecondInstalled,
+}
+
+/// The demo's farm as a run to 7.0.0.9 left it.
+fn left_at(reached: Reached) -> Views {
+    let mut views = farm(&FARM, "6.3.1.1");
+    install(&mut views, "adfs01", "7.0.0.9");
+    at(&mut views, "adfs01", |adfs| {
+        if reached >= Reached::Disabled {
+            adfs.policy = Some(vec!["CertificateAuthentication".to_owned()]);
+        }
+        if reached >= Reached::Unregistered {
+            adfs.providers = Some(Vec::new());
+        }
+        if reached >= Reached::Registered {
+            adfs.providers = Some(vec![registration("7.0.0.9")]);
+            adfs.restarted_since_registration = Some(false);
+        }
+        if reached >= Reached::Restarted {
+            adfs.restarted_since_install = Some(true);
+            adfs.restarted_since_registration = Some(true);
+        }
+        if reached >= Reached::Enabled {
+            adfs.policy = Some(vec![NEW_NAME.to_owned()]);
+        }
+    });
+    if reached >= Reached::SecondInstalled {
+        install(&mut views, "adfs02", "7.0.0.9");
+    }
+    views
+}
+
+#[track_caller]
+fn check_left(desired: &Desired, reached: Reached, expected: &Expect) {
+    check(desired, &left_at(reached), expected);
+}
+
+#[test]
+fn after_the_package_the_exchange_follows() {
+    check_left(
+        &wanted("7.0.0.9"),
+        Reached::Installed,
+        &expect![[r#"
+        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        3. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
+        4. adfs01: carry the exported values into the new adapter configuration
+        5. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+        6. adfs01: unregister WindowsAzureMultiFactorAuthentication
+        7. adfs01: register AzureMfaServerAuthentication with the carried configuration
+        8. adfs01: restart AD FS
+        9. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        11. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        12. adfs02: install the AD FS adapter 7.0.0.9
+        13. adfs02: wait until this server has synchronised with the primary
+        14. adfs02: restart AD FS
+        15. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        16. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        17. adfs01: delete the exported configuration
+        -> current reaches_pin=true
+        warning: adfs-eu: adfs_mfa_gap"#]],
+    );
+}
+
+/// Installing takes its time, so what was left out of the policy is put back first.
+#[test]
+fn what_stayed_out_of_the_policy_is_put_back_first() {
+    check_left(
+        &wanted("7.0.0.9"),
+        Reached::Disabled,
+        &expect![[r#"
+        1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+        2. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
+        5. adfs01: carry the exported values into the new adapter configuration
+        6. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+        7. adfs01: unregister WindowsAzureMultiFactorAuthentication
+        8. adfs01: register AzureMfaServerAuthentication with the carried configuration
+        9. adfs01: restart AD FS
+        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        13. adfs02: install the AD FS adapter 7.0.0.9
+        14. adfs02: wait until this server has synchronised with the primary
+        15. adfs02: restart AD FS
+        16. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        17. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        18. adfs01: delete the exported configuration
+        -> current reaches_pin=true
+        warning: adfs-eu: adfs_mfa_gap"#]],
+    );
+}
+
+/// Closing a gap needs no acknowledgement.
+#[test]
+fn after_unregistering_the_way_is_forward() {
+    check_left(
+        &desired_at("7.0.0.9"),
+        Reached::Unregistered,
+        &expect![[r#"
+        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        3. adfs01: carry the exported values into the new adapter configuration
+        4. adfs01: register AzureMfaServerAuthentication with the carried configuration
+        5. adfs01: restart AD FS
+        6. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        7. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        8. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        9. adfs02: install the AD FS adapter 7.0.0.9
+        10. adfs02: wait until this server has synchronised with the primary
+        11. adfs02: restart AD FS
+        12. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        13. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        14. adfs01: delete the exported configuration
+        -> current reaches_pin=true"#]],
+    );
+}
+
+#[test]
+fn what_is_registered_is_loaded_and_enabled() {
+    check_left(
+        &desired_at("7.0.0.9"),
+        Reached::Registered,
+        &expect![[r#"
+        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs01: restart AD FS
+        3. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        6. adfs02: install the AD FS adapter 7.0.0.9
+        7. adfs02: wait until this server has synchronised with the primary
+        8. adfs02: restart AD FS
+        9. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        10. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        11. adfs01: delete the exported configuration
+        -> current reaches_pin=true"#]],
+    );
+    check_left(
+        &desired_at("7.0.0.9"),
+        Reached::Restarted,
+        &expect![[r#"
+        1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        3. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        4. adfs02: install the AD FS adapter 7.0.0.9
+        5. adfs02: wait until this server has synchronised with the primary
+        6. adfs02: restart AD FS
+        7. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        8. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        9. adfs01: delete the exported configuration
+        -> current reaches_pin=true"#]],
+    );
+}
+
+#[test]
+fn the_second_batch_is_taken_up_where_it_was_left() {
+    check_left(
+        &desired_at("7.0.0.9"),
+        Reached::Enabled,
+        &expect![[r#"
+        1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        3. adfs02: install the AD FS adapter 7.0.0.9
+        4. adfs02: wait until this server has synchronised with the primary
+        5. adfs02: restart AD FS
+        6. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        7. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        8. adfs01: delete the exported configuration
+        -> current reaches_pin=true"#]],
+    );
+    check_left(
+        &desired_at("7.0.0.9"),
+        Reached::SecondInstalled,
+        &expect![[r#"
+        1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs02: wait until this server has synchronised with the primary
+        3. adfs02: restart AD FS
+        4. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        5. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        6. adfs01: delete the exported configuration
+        -> current reaches_pin=true"#]],
+    );
+}
+
+#[test]
+fn an_old_provider_beside_the_new_one_goes() {
+    let mut views = farm(&FARM, "7.0.0.9");
+    at(&mut views, "adfs01", |adfs| {
+        adfs.providers.as_mut().expect("providers").push(registration("6.3.1.1"));
+        adfs.policy.as_mut().expect("a policy").push(OLD_NAME.to_owned());
+    });
+    check(
+        &wanted("7.0.0.9"),
+        &views,
+        &expect![[r#"
+            1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            2. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+            3. adfs01: unregister WindowsAzureMultiFactorAuthentication
+            4. adfs01: restart AD FS
+            5. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            6. adfs02: wait until this server has synchronised with the primary
+            7. adfs02: restart AD FS
+            8. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            9. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            10. adfs01: delete the exported configuration
+            -> current reaches_pin=true"#]],
+    );
+}
+
+#[test]
+fn a_type_of_another_release_is_exchanged() {
+    let mut views = farm(&FARM, "8.0.1.1");
+    at(&mut views, "adfs01", |adfs| adfs.providers = Some(vec![registration("7.0.0.9")]));
+    let decision = run(&wanted("8.0.1.1"), &views);
+    expect![[r#"
+        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02
+        3. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
+        4. adfs01: carry the exported values into the new adapter configuration
+        5. adfs01: take AzureMfaServerAuthentication out of the global policy (users are NOT asked for the second factor from here)
+        6. adfs01: unregister AzureMfaServerAuthentication
+        7. adfs01: register AzureMfaServerAuthentication with the carried configuration
+        8. adfs01: restart AD FS
+        9. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        11. adfs02: wait until this server has synchronised with the primary
+        12. adfs02: restart AD FS
+        13. adfs01: verify that the AD FS adapter runs 8.0.1.1 and is registered
+        14. adfs02: verify that the AD FS adapter runs 8.0.1.1 and is registered
+        15. adfs01: delete the exported configuration
+        -> current reaches_pin=true
+        warning: adfs-eu: adfs_mfa_gap"#]].assert_eq(&text(&decision));
+    // Where AD FS does not show types, the name has to do.
+    at(&mut views, "adfs01", |adfs| adfs.providers.as_mut().expect("providers")[0].type_name = String::new());
+    check(&wanted("8.0.1.1"), &views, &expect!["-> current reaches_pin=true"]);
+}
+
+#[test]
+fn a_gap_is_closed_even_while_the_farm_waits() {
+    let mut desired = wanted("7.0.0.9");
+    desired.after = vec![group("7.0.0.9", "6.3.1.1", &["mfa02.contoso.com"])];
+    let mut views = farm(&FARM, "6.3.1.1");
+    check(
+        &desired,
+        &views,
+        &expect![[r#"
+            1. adfs01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
+    );
+    at(&mut views, "adfs01", |adfs| adfs.policy = Some(Vec::new()));
+    check(
+        &desired,
+        &views,
+        &expect![[r#"
+            1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            2. adfs01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
+    );
+    install(&mut views, "adfs01", "7.0.0.9");
+    at(&mut views, "adfs01", |adfs| adfs.providers = Some(Vec::new()));
+    check(
+        &desired,
+        &views,
+        &expect![[r#"
+            1. adfs01: carry the exported values into the new adapter configuration
+            2. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            3. adfs01: restart AD FS
+            4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            5. adfs01: waits for mfa-eu to run 7.0.0.9
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
+    );
+}
