@@ -1,4 +1,46 @@
-//! A Terraform/OpenTofu provider that upgrades Azure MFA Server estates.
+//! A Terraform/OpenTofu provider that upgrades Azure MFA Server estates over WinRM.
+//!
+//! # Code map
+//!
+//! Data flows one way, top to bottom; a layer uses itself and the layers below it (`tests/tidy.rs` holds that):
+//!
+//! - [`rpc`]: Terraform's plugin protocol. The only place that names protobuf and MessagePack, and, in its handshake,
+//!   the only one that writes to standard output. One file per RPC, one line per RPC in [`rpc::server`].
+//! - [`docs`]: the reference pages, written from the attribute tables.
+//! - [`resource`]: what users declare. [`resource::set`] holds all that the four kinds of sets share (schema, read,
+//!   plan, apply, import, private state); a kind only says what differs, as a [`resource::set::HostSet`].
+//! - [`config`]: the provider's own settings: connections, releases, policies. Decoded without touching the network.
+//! - [`plan`]: decisions, as pure functions: `decide(desired, views, policy)` gives a [`plan::Decision`] with the very
+//!   steps that a reviewer reads and an apply performs.
+//! - [`backend`]: what can be asked of a host: one question that reads everything, and the steps of the procedure.
+//!   [`backend::windows`] turns steps into scripts; the scripts are real files in `backend/windows/scripts`.
+//! - [`winrm`]: bytes and HTTP. Knows nothing of Terraform or of MFA Server.
+//! - [`tf`]: the vocabulary that all share: values, paths, schemas, diagnostics.
+//! - [`secret`]: secrets as a type.
+//!
+//! # Where to begin
+//!
+//! - What does a plan do? [`resource::set::plan`], then the planner of the kind: [`plan::server_group`], [`plan::web`],
+//!   [`plan::adfs`]. What they share is in [`plan::checks`].
+//! - What does an apply do? [`resource::set::apply`], which performs through [`backend::Backend`].
+//! - What runs on a host? The scripts; `_Envelope.ps1` is sent with each of them.
+//! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
+//!   the page they rewrite.
+//! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
+//!   lab's own answer to it, and a place in a planner.
+//!
+//! # Invariants
+//!
+//! - Planned values depend on configuration, prior state and private state alone. Clocks, settings and fresh looks at
+//!   hosts may cause diagnostics, never a value, because the core plans twice and compares.
+//! - Apply decides again over a fresh look and performs nothing when that decision is not the reviewed one.
+//! - After any failure the state says what is really there; an update that fails loses nothing.
+//! - A step first looks whether it is done. An installer is never started twice.
+//! - Values travel to scripts as JSON on standard input, never in script text; a reply without its mark is an error,
+//!   never "absent".
+//! - A secret is a [`secret::Secret`]; private state and facts hold none.
+//! - While the global AD FS policy names no MFA Server provider, every way out of a run goes back (before the old
+//!   adapter is unregistered) or forward (after it).
 
 pub mod backend;
 pub mod config;

@@ -80,7 +80,7 @@ impl Estate {
 
     /// Restarts Windows on a host: what ran has ended, automatic services run anew.
     ///
-    /// The wire is not told; [`crate::lab::Lab::restart`] does both.
+    /// The wire is not told; [`crate::lab::server::Lab::restart`] does both.
     pub fn reboot(&self, host: &str) -> Result<(), LabError> {
         let host = self.host(host)?;
         host.update(|state| {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 use acceptance_tests::demo::{self, Demo};
 use acceptance_tests::lab::estate::demo as demo_estate;
@@ -171,21 +170,29 @@ fn a_host_below_the_powershell_floor_is_named_with_what_to_install() {
     }
 }
 
-/// Every example is what a user may copy: formatted, valid, and planned without a word against the provider.
+/// Every example is what a user may copy: formatted, valid, and planned against the demo estate. The demo itself plans
+/// and applies `examples/estate`.
 #[test]
-fn every_example_is_formatted_and_valid() {
+fn every_example_is_formatted_and_planned() {
     let Some(case) = Case::demo() else { return };
-    let resources = paths::root().join("examples/resources");
-    let mut examples: Vec<PathBuf> =
-        fs::read_dir(resources).expect("there are examples").map(|entry| entry.expect("an entry").path()).collect();
-    examples.push(paths::root().join("examples/estate"));
-    examples.push(paths::root().join("examples/provider"));
-    for example in examples {
-        let shown = example.display().to_string();
-        case.workspace.run(&["fmt", "-check", "-diff", "-no-color", &shown]).succeeded();
-        let alone = Workspace::new(&case.cli, &[]);
-        alone.copy(&example);
-        alone.run(&["init", "-no-color", "-input=false"]).succeeded();
-        alone.run(&["validate", "-no-color"]).succeeded();
+    let examples = paths::root().join("examples");
+    case.workspace
+        .run(&["fmt", "-check", "-diff", "-recursive", "-no-color", &examples.display().to_string()])
+        .succeeded();
+    // The resources' examples refer to each other, as a user's would.
+    for example in fs::read_dir(examples.join("resources")).expect("there are examples") {
+        let folder = example.expect("an entry").path();
+        let kind = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
+        for file in ["main.tf", "import.tf"] {
+            let text = fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{kind}/{file}: {error}"));
+            case.workspace.write(&format!("{kind}-{file}"), &text);
+        }
     }
+    case.workspace.init();
+    case.plan().ended(2).says("4 to import");
+
+    let alone = Workspace::new(&case.cli, &[]);
+    alone.copy(&examples.join("provider"));
+    alone.init();
+    alone.run(&["validate", "-no-color"]).succeeded();
 }
