@@ -125,8 +125,9 @@ mod tests {
     fn one_host_at_a_time_is_tried_until_one_accepts() {
         let (refusals, domain, local) =
             (Refusals::default(), connection("CONTOSO\\admin"), connection("Administrator"));
-        let turn =
-            |host: &str, connection: &Connection| refusals.turn(host, connection).map(|turn| turn.try_lock_owned());
+        let turn = |host: &str, connection: &Connection| {
+            refusals.turn(host, connection).map(tokio::sync::Mutex::try_lock_owned)
+        };
         let first = turn("mfa01", &domain).expect("a turn").expect("free");
         assert!(turn("mfa02", &domain).expect("a turn").is_err());
         assert!(turn("mfa01", &local).expect("a turn").is_ok());

@@ -232,6 +232,6 @@ mod tests {
         check(b"", false, |judged| matches!(judged, Err(Cause::Unintelligible(_))));
         check(b"", true, |judged| matches!(judged, Err(Cause::Lost { .. })));
         let reply = br#"AZUREMFA-REPLY:{"ok":true,"script":"Start-Installer","result":{}}"#;
-        check(reply, true, |judged| judged.is_ok());
+        check(reply, true, Result::is_ok);
     }
 }
