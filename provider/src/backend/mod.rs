@@ -26,7 +26,8 @@ pub trait Backend: Send + Sync {
     async fn observe(&self, host: &str, fresh: bool) -> Result<HostFacts, HostError>;
 
     /// Performs one step. A step first looks whether its work is already done. When `stop` is cancelled, a step
-    /// that can be cut returns [`error::Cause::Stopped`]; one that cannot (a running installer) ends first.
+    /// that can be cut returns [`error::Cause::Stopped`]. An installer is not cut: the wait for it is, it goes on on
+    /// the host, and the next run takes it up.
     async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError>;
 
     /// Ends what is open on the hosts; the process is about to end.

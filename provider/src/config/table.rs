@@ -126,11 +126,11 @@ fn source(component: Component) -> &'static str {
 fn arguments(component: Component) -> &'static str {
     if component.is_web() {
         "The words of the silent command line; `/qn` and `/norestart` are added where nothing is said about them. `{virtual_directory}`, `{site}`, `{site_id}` and `{application_pool}` are \
-         filled in from what is found on the host. Without it the component is upgraded by hand."
+         filled in from what is found on the host. Without it a plan that would install the component is refused."
     } else if component == Component::AdfsAdapter {
         "The words of the silent command line; `/qn` and `/norestart` are added where nothing is said about them. Without \
-         it the adapter is upgraded by hand."
+         it a plan that would install the adapter is refused."
     } else {
-        "The words of the silent command line. Without it the component is upgraded by hand."
+        "The words of the silent command line. Without it a plan that would install the component is refused."
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Command {
     id: String,
     /// Nothing is left on the host that would have to be ended.
     ended: bool,
+    may_lack_output: bool,
 }
 
 /// How often a `Send` is repeated while the host has not taken the one before.
@@ -97,6 +98,11 @@ impl Command {
         }
     }
 
+    /// Whether output may have been lost with a connection.
+    pub(crate) fn may_lack_output(&self) -> bool {
+        self.may_lack_output
+    }
+
     /// Waits for output or the end, at most for the operation timeout; `None` when that ran out.
     pub(crate) async fn receive(&mut self) -> Result<Option<Received>, Error> {
         let mut attempt = 1;
@@ -111,6 +117,8 @@ impl Command {
                 Err(error) if matches!(error.kind, Kind::TimedOut(_)) => return Ok(None),
                 Err(error) if is_lost(&error.kind) && attempt < LOST_ATTEMPTS => {
                     tracing::info!(host = %self.host.name, attempt, error = %error.kind, "asking again for output");
+                    // The host gives each piece of output once; it may have been on its way.
+                    self.may_lack_output |= matches!(error.kind, Kind::ConnectionLost(_) | Kind::Timeout { .. });
                     if attempt > 1 {
                         self.host.pause(1).await;
                     }
@@ -203,7 +211,7 @@ async fn start_in_shell(
         let error = match request_start(&host, &mut lease, &shell, command, arguments).await {
             Ok(id) => {
                 tracing::debug!(host = %host.name, command = %id, "started a command");
-                return Ok(Command { host, lease, shell: Some(shell), id, ended: false });
+                return Ok(Command { host, lease, shell: Some(shell), id, ended: false, may_lack_output: false });
             }
             Err(error) => error,
         };

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::winrm::command::{Command, is_refused_input};
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::{Error, Kind, MAXIMUM_COMMAND_LINE, Operation};
@@ -27,6 +29,8 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// Standard error as bytes. PowerShell writes CLIXML here, see [`crate::winrm::clixml`].
     pub stderr: Vec<u8>,
+    /// A connection broke while output was waited for: what the host had sent by then may be missing.
+    pub may_lack_output: bool,
 }
 
 /// Closes the shell with the last clone; background work holds the host itself, not this.
@@ -43,6 +47,20 @@ impl Session {
     /// A session that has done nothing yet; the first command connects.
     pub fn new(endpoint: Endpoint) -> Self {
         Self { owner: Arc::new(Owner(Host::new(endpoint))) }
+    }
+
+    /// Logs on and opens the shell, unless one is open. Nothing runs yet.
+    pub async fn open(&self) -> Result<(), Error> {
+        let host = Arc::clone(&self.owner.0);
+        let name = host.name.clone();
+        // In a task of its own, as commands start: only the answer tells the name by which the shell can be closed.
+        let task = async move {
+            let mut lease = host.connections.lease().await;
+            host.shell(&mut lease).await.map(drop)
+        };
+        tokio::spawn(task.in_current_span())
+            .await
+            .unwrap_or_else(|_| Err(Error::before_start(&name, Operation::CreateShell, Kind::ConnectionLost(None))))
     }
 
     /// Runs one process in the host's shell and waits for its end, however long that takes.
@@ -101,7 +119,8 @@ impl Session {
             }
             stderr.extend_from_slice(&received.stderr);
             if let CommandState::Done(exit_code) = received.state {
-                return Ok(Output { exit_code, stdout: Vec::new(), stderr });
+                let may_lack_output = command.may_lack_output();
+                return Ok(Output { exit_code, stdout: Vec::new(), stderr, may_lack_output });
             }
         }
     }

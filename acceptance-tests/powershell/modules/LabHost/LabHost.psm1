@@ -300,7 +300,8 @@ function Invoke-WebRequest {
     param(
         [Parameter(Mandatory = $true)] [uri] $Uri,
         [Parameter(Mandatory = $true)] [string] $OutFile,
-        [Parameter(Mandatory = $true)] [switch] $UseBasicParsing
+        [Parameter(Mandatory = $true)] [switch] $UseBasicParsing,
+        [Parameter(Mandatory = $true)] [int] $TimeoutSec
     )
     $root = "$([AzureMfaLab.Files]::Estate)/releases/$($Uri.Host)"
     if (-not [System.IO.Directory]::Exists($root)) { throw (New-Object System.Net.WebException "The remote name could not be resolved: '$($Uri.Host)'") }

@@ -26,13 +26,15 @@ fn check_invalid(blocks: &str, place: &str, sentences: &[&str]) {
     }
 }
 
-/// Plans a configuration over an estate.
+/// Plans a configuration over an estate, on each release.
 #[track_caller]
 fn check_refused(estate: Estate, blocks: &str, sentences: &[&str]) {
-    let Some(case) = Case::new(estate) else { return };
-    case.configure(&[blocks]);
-    says_all(case.plan().ended(1), sentences);
-    assert_eq!(case.journal(), Vec::<String>::new(), "a refused plan may do nothing");
+    for release in RELEASES {
+        let Some(case) = Case::on(release, estate.clone(), Mode::Native) else { continue };
+        case.configure(&[blocks]);
+        says_all(case.plan().ended(1), sentences);
+        assert_eq!(case.journal(), Vec::<String>::new(), "a refused plan may do nothing");
+    }
 }
 
 #[track_caller]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::backend::Report;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::step::PackageSource;
+use crate::backend::windows::poll::Poll;
 use crate::backend::windows::scripts::{
     EXPORT_ADAPTER_CONFIGURATION, GET_ADFS_SYNCHRONIZATION, MERGE_ADAPTER_CONFIGURATION, REGISTER_ADAPTER,
     REMOVE_WORK_FILE, RESTART_ADFS_SERVICE, SET_AUTHENTICATION_POLICY, UNREGISTER_ADAPTER,
@@ -21,8 +22,15 @@ const REGISTRATION_SCRIPT: &str = "Register-MultiFactorAuthenticationAdfsAdapter
 const EXPORTED: &str = "adapter-exported.config";
 const MERGED: &str = "adapter-merged.config";
 
-/// Three poll intervals of a WID secondary.
-const SYNCHRONIZATION_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// How long a WID secondary is waited for: three of its poll intervals, which are five minutes unless somebody changed
+/// that. Users may not be asked for the second factor meanwhile, so there is an end to it.
+const SYNCHRONIZATION_POLLS: u32 = 3;
+const SHORTEST_SYNCHRONIZATION: Duration = Duration::from_secs(15 * 60);
+const LONGEST_SYNCHRONIZATION: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How long the host may be silent in the steps around the gap in the policy. They look first whether they are done, so
+/// asking again is better than leaving users without the second factor for a lost packet.
+const GAP_SILENCE: Duration = Duration::from_secs(3 * 60);
 
 #[derive(Deserialize)]
 struct Already {
@@ -62,34 +70,59 @@ pub async fn merge(work: &Work<'_>, source: &PackageSource) -> Result<Report, Ho
 
 /// Takes a provider out of the global policy. The gap starts here.
 pub async fn disable(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let reply: Already = work.run(SET_AUTHENTICATION_POLICY, policy(&[], &[provider_name])).await?;
-    work.backend.gap().start(work.host, work.backend.clock().now());
-    tracing::info!(host = work.host, provider = provider_name, already = reply.already, "adfs gap starts");
-    Ok(Report { already: reply.already, notes: Vec::new() })
+    let (gap, begun) = (work.backend.gap(), work.backend.clock().now());
+    let already = match set_policy(work, &[], &[provider_name]).await {
+        Ok(already) => already,
+        Err(error) => {
+            if matches!(error.cause, Cause::Lost { .. }) {
+                gap.start(work.host, begun, false);
+            }
+            return Err(error);
+        }
+    };
+    gap.start(work.host, begun, !already);
+    tracing::info!(host = work.host, provider = provider_name, already, "adfs gap starts");
+    Ok(Report { already, notes: Vec::new() })
 }
 
 /// Puts a provider into the global policy. The gap ends here.
 pub async fn enable(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let reply: Already = work.run(SET_AUTHENTICATION_POLICY, policy(&[provider_name], &[])).await?;
+    let already = set_policy(work, &[provider_name], &[]).await?;
     let gap = work.backend.gap().end(work.host, work.backend.clock().now());
-    let seconds = gap.map(|gap| gap.as_secs());
-    tracing::info!(host = work.host, provider = provider_name, already = reply.already, seconds, "adfs gap ends");
-    let note = seconds.map(|seconds| {
+    let seconds = gap.as_ref().map(|gap| gap.length.as_secs());
+    tracing::info!(host = work.host, provider = provider_name, already, seconds, "adfs gap ends");
+    let note = gap.map(|gap| {
         format!(
-            "Users of the AD FS farm of {} were not asked for the second factor by MFA Server for {seconds} seconds.",
-            work.host
+            "Users of the AD FS farm of {} were not asked for the second factor by MFA Server for {}{} seconds.",
+            work.host,
+            if gap.start_was_seen { "" } else { "at least " },
+            gap.length.as_secs()
         )
     });
-    Ok(Report { already: reply.already, notes: note.into_iter().collect() })
+    Ok(Report { already, notes: note.into_iter().collect() })
 }
 
-fn policy(enable: &[&str], disable: &[&str]) -> Value {
-    json!({"enable": enable, "disable": disable})
+/// Changes the global policy and proves what is in it afterwards; whether it was so before.
+async fn set_policy(work: &Work<'_>, enable: &[&str], disable: &[&str]) -> Result<bool, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        after: Vec<String>,
+        already: bool,
+    }
+    let arguments = json!({"enable": enable, "disable": disable});
+    let reply: Reply = work.run_until_heard(SET_AUTHENTICATION_POLICY, arguments, GAP_SILENCE).await?;
+    let holds = |name: &&&str| reply.after.iter().any(|found| found.eq_ignore_ascii_case(name));
+    if enable.iter().all(|name| holds(&name)) && !disable.iter().any(|name| holds(&name)) {
+        return Ok(reply.already);
+    }
+    let found = if reply.after.is_empty() { "no provider".to_owned() } else { reply.after.join(", ") };
+    Err(work.failure(Cause::Unproven(format!("the global authentication policy of AD FS names {found}"))))
 }
 
 /// Unregisters a provider that no policy names any more.
 pub async fn unregister(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
-    let reply: Already = work.run(UNREGISTER_ADAPTER, json!({"provider_name": provider_name})).await?;
+    let arguments = json!({"provider_name": provider_name});
+    let reply: Already = work.run_until_heard(UNREGISTER_ADAPTER, arguments, GAP_SILENCE).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
 
@@ -106,7 +139,7 @@ pub async fn register(work: &Work<'_>, provider_name: &str, source: &PackageSour
         "registration_script": join(&work.folder(&facts, source)?, REGISTRATION_SCRIPT),
         "configuration_path": join(&facts.work_folder, MERGED),
     });
-    let reply: Reply = work.run(REGISTER_ADAPTER, arguments).await?;
+    let reply: Reply = work.run_until_heard(REGISTER_ADAPTER, arguments, GAP_SILENCE).await?;
     tracing::info!(host = work.host, provider = provider_name, type_name = reply.type_name, "adapter is registered");
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
@@ -148,15 +181,16 @@ struct Synchronization {
     now: String,
     last_sync_time: Option<String>,
     last_sync_status: Option<Value>,
+    poll_seconds: Option<u64>,
     primary: Option<String>,
 }
 
 /// Waits until a WID secondary has synchronised after this moment. Others have nothing to wait for.
 pub async fn await_synchronization(work: &Work<'_>) -> Result<Report, HostError> {
     let mut reference: Option<Timestamp> = None;
-    let mut poll = work.poll(SYNCHRONIZATION_LIMIT);
+    let mut poll: Option<Poll<'_>> = None;
     loop {
-        let found: Synchronization = work.run(GET_ADFS_SYNCHRONIZATION, json!({})).await?;
+        let found: Synchronization = work.run_until_heard(GET_ADFS_SYNCHRONIZATION, json!({}), GAP_SILENCE).await?;
         if found.role.as_deref() != Some("SecondaryComputer") {
             return Ok(Report { already: true, notes: Vec::new() });
         }
@@ -170,6 +204,7 @@ pub async fn await_synchronization(work: &Work<'_>) -> Result<Report, HostError>
         if synchronized && is_ok(found.last_sync_status.as_ref()) {
             return Ok(Report::default());
         }
+        let poll = poll.get_or_insert_with(|| work.poll(synchronization_limit(found.poll_seconds)));
         let ended = match poll.pause().await {
             Ok(()) => continue,
             Err(ended) => ended,
@@ -184,6 +219,11 @@ pub async fn await_synchronization(work: &Work<'_>) -> Result<Report, HostError>
             ),
         ));
     }
+}
+
+fn synchronization_limit(poll_seconds: Option<u64>) -> Duration {
+    let polls = Duration::from_secs(poll_seconds.unwrap_or_default()).saturating_mul(SYNCHRONIZATION_POLLS);
+    polls.clamp(SHORTEST_SYNCHRONIZATION, LONGEST_SYNCHRONIZATION)
 }
 
 fn time(work: &Work<'_>, text: &str) -> Result<Timestamp, HostError> {

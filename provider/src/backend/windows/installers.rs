@@ -10,16 +10,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::backend::Report;
-use crate::backend::error::{Cause, HostError};
+use crate::backend::error::{Cause, HostError, ScriptErrorKind};
+use crate::backend::windows::poll::Ended;
 use crate::backend::windows::scripts::{COMPLETE_INSTALLER, GET_INSTALLER_STATE, START_INSTALLER};
-use crate::backend::windows::work::Work;
+use crate::backend::windows::work::{SILENCE, Work, is_silence};
 
 /// After that time the host itself ends an installer.
 const TIMEOUT_MINUTES: u64 = 45;
 /// How long the runner waits: what the host allows, and a little for the exit file.
 const LIMIT: Duration = Duration::from_secs((TIMEOUT_MINUTES + 5) * 60);
-/// How long a host may be silent while an installer runs: a restart takes that long on slow machines.
-const SILENCE: Duration = Duration::from_secs(10 * 60);
+/// How long another installation on the host is waited for, such as one of Windows Update.
+const BUSY: Duration = Duration::from_secs(20 * 60);
 
 /// More ended attempts than this are a reason to look at the host.
 const MOST_ATTEMPTS: u32 = 30;
@@ -133,9 +134,27 @@ async fn start(work: &Work<'_>, installation: &Installation) -> Result<(), HostE
         "sha256": installation.sha256,
         "timeout_minutes": TIMEOUT_MINUTES,
     });
-    let reply: Started = work.run(START_INSTALLER, arguments).await?;
-    tracing::info!(host = work.host, installation = installation.id, started = reply.started, "installer was started");
-    Ok(())
+    let mut poll = work.poll(BUSY);
+    loop {
+        match work.run::<Started>(START_INSTALLER, arguments.clone()).await {
+            Ok(reply) => {
+                let (installation, started) = (&installation.id, reply.started);
+                tracing::info!(host = work.host, installation, started, "installer was started");
+                return Ok(());
+            }
+            // Nothing was started: the other one goes first.
+            Err(error) if is_busy(&error) => match poll.pause().await {
+                Ok(()) => tracing::info!(host = work.host, cause = %error.cause, "waiting for another installation"),
+                Err(Ended::TimedOut) => return Err(error),
+                Err(Ended::Stopped) => return Err(work.failure(Cause::Stopped)),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_busy(error: &HostError) -> bool {
+    matches!(error.cause, Cause::Script { kind: ScriptErrorKind::Busy, .. })
 }
 
 /// Polls until the installer has ended, and collects what it came to.
@@ -178,7 +197,7 @@ async fn patiently_state(work: &Work<'_>, id: &str) -> Result<State, HostError> 
         match state(work, id).await {
             Err(error) if is_silence(&error) => match poll.pause().await {
                 Ok(()) => tracing::warn!(host = work.host, installation = id, "the host is silent; asking again"),
-                Err(crate::backend::windows::poll::Ended::TimedOut) => return Err(error),
+                Err(Ended::TimedOut) => return Err(error),
                 Err(ended) => return Err(work.ended(ended, &going_on(id))),
             },
             other => return other,
@@ -188,22 +207,7 @@ async fn patiently_state(work: &Work<'_>, id: &str) -> Result<State, HostError> 
 
 /// Collects an ended installation; collecting twice gives the same.
 async fn complete(work: &Work<'_>, id: &str) -> Result<Completion, HostError> {
-    let arguments = json!({"installation_id": id});
-    let mut poll = work.poll(SILENCE);
-    loop {
-        match work.run(COMPLETE_INSTALLER, arguments.clone()).await {
-            Err(error) if is_silence(&error) => {
-                if poll.pause().await.is_err() {
-                    return Err(error);
-                }
-            }
-            other => return other,
-        }
-    }
-}
-
-fn is_silence(error: &HostError) -> bool {
-    matches!(error.cause, Cause::Unreachable { .. } | Cause::Lost { .. })
+    work.run_until_heard(COMPLETE_INSTALLER, json!({"installation_id": id}), SILENCE).await
 }
 
 fn going_on(id: &str) -> String {

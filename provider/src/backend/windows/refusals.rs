@@ -2,9 +2,10 @@
 //!
 //! A refresh asks many hosts, several times. A domain's account counts every refused logon wherever it happens, so one
 //! refusal ends the use of a connection until a host has accepted it; an account without a domain is each host's own.
+//! Until then one host at a time is tried, because the hosts of a set are asked at once.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::backend::error::Cause;
 use crate::backend::windows::connection::Connection;
@@ -15,22 +16,33 @@ pub struct Refusals(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Connections that some host has accepted: a refusal elsewhere is then that host's own.
-    accepted: HashSet<String>,
+    /// Where credentials were accepted: a refusal elsewhere is then that host's own.
+    accepted: HashSet<Scope>,
     /// Where, and the host that refused with what it said.
     refused: HashMap<Scope, (String, String)>,
+    /// Held by whoever tries credentials that nobody has accepted yet.
+    turns: HashMap<Scope, Arc<tokio::sync::Mutex<()>>>,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+/// Where a refusal counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Scope {
     Connection(String),
     Host(String),
 }
 
 impl Refusals {
+    /// What must be held for a first logon, so that a wrong password is tried once and not by every host at the same
+    /// time. None once the credentials were accepted.
+    pub fn turn(&self, host: &str, connection: &Connection) -> Option<Arc<tokio::sync::Mutex<()>>> {
+        let scope = scope(host, connection);
+        let mut state = self.state();
+        (!state.accepted.contains(&scope)).then(|| state.turns.entry(scope).or_default().clone())
+    }
+
     /// What stands against a logon. `advice` names what to look at.
     pub fn check(&self, host: &str, connection: &Connection) -> Result<(), Cause> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         let scopes = [Scope::Connection(connection.name.clone()), Scope::Host(host.to_ascii_lowercase())];
         let Some((refusing, reason)) = scopes.iter().find_map(|scope| state.refused.get(scope)) else {
             return Ok(());
@@ -47,22 +59,32 @@ impl Refusals {
 
     /// A host has refused the credentials.
     pub fn refuse(&self, host: &str, connection: &Connection, reason: &str) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_domain = connection.username.as_deref().is_some_and(|name| name.contains(['\\', '@']));
-        let scope = if in_domain && !state.accepted.contains(&connection.name) {
-            Scope::Connection(connection.name.clone())
-        } else {
-            Scope::Host(host.to_ascii_lowercase())
+        let mut state = self.state();
+        let scope = match scope(host, connection) {
+            accepted if state.accepted.contains(&accepted) => Scope::Host(host.to_ascii_lowercase()),
+            scope => scope,
         };
         state.refused.entry(scope).or_insert_with(|| (host.to_owned(), reason.to_owned()));
     }
 
     /// A host has accepted the credentials.
-    pub fn accept(&self, connection: &Connection) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.accepted.insert(connection.name.clone());
-        state.refused.remove(&Scope::Connection(connection.name.clone()));
+    pub fn accept(&self, host: &str, connection: &Connection) {
+        let scope = scope(host, connection);
+        let mut state = self.state();
+        state.refused.remove(&scope);
+        state.turns.remove(&scope);
+        state.accepted.insert(scope);
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A domain counts refused logons wherever they happen; another account is each host's own.
+fn scope(host: &str, connection: &Connection) -> Scope {
+    let in_domain = connection.username.as_deref().is_some_and(|name| name.contains(['\\', '@']));
+    if in_domain { Scope::Connection(connection.name.clone()) } else { Scope::Host(host.to_ascii_lowercase()) }
 }
 
 #[cfg(test)]
@@ -85,7 +107,7 @@ mod tests {
     #[test]
     fn an_account_that_works_elsewhere_is_refused_by_that_host_only() {
         let (refusals, domain) = (Refusals::default(), connection("admin@contoso.com"));
-        refusals.accept(&domain);
+        refusals.accept("mfa02", &domain);
         refusals.refuse("mfa01", &domain, "HTTP 401");
         assert!(refusals.check("MFA01", &domain).is_err());
         assert!(refusals.check("mfa02", &domain).is_ok());
@@ -97,5 +119,20 @@ mod tests {
         refusals.refuse("portal01", &local, "HTTP 401");
         assert!(refusals.check("portal01", &local).is_err());
         assert!(refusals.check("portal02", &local).is_ok());
+    }
+
+    #[test]
+    fn one_host_at_a_time_is_tried_until_one_accepts() {
+        let (refusals, domain, local) =
+            (Refusals::default(), connection("CONTOSO\\admin"), connection("Administrator"));
+        let turn = |host: &str, connection: &Connection| {
+            refusals.turn(host, connection).map(tokio::sync::Mutex::try_lock_owned)
+        };
+        let first = turn("mfa01", &domain).expect("a turn").expect("free");
+        assert!(turn("mfa02", &domain).expect("a turn").is_err());
+        assert!(turn("mfa01", &local).expect("a turn").is_ok());
+        drop(first);
+        refusals.accept("mfa01", &domain);
+        assert!(turn("mfa02", &domain).is_none());
     }
 }

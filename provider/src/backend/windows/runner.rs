@@ -1,5 +1,7 @@
 //! Running one script on one host: what everything above asks for, and what tests replace.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -19,7 +21,6 @@ pub trait Runner: Send + Sync {
 }
 
 /// One run of a script.
-#[derive(Debug)]
 pub struct Call {
     pub script: Script,
     /// A JSON object; keys are the parameters in snake_case.
@@ -34,5 +35,27 @@ impl Call {
     /// A run without raw bytes.
     pub fn new(script: Script, arguments: Value) -> Self {
         Self { script, arguments, input: None, output: None }
+    }
+}
+
+/// Without the arguments: an address may carry a token, an installer's words a password.
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Call").field("script", &self.script.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::backend::windows::scripts::SAVE_RELEASE_FILE;
+
+    #[test]
+    fn never_prints_arguments() {
+        let call = Call::new(SAVE_RELEASE_FILE, json!({"url": "https://files.contoso.com/a.exe?sig=marker"}));
+        let printed = format!("{call:?}");
+        assert!(printed.contains("Save-ReleaseFile") && !printed.contains("marker"), "{printed}");
     }
 }

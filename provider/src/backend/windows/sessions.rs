@@ -61,6 +61,25 @@ impl Sessions {
         let session = sessions.entry(host.to_ascii_lowercase()).or_insert_with(|| Session::new(endpoint));
         Ok((session.clone(), connection))
     }
+
+    /// Logs on, before which nobody has accepted the credentials: one host after the other, so that the first refusal is
+    /// the last.
+    async fn log_on(&self, host: &str, session: &Session, connection: &Connection) -> Result<(), Cause> {
+        let Some(turn) = self.refusals.turn(host, connection) else { return Ok(()) };
+        let _turn = turn.lock().await;
+        self.refusals.check(host, connection)?;
+        session.open().await.map_err(|error| self.failed(host, connection, &error))?;
+        self.refusals.accept(host, connection);
+        Ok(())
+    }
+
+    /// What a failure means for the step. A refusal of the credentials is noted.
+    fn failed(&self, host: &str, connection: &Connection, error: &Error) -> Cause {
+        if matches!(error.kind, Kind::Unauthorized { refusal: Refusal::Rejected, .. }) {
+            self.refusals.refuse(host, connection, &error.kind.to_string());
+        }
+        cause(error)
+    }
 }
 
 #[async_trait]
@@ -68,6 +87,7 @@ impl Runner for Sessions {
     #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script.name))]
     async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
         let (session, connection) = self.session(host)?;
+        self.log_on(host, &session, connection).await?;
         let script = call.script;
         let frame = frame(script.name, ENVELOPE, script.source, &call.arguments);
         let stdin = match call.input {
@@ -84,22 +104,27 @@ impl Runner for Sessions {
         let output = match tokio::time::timeout(limit, run).await {
             Ok(Ok(output)) => output,
             Ok(Err(Failure::GivenUp)) => return Err(Cause::Stopped),
-            Ok(Err(Failure::Session(error))) => {
-                if matches!(error.kind, Kind::Unauthorized { refusal: Refusal::Rejected, .. }) {
-                    self.refusals.refuse(host, connection, &error.kind.to_string());
-                }
-                return Err(cause(&error));
-            }
+            Ok(Err(Failure::Session(error))) => return Err(self.failed(host, connection, &error)),
             Err(_) => return Err(Cause::Lost { reason: format!("no end within {} minutes", limit.as_secs() / 60) }),
         };
-        self.refusals.accept(connection);
-        reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr))
+        judge(reader, &output)
     }
 
     async fn close(&self) {
         let sessions: Vec<_> =
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, session)| session).collect();
         futures_util::future::join_all(sessions.iter().map(Session::close)).await;
+    }
+}
+
+/// What a script's run came to. A missing reply says nothing about the script when a connection broke on the way: the
+/// reply may have been in what was lost.
+fn judge(reader: ReplyReader, output: &Output) -> Result<Value, Cause> {
+    match reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr)) {
+        Err(Cause::Unintelligible(reason)) if output.may_lack_output => {
+            Err(Cause::Lost { reason: format!("output of the host was lost with a connection, and {reason}") })
+        }
+        judged => judged,
     }
 }
 
@@ -188,4 +213,25 @@ fn chain(error: &Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(stdout: &[u8], may_lack_output: bool, expected: fn(&Result<Value, Cause>) -> bool) {
+        let mut reader = ReplyReader::new("Start-Installer");
+        reader.feed(stdout);
+        let judged = judge(reader, &Output { exit_code: 0, stdout: Vec::new(), stderr: Vec::new(), may_lack_output });
+        assert!(expected(&judged), "{judged:?}");
+    }
+
+    #[test]
+    fn a_reply_that_may_be_lost_is_not_missing() {
+        check(b"", false, |judged| matches!(judged, Err(Cause::Unintelligible(_))));
+        check(b"", true, |judged| matches!(judged, Err(Cause::Lost { .. })));
+        let reply = br#"AZUREMFA-REPLY:{"ok":true,"script":"Start-Installer","result":{}}"#;
+        check(reply, true, Result::is_ok);
+    }
 }

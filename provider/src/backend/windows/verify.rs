@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::{Adfs, HostFacts, Server, WebComponent, WebKind};
 use crate::backend::windows::poll::Ended;
-use crate::backend::windows::work::Work;
+use crate::backend::windows::work::{SILENCE, Work};
 use crate::backend::{Report, version};
 
 /// How long a service may take to start after its setup.
@@ -112,7 +112,8 @@ pub fn web_component<'a>(
 async fn until_proven(work: &Work<'_>, check: impl Fn(&HostFacts) -> Result<(), Finding>) -> Result<Report, HostError> {
     let mut poll = work.poll(SERVICE_START);
     loop {
-        let facts = work.facts().await?;
+        // What ran before may have restarted the host.
+        let facts = work.until_heard(SILENCE, || work.facts()).await?;
         let finding = match check(&facts) {
             Ok(()) => return Ok(Report::default()),
             Err(finding) => finding,

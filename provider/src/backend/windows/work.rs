@@ -16,6 +16,9 @@ use crate::backend::windows::poll::{Ended, Poll};
 use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::Script;
 
+/// How long a host may be silent while it works: a restart takes that long on slow machines.
+pub const SILENCE: Duration = Duration::from_secs(10 * 60);
+
 /// One step under way on one host.
 pub struct Work<'a> {
     pub backend: &'a WindowsBackend,
@@ -34,6 +37,37 @@ impl Work<'_> {
     /// Runs a script on the step's host, with raw bytes.
     pub async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, HostError> {
         self.backend.call(self.host, call).await.map_err(|cause| self.failure(cause))
+    }
+
+    /// Runs a script that may run twice, because it first looks whether its work is done: while the host is silent it is
+    /// asked again. With `already` in the reply this step may have done the work all the same.
+    pub async fn run_until_heard<T: DeserializeOwned + Send>(
+        &self,
+        script: Script,
+        arguments: Value,
+        limit: Duration,
+    ) -> Result<T, HostError> {
+        self.until_heard(limit, || self.run(script, arguments.clone())).await
+    }
+
+    /// Asks again while the host is silent, at most for `limit`: it may be restarting, or the network is away for a
+    /// moment. Only for what has no effect or may be done twice.
+    pub async fn until_heard<T, F>(&self, limit: Duration, ask: impl Fn() -> F) -> Result<T, HostError>
+    where
+        F: Future<Output = Result<T, HostError>> + Send,
+    {
+        let mut poll = self.poll(limit);
+        loop {
+            match ask().await {
+                Err(error) if is_silence(&error) => {
+                    if poll.pause().await.is_err() {
+                        return Err(error);
+                    }
+                    tracing::warn!(host = self.host, step = self.operation, "the host is silent; asking again");
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Reads the step's host anew.
@@ -106,6 +140,11 @@ impl Work<'_> {
                 .ok_or_else(|| self.failure(Cause::Unproven("no MFA Server is installed on it".to_owned()))),
         }
     }
+}
+
+/// Whether a failure says nothing about the work, because the host was not heard.
+pub fn is_silence(error: &HostError) -> bool {
+    matches!(error.cause, Cause::Unreachable { .. } | Cause::Lost { .. })
 }
 
 /// The staging folder of a version's component files.

@@ -4,7 +4,8 @@
 Writes the configuration of the registered AD FS adapter to a protected file.
 .DESCRIPTION
 It holds a password in plain text, so it stays in the work folder and only the names of its nodes are returned. A file that is there
-already is kept: once the adapter is unregistered there is no other copy.
+already is kept once the adapter is unregistered, because there is no other copy. Until then AD FS knows better: the file may be of
+a run that was given up long ago, with a password that has changed since.
 Runs inside _Envelope.ps1, which has the functions that the scripts share.
 .PARAMETER ProviderName
 The registered name.
@@ -17,13 +18,18 @@ param(
     [Parameter(Mandatory = $true)] [string] $Path
 )
 
-Assert-WorkPath $Path
-if (Test-Path -LiteralPath $Path -PathType Leaf) {
-    return [ordered]@{ path = $Path; keys = @(Get-SortedName @(Get-LeafNode (Read-XmlFile $Path) | ForEach-Object { $_.LocalName } | Select-Object -Unique)); already = $true }
+function Get-NodeName {
+    param([string] $File)
+    Get-SortedName @(Get-LeafNode (Read-XmlFile $File) | ForEach-Object { $_.LocalName } | Select-Object -Unique)
 }
+
+Assert-WorkPath $Path
 Assert-AdfsPrimary
 $provider = Find-AdfsProvider $ProviderName
-if ($null -eq $provider) { throw (New-Failure not_found "no authentication provider $ProviderName is registered in AD FS") }
+if ($null -eq $provider) {
+    if (Test-Path -LiteralPath $Path -PathType Leaf) { return [ordered]@{ path = $Path; keys = @(Get-NodeName $Path); already = $true } }
+    throw (New-Failure not_found "no authentication provider $ProviderName is registered in AD FS")
+}
 [void](Initialize-WorkFolder)
 $folder = $Path.Substring(0, $Path.LastIndexOf('\'))
 if (-not (Test-Path -LiteralPath $folder)) { [void](New-Item -ItemType Directory -Path $folder -Force) }
@@ -33,7 +39,7 @@ try {
     if (-not (Test-Path -LiteralPath $partial -PathType Leaf) -or (Get-FileLength $partial) -eq 0) {
         throw (New-Failure precondition "$ProviderName is registered without a configuration, so there is nothing to carry over")
     }
-    $keys = @(Get-SortedName @(Get-LeafNode (Read-XmlFile $partial) | ForEach-Object { $_.LocalName } | Select-Object -Unique))
+    $keys = @(Get-NodeName $partial)
     Move-Item -LiteralPath $partial -Destination $Path -Force
 }
 finally {

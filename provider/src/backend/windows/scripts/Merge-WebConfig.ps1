@@ -113,8 +113,12 @@ if ($sameAddress -and (Test-SameShape $oldDocument $newDocument $oldEntries $new
     $outcome = 'unchanged'
     if ((Get-Sha256 $oldPath) -ne (Get-Sha256 $Path)) {
         $native = Resolve-NativePath $Path
-        Copy-Item -LiteralPath $oldPath -Destination "$Path.new" -Force
-        Move-WholeFile -Source "$native.new" -Destination $native
+        try {
+            Copy-Item -LiteralPath $oldPath -Destination "$Path.new" -Force
+            Move-WholeFile -Source "$native.new" -Destination $native
+        }
+        # A copy with passwords must not stay in the application's folder. No error when it is not there.
+        finally { [System.IO.File]::Delete("$native.new") }
         $outcome = 'restored'
     }
     return [ordered]@{ outcome = $outcome; carried = @(); not_carried = @(); placeholders = @(Get-PlaceholderKey $oldEntries) }

@@ -79,6 +79,8 @@ if ($null -ne $present) {
     if (-not (Test-Path -LiteralPath ((Get-WorkFolder) + '\adapter-registered.json'))) { Write-Registration $registration }
     return [ordered]@{ type_name = $registration.TypeName; already = $true }
 }
+# What an earlier registration left would say that AD FS has been restarted since, if this run is cut before it writes.
+Remove-Item -LiteralPath ((Get-WorkFolder) + '\adapter-registered.json') -Force -ErrorAction Ignore
 $call = @{ TypeName = $registration.TypeName; Name = $registration.Name; ConfigurationFilePath = $ConfigurationPath }
 [void](Register-AdfsAuthenticationProvider @call)
 Write-Registration $registration

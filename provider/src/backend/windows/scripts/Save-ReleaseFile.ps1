@@ -22,7 +22,9 @@ function Save-WebFile {
     param([string] $Address, [string] $Path)
     # Windows Server 2012 R2 and older offer TLS 1.2 only when told to.
     [System.Net.ServicePointManager]::SecurityProtocol = [System.Net.ServicePointManager]::SecurityProtocol -bor [System.Net.SecurityProtocolType]::Tls12
-    try { Invoke-WebRequest -Uri $Address -OutFile $Path -UseBasicParsing }
+    # Without a limit a server that takes the connection and never answers holds the run for hours. It is for the first
+    # answer; the file itself may take longer.
+    try { Invoke-WebRequest -Uri $Address -OutFile $Path -UseBasicParsing -TimeoutSec 300 }
     catch {
         $shown = ([uri]$Address).GetLeftPart([System.UriPartial]::Path) -replace '^(https://)[^/@]*@', '$1'
         $answer = $_.Exception.PSObject.Properties['Response']

@@ -363,9 +363,13 @@ function Save-XmlFile {
     $settings.NewLineChars = if ([Array]::IndexOf($bytes, [byte]13) -ge 0) { "`r`n" } else { "`n" }
     $settings.OmitXmlDeclaration = -not ($Document.FirstChild -is [System.Xml.XmlDeclaration])
     $native = Resolve-NativePath $Path
-    $writer = [System.Xml.XmlWriter]::Create("$native.new", $settings)
-    try { $Document.Save($writer) } finally { $writer.Close() }
-    Move-WholeFile -Source "$native.new" -Destination $native
+    try {
+        $writer = [System.Xml.XmlWriter]::Create("$native.new", $settings)
+        try { $Document.Save($writer) } finally { $writer.Close() }
+        Move-WholeFile -Source "$native.new" -Destination $native
+    }
+    # It holds passwords, and may lie in a folder that a web server serves. No error when it is not there.
+    finally { [System.IO.File]::Delete("$native.new") }
 }
 
 function Get-LeafNode {

@@ -52,16 +52,95 @@ async fn the_configuration_is_exported_merged_registered_and_removed() {
     );
 }
 
+fn policy(before: &[&str], after: &[&str], already: bool) -> Value {
+    json!({"before": before, "after": after, "already": already})
+}
+
+fn enable(name: &str) -> Action {
+    Action::EnableProvider { provider_name: name.to_owned() }
+}
+
+fn disable(name: &str) -> Action {
+    Action::DisableProvider { provider_name: name.to_owned() }
+}
+
+fn lost() -> Cause {
+    Cause::Lost { reason: "reset".to_owned() }
+}
+
+#[tokio::test]
+async fn a_gap_that_was_open_before_was_longer_than_this_run_saw() {
+    let estate = Estate::new().answer("adfs01", "Set-AuthenticationPolicy", policy(&[], &[], true)).answer(
+        "adfs01",
+        "Set-AuthenticationPolicy",
+        policy(&[], &["New"], false),
+    );
+    estate.perform("adfs01", disable("Old")).await.expect("off");
+    estate.clock.advance(Duration::from_secs(7));
+    let report = estate.perform("adfs01", enable("New")).await.expect("on");
+    assert!(report.notes[0].contains("for at least 7 seconds"), "{:?}", report.notes);
+}
+
+#[tokio::test]
+async fn a_policy_that_did_not_change_is_no_success() {
+    let estate = Estate::new().answer("adfs01", "Set-AuthenticationPolicy", policy(&[], &["Other"], false));
+    let message = estate.failure("adfs01", enable("New")).await;
+    assert!(message.contains("names Other"), "{message}");
+    let estate = Estate::new().answer("adfs01", "Set-AuthenticationPolicy", policy(&["old"], &["old"], false));
+    estate.failure("adfs01", disable("Old")).await;
+}
+
+/// A lost packet must not leave users without the second factor: what looks first is asked again.
+#[tokio::test]
+async fn the_steps_of_the_gap_outlast_silence() {
+    let unreachable = || Cause::Unreachable { reason: "no route".to_owned(), advice: String::new() };
+    let secondary =
+        synchronization(Some("SecondaryComputer"), "2026-11-24T10:00:00Z", Some("2026-11-24T10:00:01Z"), &json!(0));
+    let register =
+        Action::RegisterAdapter { provider_name: "AzureMfaServerAuthentication".to_owned(), source: staged() };
+    let unregister = Action::UnregisterAdapter { provider_name: "Old".to_owned() };
+    for (action, script, answer) in [
+        (disable("Old"), "Set-AuthenticationPolicy", policy(&[], &[], true)),
+        (unregister, "Unregister-Adapter", json!({"already": true})),
+        (register, "Register-Adapter", json!({"type_name": "t", "already": true})),
+        (Action::AwaitSynchronization, "Get-AdfsSynchronization", secondary),
+        (enable("New"), "Set-AuthenticationPolicy", policy(&[], &["New"], true)),
+    ] {
+        let estate = Estate::new()
+            .facts("adfs01", &facts())
+            .outcome("adfs01", script, Err(lost()))
+            .outcome("adfs01", script, Err(unreachable()))
+            .answer("adfs01", script, answer);
+        estate.perform("adfs01", action).await.expect("in the end");
+    }
+    let estate = Estate::new().outcome("adfs01", "Set-AuthenticationPolicy", Err(lost()));
+    estate.failure("adfs01", enable("New")).await;
+    assert_eq!(estate.clock.pauses().iter().sum::<Duration>(), Duration::from_secs(3 * 60));
+}
+
+#[tokio::test]
+async fn a_long_poll_interval_is_waited_for() {
+    let mut answer = synchronization(Some("SecondaryComputer"), "2026-11-24T10:00:00Z", None, &Value::Null);
+    for (poll_seconds, minutes) in [(1_200, 60), (86_400, 120), (60, 15)] {
+        answer["poll_seconds"] = json!(poll_seconds);
+        let estate = Estate::new().answer("adfs02", "Get-AdfsSynchronization", answer.clone());
+        estate.failure("adfs02", Action::AwaitSynchronization).await;
+        assert_eq!(estate.clock.pauses().iter().sum::<Duration>(), Duration::from_secs(minutes * 60));
+    }
+}
+
 #[tokio::test]
 async fn the_gap_is_timed() {
-    let answer = json!({"before": [], "after": [], "already": false});
-    let estate = Estate::new().answer("adfs01", "Set-AuthenticationPolicy", answer);
-    let enable = || Action::EnableProvider { provider_name: "New".to_owned() };
-    estate.perform("adfs01", Action::DisableProvider { provider_name: "Old".to_owned() }).await.expect("off");
+    let estate = Estate::new().answer("adfs01", "Set-AuthenticationPolicy", policy(&["Old"], &[], false)).answer(
+        "adfs01",
+        "Set-AuthenticationPolicy",
+        policy(&[], &["New"], false),
+    );
+    estate.perform("adfs01", disable("Old")).await.expect("off");
     estate.clock.advance(Duration::from_secs(42));
-    let report = estate.perform("adfs01", enable()).await.expect("on");
+    let report = estate.perform("adfs01", enable("New")).await.expect("on");
     assert!(report.notes[0].contains("for 42 seconds"), "{:?}", report.notes);
-    assert!(estate.perform("adfs01", enable()).await.expect("on").notes.is_empty());
+    assert!(estate.perform("adfs01", enable("New")).await.expect("on").notes.is_empty());
     let ran = estate.recorder.ran.lock().expect("no panic");
     assert_eq!(ran[0].2, json!({"enable": [], "disable": ["Old"]}));
     assert_eq!(ran[1].2, json!({"enable": ["New"], "disable": []}));

@@ -57,6 +57,35 @@ async fn a_setup_is_started_watched_and_completed() {
     assert_eq!(estate.clock.pauses().len(), 2);
 }
 
+/// Windows Update may be at work on a Sunday night.
+#[tokio::test]
+async fn another_installation_goes_first() {
+    let busy = || {
+        Err(Cause::Script {
+            script: "Start-Installer".to_owned(),
+            kind: crate::backend::error::ScriptErrorKind::Busy,
+            message: "Windows Installer is at work on this host".to_owned(),
+            line: None,
+        })
+    };
+    let base = || {
+        Estate::new()
+            .facts("mfa01", &server("6.3.1.1"))
+            .answer("mfa01", "Get-InstallerState", state("missing"))
+            .answer("mfa01", "Get-InstallerState", state("finished"))
+            .answer("mfa01", "Complete-Installer", completion(0))
+            .outcome("mfa01", "Start-Installer", busy())
+    };
+    let estate =
+        base().outcome("mfa01", "Start-Installer", busy()).answer("mfa01", "Start-Installer", json!({"started": true}));
+    estate.perform("mfa01", run_setup()).await.expect("done");
+    assert_eq!(estate.clock.pauses().len(), 2);
+    let estate = base();
+    let message = estate.failure("mfa01", run_setup()).await;
+    assert!(message.contains("Windows Installer is at work"), "{message}");
+    assert_eq!(estate.clock.pauses().iter().sum::<Duration>(), Duration::from_secs(20 * 60));
+}
+
 #[tokio::test]
 async fn a_package_is_tied_to_what_lies_there_and_to_its_place() {
     let estate = Estate::new()

@@ -48,6 +48,21 @@ async fn a_service_has_time_to_start() {
     refused(verified(&starting, server_action()).await, "MultiFactorAuth is not running, but Start Pending");
 }
 
+/// A setup that ends with 1641 restarts the host behind the run.
+#[tokio::test]
+async fn a_host_has_time_to_restart() {
+    let silent = || Err(Cause::Unreachable { reason: "no answer".to_owned(), advice: String::new() });
+    let estate = Estate::new()
+        .outcome("host", "Get-HostFacts", silent())
+        .outcome("host", "Get-HostFacts", silent())
+        .facts("host", &server("7.0.0.9"));
+    estate.perform("host", server_action()).await.expect("proven");
+    assert_eq!(estate.clock.pauses().len(), 2);
+    let estate = Estate::new().outcome("host", "Get-HostFacts", silent());
+    estate.failure("host", server_action()).await;
+    assert_eq!(estate.clock.pauses().iter().sum::<Duration>(), Duration::from_secs(10 * 60));
+}
+
 #[tokio::test]
 async fn a_portal_must_be_whole() {
     assert_eq!(verified(&portal("7.0.0.9"), portal_action()).await, Ok(()));

@@ -76,6 +76,9 @@ pub fn register(call: &mut Call<'_>) -> Result<Value, Failure> {
         }
         return Ok(json!({ "type_name": registration.type_name, "already": true }));
     }
+    if host.is_file(&path(RECORD_FILE)) {
+        host.remove(&path(RECORD_FILE))?;
+    }
     let assembly = registration.type_name.split_once(',').map_or("", |(_, assembly)| assembly.trim_start());
     if !has_assembly(host, &state, assembly) {
         return Err(Failure::other(format!(

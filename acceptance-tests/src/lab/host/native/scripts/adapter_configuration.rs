@@ -20,11 +20,11 @@ pub fn export(call: &mut Call<'_>) -> Result<Value, Failure> {
         let names = leaves(&file.document()?).map(|node| node.tag_name().name().to_owned()).collect();
         Ok(names)
     };
-    if host.is_file(path) {
-        return Ok(json!({ "path": path, "keys": keys(path)?, "already": true }));
-    }
     let configuration = Configuration::of_primary(host, &host.state()?)?;
     let Some(name) = configuration.provider_name(wanted) else {
+        if host.is_file(path) {
+            return Ok(json!({ "path": path, "keys": keys(path)?, "already": true }));
+        }
         return Err(Failure::not_found(format!("no authentication provider {wanted} is registered in AD FS")));
     };
     work_folder::initialize(host)?;

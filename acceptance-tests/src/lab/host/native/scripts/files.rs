@@ -23,9 +23,15 @@ pub fn remove(call: &mut Call<'_>) -> Result<Value, Failure> {
     if PARTS.iter().any(|part| target.eq_ignore_ascii_case(&path(part))) {
         return Err(Failure::invalid_input(format!("{target} is a part of the work folder and stays")));
     }
-    let is_there = host.real(target)?.exists();
+    let mut is_there = false;
+    for leftover in ["", ".partial", ".new"] {
+        let one = format!("{target}{leftover}");
+        if host.real(&one)?.exists() {
+            host.remove(&one)?;
+            is_there = true;
+        }
+    }
     if is_there {
-        host.remove(target)?;
         host.record("remove_work_file", json!({ "path": target }))?;
     }
     Ok(json!({ "removed": is_there }))
