@@ -5,11 +5,11 @@ use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::Desired;
 use crate::plan::adfs::farm::{self, Farm};
 use crate::plan::adfs::{name_of, registration};
-use crate::plan::packages::{self, Origin};
-use crate::plan::version::Version;
+use crate::plan::packages;
 
 /// The steps by the way of the phase; none while users are asked for the second factor. Whatever is registered goes back
-/// into the policy. Where nothing is registered any more only the way forward is left: what is installed is registered.
+/// into the policy. Where nothing is registered any more only the way forward is left: what the run to the pin has
+/// installed is registered.
 pub fn steps(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>) -> Vec<Step> {
     let Some((authority, adfs)) = farm.authority() else { return Vec::new() };
     let (Some(providers), Some(policy)) = (&adfs.providers, &adfs.policy) else { return Vec::new() };
@@ -23,15 +23,13 @@ pub fn steps(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>) -> Vec
     }
 }
 
+/// Only where a run to the pin has installed it: what was never registered has no configuration to register with.
 fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authority, adfs): (&str, &Adfs)) -> Vec<Step> {
-    let installed = adfs.adapter_product_version.as_deref().and_then(|text| text.trim().parse::<Version>().ok());
-    let (Some(installed), Some(facts)) = (installed, farm.facts(authority)) else { return Vec::new() };
-    let installed_now = Desired { pin: installed.clone(), ..desired.clone() };
-    let source = match packages::origin(&installed_now, authority, facts) {
-        Some(Origin::OnHost) => PackageSource::InstallFolder,
-        _ => PackageSource::Staged { version: installed.to_string() },
-    };
-    let name = || name_of(&installed).to_owned();
+    let facts = farm.facts(authority).filter(|_| registration::has_package(adfs, &desired.pin));
+    let Some(facts) = facts else { return Vec::new() };
+    let staged = || PackageSource::Staged { version: desired.pin.to_string() };
+    let source = packages::origin(desired, authority, facts).map_or_else(staged, |origin| origin.source(desired));
+    let name = || name_of(&desired.pin).to_owned();
     let on = |host: &str, action| Step { host: host.to_owned(), action };
     let mut steps = vec![
         on(authority, Action::MergeAdapterConfiguration { source: source.clone() }),

@@ -3,13 +3,13 @@
 use crate::backend::step::{Action, Step};
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::farm::Farm;
-use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, recovery, registration, steps};
+use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, recovery, registration, shape, steps};
 use crate::plan::checks::{Survey, acknowledgement};
 use crate::plan::{Desired, Policy, packages};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
-/// Checks that the hosts are one farm, with its primary in the first batch and nothing ahead of the pin.
+/// Checks that the hosts are one farm that can be changed, and that its package can be had.
 pub fn check_farm(
     desired: &Desired,
     batches: &[Vec<String>],
@@ -18,12 +18,12 @@ pub fn check_farm(
     diagnostics: &mut Diagnostics,
 ) {
     check_packages(desired, farm, survey, diagnostics);
-    let Some((path, summary, detail)) = farm_problem(desired, batches, farm, survey) else { return };
-    let summary = format!("{}: {summary}", desired.name);
+    let Some(problem) = shape::problem(desired, batches, farm, survey) else { return };
+    let summary = format!("{}: {}", desired.name, problem.summary);
     if survey.is_working() {
-        diagnostics.error_at(path, summary, detail);
+        diagnostics.error_at(problem.path, summary, problem.detail);
     } else {
-        diagnostics.warning_at(path, summary, detail);
+        diagnostics.warning_at(problem.path, summary, problem.detail);
     }
 }
 
@@ -102,50 +102,6 @@ fn check_packages(desired: &Desired, farm: &Farm<'_>, survey: &Survey<'_>, diagn
     }
 }
 
-fn farm_problem(
-    desired: &Desired,
-    batches: &[Vec<String>],
-    farm: &Farm<'_>,
-    survey: &Survey<'_>,
-) -> Option<(Path, String, String)> {
-    let primaries = farm.primaries();
-    if primaries.len() > 1 {
-        let detail = format!(
-            "{} each say that they are the primary of an AD FS farm. A resource stands for one farm: declare one for each.",
-            primaries.join(" and ")
-        );
-        return Some((Path::of("batches"), "its hosts are of several farms".to_owned(), detail));
-    }
-    let primary = primaries.first().copied().or_else(|| farm.named_primary());
-    if let Some(primary) = primary.filter(|primary| !desired.hosts.iter().any(|host| host == primary)) {
-        // A host may be declared by another name than AD FS has for it, so only what was seen wholly can be judged.
-        let all_seen = farm.seen().count() == desired.hosts.len();
-        return all_seen.then(|| {
-            let detail = format!(
-                "Its hosts name {primary} as the primary, which is not among them. The adapter is registered there. Add it \
-                 to the first batch."
-            );
-            (Path::of("batches").index(0), format!("its primary {primary} is not among its hosts"), detail)
-        });
-    }
-    if let Some(primary) = primary.filter(|primary| !batches.first().is_some_and(|first| contains(first, primary))) {
-        let detail = format!(
-            "{primary} is the primary of the farm and stands in the second batch. The adapter is registered there, and that \
-             needs the new one installed, so the primary is upgraded first. Write: batches = {}",
-            reordered(batches, primary)
-        );
-        return Some((Path::of("batches"), format!("the primary {primary} has to be in the first batch"), detail));
-    }
-    let ahead = survey.seen().find(|seen| seen.evidence.lowest > desired.pin)?;
-    let detail = format!(
-        "{} runs {}, and the farm has one registration for all hosts: another one cannot be brought to {} beside it. Raise \
-         version.",
-        ahead.host, ahead.evidence.lowest, desired.pin
-    );
-    let is_working = survey.is_working();
-    is_working.then(|| (Path::of("version"), format!("{} is ahead of the others", ahead.host), detail))
-}
-
 fn refuse_release(desired: &Desired, policy: &Policy, diagnostics: &mut Diagnostics) {
     let pin = &desired.pin;
     let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
@@ -171,20 +127,4 @@ fn outdated_rules(farm: &Farm<'_>, wanted: &str) -> Option<String> {
         .filter_map(|rule| Some(format!("{} names {}", rule.scope, rule.provider_names.iter().find(is_outdated)?)))
         .collect();
     (!found.is_empty()).then(|| found.join(", "))
-}
-
-fn contains(hosts: &[String], host: &str) -> bool {
-    hosts.iter().any(|known| known == host)
-}
-
-/// The batches with the primary at the head of the first, and what was there in the primary's place.
-fn reordered(batches: &[Vec<String>], primary: &str) -> String {
-    let first = batches.first().and_then(|batch| batch.first()).map_or("", String::as_str);
-    let moved = |host: &String| match host.as_str() {
-        host if host == primary => first.to_owned(),
-        host if host == first => primary.to_owned(),
-        host => host.to_owned(),
-    };
-    let written = batches.iter().map(|batch| format!("{:?}", batch.iter().map(moved).collect::<Vec<_>>()));
-    format!("[{}]", written.collect::<Vec<_>>().join(", "))
 }

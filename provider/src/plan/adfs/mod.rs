@@ -16,6 +16,7 @@ pub mod farm;
 pub mod findings;
 pub mod recovery;
 pub mod registration;
+pub mod shape;
 pub mod steps;
 
 #[cfg(test)]

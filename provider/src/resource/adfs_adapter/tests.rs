@@ -144,6 +144,36 @@ async fn a_gap_that_stays_open_is_said_and_closed_by_the_next_run() {
     assert_eq!(workspace.text("version_status"), "current");
 }
 
+/// A farm that has to wait for its servers does not leave users unasked meanwhile.
+#[tokio::test]
+async fn a_gap_is_closed_while_the_farm_waits() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9")).await;
+    estate.set_fault(Some(Fault { step: "register AzureMfaServerAuthentication", after: false }));
+    workspace.apply(&planned).await;
+    estate.set_fault(None);
+    assert!(!asks(&estate));
+    let mut config = wanted("7.0.0.9");
+    let mut token = group("7.0.0.9", "7.0.0.9", &["mfa02.contoso.com"]);
+    token.whole = false;
+    config.set("after", Value::strings([token.to_string()]));
+    let planned = workspace.refresh_and_plan(&config).await;
+    expect![[r#"
+        1. adfs01.contoso.com: carry the exported values into the new adapter configuration
+        2. adfs01.contoso.com: register AzureMfaServerAuthentication with the carried configuration
+        3. adfs01.contoso.com: restart AD FS
+        4. adfs01.contoso.com: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        5. adfs01.contoso.com: waits for mfa-eu to be whole at 7.0.0.9"#]].assert_eq(&planned.steps().join("\n"));
+    assert_eq!(summaries(&workspace.apply(&planned).await), "");
+    assert!(asks(&estate));
+    assert_eq!(workspace.text("version"), "6.3.1.1");
+    assert_eq!(workspace.refresh_and_plan(&config).await.steps().len(), 1, "it only waits now");
+    let planned = workspace.refresh_and_plan(&wanted("7.0.0.9")).await;
+    assert_eq!(summaries(&workspace.apply(&planned).await), "");
+    assert_eq!(workspace.text("version_status"), "current");
+}
+
 /// A run that is asked to stop while users are not asked for the second factor goes on until they are.
 #[tokio::test]
 async fn a_run_is_not_stopped_in_the_gap() {

@@ -170,7 +170,8 @@ impl Run<'_> {
             let after = (&views, &found);
             failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
         } else {
-            if planned.status == Status::Waiting && found.status == Status::Behind {
+            // One that waits may have closed a gap that an earlier run left, and have hosts that are half done.
+            if planned.status == Status::Waiting && matches!(found.status, Status::Behind | Status::Incomplete) {
                 state.set("version_status", Value::from(Status::Waiting.as_str()));
             }
             if !planned.reaches_pin {

@@ -278,6 +278,9 @@ fn a_gap_is_closed_even_while_the_farm_waits() {
             -> waiting reaches_pin=false
             warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
     );
+    // Never registered: there is nothing to register it with.
+    at(&mut views, "adfs01", |adfs| adfs.providers = Some(Vec::new()));
+    assert_eq!(run(&desired, &views).steps.len(), 1);
     install(&mut views, "adfs01", "7.0.0.9");
     at(&mut views, "adfs01", |adfs| adfs.providers = Some(Vec::new()));
     check(

@@ -83,8 +83,19 @@ fn the_primary_stands_in_the_first_batch() {
     let decision = run(&wanted("7.0.0.9"), &views);
     expect![[r#"
         -> behind reaches_pin=false
-        error: adfs-eu: its primary adfs09 is not among its hosts (batches[0])
-        Its hosts name adfs09.contoso.com as the primary, which is not among them. The adapter is registered there. Add it to the first batch."#]].assert_eq(&format!("{}\n{}", text(&decision), details(&decision)));
+        error: adfs-eu: its primary is not among its hosts (batches)
+        The primary of the farm, adfs09.contoso.com, is not among the hosts, and the adapter is registered there. Add it to the first batch."#]].assert_eq(&format!("{}\n{}", text(&decision), details(&decision)));
+    // And nobody names one.
+    for host in ["adfs01", "adfs02"] {
+        at(&mut views, host, |adfs| adfs.primary = None);
+    }
+    check(
+        &wanted("7.0.0.9"),
+        &views,
+        &expect![[r#"
+        -> behind reaches_pin=false
+        error: adfs-eu: its primary is not among its hosts (batches)"#]],
+    );
     // Two farms in one.
     let mut views = farm(&FARM, "6.3.1.1");
     views.extend(farm(&FARM[1..], "6.3.1.1"));
