@@ -14,7 +14,7 @@ use crate::backend::windows::scripts::{
     EXPORT_ADAPTER_CONFIGURATION, GET_ADFS_SYNCHRONIZATION, MERGE_ADAPTER_CONFIGURATION, REGISTER_ADAPTER,
     REMOVE_WORK_FILE, RESTART_ADFS_SERVICE, SET_AUTHENTICATION_POLICY, UNREGISTER_ADAPTER,
 };
-use crate::backend::windows::work::{Work, join};
+use crate::backend::windows::work::{SHORT_SILENCE, Work, join};
 
 const TEMPLATE: &str = "MultiFactorAuthenticationAdfsAdapter.config";
 const REGISTRATION_SCRIPT: &str = "Register-MultiFactorAuthenticationAdfsAdapter.ps1";
@@ -27,10 +27,6 @@ const MERGED: &str = "adapter-merged.config";
 const SYNCHRONIZATION_POLLS: u32 = 3;
 const SHORTEST_SYNCHRONIZATION: Duration = Duration::from_secs(15 * 60);
 const LONGEST_SYNCHRONIZATION: Duration = Duration::from_secs(2 * 60 * 60);
-
-/// How long the host may be silent in the steps around the gap in the policy. They look first whether they are done, so
-/// asking again is better than leaving users without the second factor for a lost packet.
-const GAP_SILENCE: Duration = Duration::from_secs(3 * 60);
 
 #[derive(Deserialize)]
 struct Already {
@@ -110,7 +106,7 @@ async fn set_policy(work: &Work<'_>, enable: &[&str], disable: &[&str]) -> Resul
         already: bool,
     }
     let arguments = json!({"enable": enable, "disable": disable});
-    let reply: Reply = work.run_until_heard(SET_AUTHENTICATION_POLICY, arguments, GAP_SILENCE).await?;
+    let reply: Reply = work.run_until_heard(SET_AUTHENTICATION_POLICY, arguments, SHORT_SILENCE).await?;
     let holds = |name: &&&str| reply.after.iter().any(|found| found.eq_ignore_ascii_case(name));
     if enable.iter().all(|name| holds(&name)) && !disable.iter().any(|name| holds(&name)) {
         return Ok(reply.already);
@@ -122,7 +118,7 @@ async fn set_policy(work: &Work<'_>, enable: &[&str], disable: &[&str]) -> Resul
 /// Unregisters a provider that no policy names any more.
 pub async fn unregister(work: &Work<'_>, provider_name: &str) -> Result<Report, HostError> {
     let arguments = json!({"provider_name": provider_name});
-    let reply: Already = work.run_until_heard(UNREGISTER_ADAPTER, arguments, GAP_SILENCE).await?;
+    let reply: Already = work.run_until_heard(UNREGISTER_ADAPTER, arguments, SHORT_SILENCE).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
 
@@ -139,7 +135,7 @@ pub async fn register(work: &Work<'_>, provider_name: &str, source: &PackageSour
         "registration_script": join(&work.folder(&facts, source)?, REGISTRATION_SCRIPT),
         "configuration_path": join(&facts.work_folder, MERGED),
     });
-    let reply: Reply = work.run_until_heard(REGISTER_ADAPTER, arguments, GAP_SILENCE).await?;
+    let reply: Reply = work.run_until_heard(REGISTER_ADAPTER, arguments, SHORT_SILENCE).await?;
     tracing::info!(host = work.host, provider = provider_name, type_name = reply.type_name, "adapter is registered");
     Ok(Report { already: reply.already, notes: Vec::new() })
 }
@@ -190,7 +186,7 @@ pub async fn await_synchronization(work: &Work<'_>) -> Result<Report, HostError>
     let mut reference: Option<Timestamp> = None;
     let mut poll: Option<Poll<'_>> = None;
     loop {
-        let found: Synchronization = work.run_until_heard(GET_ADFS_SYNCHRONIZATION, json!({}), GAP_SILENCE).await?;
+        let found: Synchronization = work.run_until_heard(GET_ADFS_SYNCHRONIZATION, json!({}), SHORT_SILENCE).await?;
         if found.role.as_deref() != Some("SecondaryComputer") {
             return Ok(Report { already: true, notes: Vec::new() });
         }

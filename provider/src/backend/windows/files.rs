@@ -15,7 +15,7 @@ use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::{
     BACKUP_DIRECTORY, COMPLETE_BACKUP, GET_FILE_IDENTITY, RECEIVE_FILE, SAVE_RELEASE_FILE, SEND_FILE,
 };
-use crate::backend::windows::work::{Work, join, staging};
+use crate::backend::windows::work::{SHORT_SILENCE, Work, join, staging};
 use crate::backend::{Backend as _, Report, version};
 
 /// Pieces of a file under way between two hosts; with 32 KiB each, what this process holds is small.
@@ -43,7 +43,7 @@ pub async fn close_backup(work: &Work<'_>, backup_id: &str) -> Result<Report, Ho
         path: Option<String>,
         already: bool,
     }
-    let reply: Reply = work.run(COMPLETE_BACKUP, json!({"backup_id": backup_id})).await?;
+    let reply: Reply = work.run_until_heard(COMPLETE_BACKUP, json!({"backup_id": backup_id}), SHORT_SILENCE).await?;
     let note = reply.path.filter(|_| !reply.already).map(|path| format!("The backup on {} is {path}.", work.host));
     Ok(Report { already: reply.already, notes: note.into_iter().collect() })
 }

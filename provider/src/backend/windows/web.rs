@@ -7,7 +7,7 @@ use crate::backend::Report;
 use crate::backend::error::HostError;
 use crate::backend::step::Backup;
 use crate::backend::windows::scripts::{COMPARE_DIRECTORY, MERGE_WEB_CONFIG, SET_APPLICATION_POOL_RUNTIME};
-use crate::backend::windows::work::{Work, join};
+use crate::backend::windows::work::{SHORT_SILENCE, Work, join};
 
 /// Where the vendor's own theme lies in a portal's folder.
 const THEME: &str = "App_Themes\\Default";
@@ -36,7 +36,7 @@ pub async fn merge_config(work: &Work<'_>, path: &str, backup: &Backup) -> Resul
         "name": backup.name,
         "web_service_sdk_url": null,
     });
-    let reply: Reply = work.run(MERGE_WEB_CONFIG, arguments).await?;
+    let reply: Reply = work.run_until_heard(MERGE_WEB_CONFIG, arguments, SHORT_SILENCE).await?;
     let host = work.host;
     let mut notes = Vec::new();
     if !reply.not_carried.is_empty() {
@@ -94,6 +94,6 @@ pub async fn set_application_pool(work: &Work<'_>, application_pool: &str) -> Re
         already: bool,
     }
     let arguments = json!({"application_pool": application_pool, "runtime": "v4.0"});
-    let reply: Reply = work.run(SET_APPLICATION_POOL_RUNTIME, arguments).await?;
+    let reply: Reply = work.run_until_heard(SET_APPLICATION_POOL_RUNTIME, arguments, SHORT_SILENCE).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
 }

@@ -19,6 +19,9 @@ use crate::backend::windows::scripts::Script;
 /// How long a host may be silent while it works: a restart takes that long on slow machines.
 pub const SILENCE: Duration = Duration::from_secs(10 * 60);
 
+/// How long a host may be silent in a step that makes a change whole and that may be done twice.
+pub const SHORT_SILENCE: Duration = Duration::from_secs(3 * 60);
+
 /// One step under way on one host.
 pub struct Work<'a> {
     pub backend: &'a WindowsBackend,

@@ -59,3 +59,29 @@ async fn a_pool_goes_to_the_new_runtime() {
     let expected = json!({"application_pool": "P", "runtime": "v4.0"});
     assert_eq!(estate.arguments("Set-ApplicationPoolRuntime"), expected);
 }
+
+/// The package has run: until these are done the component does not work.
+#[tokio::test]
+async fn what_makes_a_change_whole_outlasts_silence() {
+    let backup = Backup { id: "portal-dmz".to_owned(), name: "web".to_owned() };
+    let component = crate::backend::facts::WebKind::UserPortal;
+    let merge = Action::MergeWebConfig { component, path: "C:\\x".to_owned(), backup };
+    let merged = json!({"outcome": "merged", "carried": [], "not_carried": [], "placeholders": []});
+    for (action, script, answer) in [
+        (merge, "Merge-WebConfig", merged),
+        (
+            Action::SetApplicationPool { application_pool: "P".to_owned() },
+            "Set-ApplicationPoolRuntime",
+            json!({"before": "v4.0", "already": true}),
+        ),
+        (
+            Action::CloseBackup { backup_id: "portal-dmz".to_owned() },
+            "Complete-Backup",
+            json!({"path": null, "already": true}),
+        ),
+    ] {
+        let lost = Err(Cause::Lost { reason: "reset".to_owned() });
+        let estate = Estate::new().outcome("portal01", script, lost).answer("portal01", script, answer);
+        estate.perform("portal01", action).await.expect("in the end");
+    }
+}
