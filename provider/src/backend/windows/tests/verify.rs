@@ -87,9 +87,12 @@ async fn a_portal_must_be_whole() {
 async fn an_adapter_must_be_registered_in_its_generation() {
     let action = |version: &str| Action::VerifyAdapter { version: version.to_owned() };
     assert_eq!(verified(&adfs("7.0.0.9", "7.0.0.9"), action("7.0.0.9")).await, Ok(()));
-    // The assembly's version is not the product's.
+    // The assembly's version is not the product's, and how the two go together is not known.
     assert_eq!(verified(&adfs("6.3.1.1", "6.3.0.17452"), action("6.3.1.1")).await, Ok(()));
-    refused(verified(&adfs("7.0.0.9", "6.3.0.17452"), action("7.0.0.9")).await, "assembly is 6.3.0.17452");
+    assert_eq!(verified(&adfs("7.0.0.9", "6.9.0.1"), action("7.0.0.9")).await, Ok(()));
+    let mut gone = adfs("7.0.0.9", "7.0.0.9");
+    gone.adfs.as_mut().expect("AD FS").adapter_assembly = None;
+    refused(verified(&gone, action("7.0.0.9")).await, "assembly was not found");
     let mut found = adfs("7.0.0.9", "7.0.0.9");
     found.adfs.as_mut().expect("AD FS").providers.as_mut().expect("providers")[0].type_name =
         "pfadfs.AuthenticationAdapter, MultiFactorAuthAdfsAdapter, Version=6.3.0.17452".to_owned();
