@@ -64,23 +64,22 @@ fn push_example(text: &mut String, example: Option<&str>) {
 fn push_import(text: &mut String, resource: &dyn Resource) {
     if let Some(grammar) = resource.import_grammar() {
         let name = resource.type_name();
+        let (form, others) = grammar.split_once(", ").unwrap_or((grammar, ""));
+        let others = if others.is_empty() { String::new() } else { format!(", {others}") };
         let _ = write!(
             text,
-            "## Import\n\nThe id has the form `{grammar}`. Import and upgrade stand in one plan.\n\n```terraform\nimport \
+            "## Import\n\nThe id has the form `{form}`{others}. Import and upgrade stand in one plan.\n\n```terraform\nimport \
              {{\n  to = {name}.example\n  id = \"{}\"\n}}\n```\n",
-            example_id(grammar)
+            example_id(form)
         );
     }
 }
 
-/// An id made from a grammar, with names that look like a user's.
-fn example_id(grammar: &str) -> String {
-    let form = grammar.split(' ').next().unwrap_or(grammar);
+/// An id of a form, with names that look like a user's.
+fn example_id(form: &str) -> String {
     form.replace("NAME", "example")
-        .replace("[@VIRTUAL_DIRECTORY]", "")
         .replace("HOST,HOST;HOST,HOST", "adfs01.contoso.com;adfs02.contoso.com")
         .replace("HOST,HOST", "host01.contoso.com,host02.contoso.com")
-        .replace(",…", "")
 }
 
 fn push_schema(text: &mut String, attributes: &[Attribute]) {
@@ -187,6 +186,16 @@ mod tests {
         let page = pages(|path| Some(format!("# {path}\n"))).remove(1);
         let example = page.text.find("# examples/resources/").expect("the example");
         assert!(example < page.text.find("## Schema").expect("the schema"));
+    }
+
+    /// Who pastes the id of a page must not be refused.
+    #[tokio::test]
+    async fn the_ids_of_the_pages_can_be_imported() {
+        for (page, resource) in pages(|_| None).iter().skip(1).zip(resource::all()) {
+            let id = page.text.split("  id = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+            let outcome = resource.import(None, id).await;
+            assert!(!outcome.diagnostics.has_errors(), "{}: {:?}", page.path, outcome.diagnostics);
+        }
     }
 
     #[test]
