@@ -12,7 +12,7 @@ pub fn decide(desired: &Desired, farm: &Farm<'_>, survey: Survey<'_>) -> Decisio
     let stopped = farm.seen().find(|(_, adfs)| !farm::is_running(adfs)).map(|(host, _)| start(host));
     let instruction = stopped.or_else(|| unreachable(&survey).map(reach));
     if let Some(step) = instruction {
-        return end(desired, survey, step);
+        return end(desired, survey, vec![step]);
     }
     let adopted = survey.members.iter().filter_map(|member| match member {
         Member::Unread(host) => Some(checks::adopt(host, &desired.pin)),
@@ -27,17 +27,19 @@ pub fn before(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Option<Step> {
     unreachable(survey).filter(|_| exchange.changes_registration()).map(reach)
 }
 
-/// A run that consists of one thing that a person has to do.
-pub fn end(desired: &Desired, mut survey: Survey<'_>, step: Step) -> Decision {
+/// A run that ends with the one thing that a person has to do, the last of its steps. Before it stands at most what closes
+/// a gap in the second factor.
+pub fn end(desired: &Desired, mut survey: Survey<'_>, steps: Vec<Step>) -> Decision {
+    let what = steps.last().map(|step| step.action.to_string()).unwrap_or_default();
     survey.diagnostics.warning(
-        format!("{} waits, {}", desired.name, step.action),
+        format!("{} waits, {what}", desired.name),
         format!(
-            "Nothing is done with the farm before, because its registration and policy concern all of its hosts. The plan \
+            "Nothing else is done with the farm before, because its registration and policy concern all of its hosts. The plan \
              after that goes on to {}.",
             desired.pin
         ),
     );
-    survey.run(vec![step], &[])
+    survey.run(steps, &[])
 }
 
 /// To start AD FS on a host.

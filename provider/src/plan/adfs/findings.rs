@@ -94,6 +94,19 @@ pub fn tell_of_rules(desired: &Desired, farm: &Farm<'_>, diagnostics: &mut Diagn
     }
 }
 
+/// Says that users are not asked for the second factor, in a plan that leaves it so.
+pub fn warn_of_gap(desired: &Desired, closing: &[Step], diagnostics: &mut Diagnostics) {
+    let closing: Vec<String> = closing.iter().map(ToString::to_string).collect();
+    diagnostics.warning(
+        format!("{}: users are not asked for the second factor", desired.name),
+        format!(
+            "The global policy of the farm names no registered MFA Server provider, and this plan leaves it so. What would \
+             close the gap, by hand or in a plan that may go on: {}.",
+            closing.join("; ")
+        ),
+    );
+}
+
 /// Refuses a farm whose package no server will ever have, also while it waits.
 fn check_packages(desired: &Desired, farm: &Farm<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) {
     let needs_package = |host: &str| farm.adfs(host).is_some_and(|adfs| !registration::has_package(adfs, &desired.pin));

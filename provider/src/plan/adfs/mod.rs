@@ -61,7 +61,8 @@ pub fn decide(desired: &Desired, batches: &[Vec<String>], views: &Views, policy:
         return by_hand::decide(desired, &farm, survey);
     };
     if let Some(step) = by_hand::before(&exchange, &survey) {
-        return by_hand::end(desired, survey, step);
+        let closing = closing::steps(desired, batches, &farm);
+        return by_hand::end(desired, survey, closing.into_iter().chain([step]).collect());
     }
     let mut found = std::mem::take(&mut survey.diagnostics);
     let steps = steps::all(&exchange, &survey, &mut found);
@@ -100,11 +101,14 @@ pub fn facts<'a>(views: &'a Views, host: &str) -> Option<&'a HostFacts> {
 }
 
 /// A run that does nothing, but for closing a gap that an earlier one left open: users must not wait for another set.
+/// Where not even that is proposed, the plan says that the gap is there.
 fn rest(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, survey: Survey<'_>) -> Decision {
     let mut decision = survey.rest();
+    let closing = closing::steps(desired, batches, farm);
     if decision.status == Status::Waiting && !decision.diagnostics.has_errors() {
-        let closing = closing::steps(desired, batches, farm);
         decision.steps.splice(0..0, closing);
+    } else if !closing.is_empty() {
+        findings::warn_of_gap(desired, &closing, &mut decision.diagnostics);
     }
     decision
 }

@@ -55,13 +55,15 @@ pub fn ways(steps: &[Step], failed: usize) -> Vec<Way> {
     }
     let back = back(steps, failed);
     let forward = forward(steps, failed);
-    let ways = match (phase(steps, failed), &steps[failed].action) {
-        (Phase::Unregistered, _) => vec![forward],
+    let mut ways = match (phase(steps, failed), &steps[failed].action) {
+        (Phase::Unregistered, _) => vec![prepared(steps, failed, &forward), forward],
         // It may have been done before the connection was lost.
         (_, Action::UnregisterAdapter { .. }) => vec![back, forward],
         _ => vec![back],
     };
-    ways.into_iter().filter(|way| !way.steps.is_empty()).collect()
+    ways.retain(|way| !way.steps.is_empty());
+    ways.dedup();
+    ways
 }
 
 /// The phase before a step.
@@ -129,6 +131,22 @@ fn forward(steps: &[Step], failed: usize) -> Way {
     Way { direction: Direction::Forward, steps }
 }
 
+/// The way forward with what the registration takes and the run had not come to: the package, its files and the carried
+/// configuration on the host that registers. None of it was due before in a run that found the gap open.
+fn prepared(steps: &[Step], failed: usize, forward: &Way) -> Way {
+    let position = steps.iter().position(|step| matches!(step.action, Action::RegisterAdapter { .. }));
+    let due = position.filter(|position| *position > failed).map_or(&[][..], |position| &steps[failed..position]);
+    let is_needed = |step: &&Step| {
+        forward.steps.first().is_some_and(|register| register.host == step.host)
+            && matches!(
+                step.action,
+                Action::BringFiles { .. } | Action::RunAdapterPackage { .. } | Action::MergeAdapterConfiguration { .. }
+            )
+    };
+    let steps = due.iter().filter(is_needed).chain(&forward.steps).cloned().collect();
+    Way { direction: Direction::Forward, steps }
+}
+
 fn enable(step: &Step, provider_name: &str) -> Step {
     Step { host: step.host.clone(), action: Action::EnableProvider { provider_name: provider_name.to_owned() } }
 }
@@ -145,6 +163,7 @@ mod tests {
         letters
             .chars()
             .map(|letter| match letter {
+                'm' => Action::MergeAdapterConfiguration { source: source() },
                 'i' => Action::RunAdapterPackage { version: name("7.0.0.9"), source: source() },
                 'd' => Action::DisableProvider { provider_name: name(OLD_NAME) },
                 'u' => Action::UnregisterAdapter { provider_name: name(OLD_NAME) },
@@ -178,6 +197,8 @@ mod tests {
 
     fn letter(step: &Step) -> char {
         match &step.action {
+            Action::RunAdapterPackage { .. } => 'i',
+            Action::MergeAdapterConfiguration { .. } => 'm',
             Action::RegisterAdapter { .. } => 'r',
             Action::EnableProvider { provider_name } if provider_name == OLD_NAME => 'b',
             Action::EnableProvider { .. } => 'e',
@@ -192,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_gap_that_was_open_before_counts() {
-        check("irsesx", &[">re", ">re", ">re", ">re", ".", "."]);
+        check("imrsesx", &[">imre >re", ">mre >re", ">re", ">re", ">re", ".", "."]);
         check("sex", &["<e", "<e", "."]);
         check("bidurse", &["<b", ".", "<b", "<b >re", ">re", ">re", ">re"]);
     }

@@ -189,6 +189,36 @@ async fn a_run_is_not_stopped_in_the_gap() {
     assert!(last.contains("put AzureMfaServerAuthentication into the global policy"), "{last}");
 }
 
+/// The connection is lost at every step of the gap and comes back while the way out is walked.
+#[tokio::test]
+async fn a_connection_that_comes_back_does_not_leave_the_gap_open() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9")).await;
+    estate.set_lost("register AzureMfaServerAuthentication", 2);
+    let applied = workspace.apply(&planned).await;
+    assert!(applied.has_errors());
+    assert!(asks(&estate));
+}
+
+/// The gap was left open after unregistering, and the server group is not ready any more: closing it ends as planned.
+#[tokio::test]
+async fn a_gap_is_closed_while_the_farm_waits() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9")).await;
+    estate.set_fault(Some(Fault { step: "register AzureMfaServerAuthentication", after: false }));
+    workspace.apply(&planned).await;
+    assert!(!asks(&estate));
+    estate.set_fault(None);
+    let mut config = wanted("7.0.0.9");
+    config.set("after", Value::strings([group("7.0.0.9", "6.3.1.1", &["mfa02.contoso.com"]).to_string()]));
+    let planned = workspace.refresh_and_plan(&config).await;
+    assert_eq!(summaries(&workspace.apply(&planned).await), "");
+    assert!(asks(&estate));
+    assert_eq!(workspace.text("version_status"), "waiting");
+}
+
 #[tokio::test]
 async fn drift_of_the_registration_is_a_change() {
     let estate = estate("7.0.0.9");

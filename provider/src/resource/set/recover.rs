@@ -1,12 +1,18 @@
 //! After a failure while users were not asked for the second factor: the way out of that, at once.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::error::HostError;
+use crate::backend::error::{Cause, HostError};
 use crate::backend::step::Step;
 use crate::config::ProviderConfig;
 use crate::plan::adfs::recovery::{self, Direction, Way};
 use crate::resource::set::observe::sentence;
+
+/// How long is waited before a step of the way out is tried again on a host that was not reached. A host that is restarted
+/// takes longer, but the report must not be kept from a person for that.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
 
 /// What was tried to close the gap.
 #[derive(Debug)]
@@ -37,7 +43,13 @@ async fn walk(provider: &ProviderConfig, name: &str, steps: &[Step]) -> Result<(
     let unstoppable = CancellationToken::new();
     for step in steps {
         tracing::info!(set = name, host = step.host, action = %step.action, "performing a step of the way out");
-        provider.backend().perform(step, &unstoppable).await?;
+        let mut pauses = PAUSES.iter();
+        while let Err(error) = provider.backend().perform(step, &unstoppable).await {
+            let passes = matches!(error.cause, Cause::Lost { .. } | Cause::Unreachable { .. });
+            let Some(pause) = pauses.next().filter(|_| passes) else { return Err(error) };
+            tracing::warn!(set = name, host = step.host, error = %error, "trying the step of the way out again");
+            tokio::time::sleep(*pause).await;
+        }
     }
     Ok(())
 }

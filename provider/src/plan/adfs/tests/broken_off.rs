@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use crate::plan::adfs::tests::{FARM, at, check, desired_at, farm, install, run, wanted};
+use crate::plan::adfs::tests::{FARM, at, check, desired_at, details, farm, install, run, wanted};
 use crate::plan::adfs::{NEW_NAME, OLD_NAME};
 use crate::plan::fixtures::{group, registration, text};
 use crate::plan::{Desired, Views};
@@ -295,4 +295,21 @@ fn a_gap_is_closed_even_while_the_farm_waits() {
             -> waiting reaches_pin=false
             warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
     );
+}
+
+#[test]
+fn a_gap_that_a_plan_leaves_open_is_said() {
+    let mut desired = wanted("7.0.0.9");
+    desired.hold = Some("CHG-7 is not approved".to_owned());
+    let mut views = farm(&FARM, "6.3.1.1");
+    at(&mut views, "adfs01", |adfs| adfs.policy = Some(Vec::new()));
+    check(
+        &desired,
+        &views,
+        &expect![[r#"
+            -> held reaches_pin=false
+            warning: adfs-eu is held (hold)
+            warning: adfs-eu: users are not asked for the second factor"#]],
+    );
+    expect!["adfs01.contoso.com runs 6.3.1.1, adfs02.contoso.com runs 6.3.1.1; the pin is 7.0.0.9. Nothing is proposed while hold is set: CHG-7 is not approved\nThe global policy of the farm names no registered MFA Server provider, and this plan leaves it so. What would close the gap, by hand or in a plan that may go on: adfs01.contoso.com: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)."].assert_eq(&details(&run(&desired, &views)));
 }

@@ -31,6 +31,19 @@ fn hosts_that_do_not_answer_stop_an_exchange() {
         -> waiting reaches_pin=false
         warning: adfs-eu waits, by hand: make adfs01 reachable"#]],
     );
+    // A gap that an earlier run left open does not wait for the host.
+    let mut views = farm(&FARM, "6.3.1.1");
+    views.insert(FARM[1].to_owned(), off());
+    at(&mut views, "adfs01", |adfs| adfs.policy = Some(Vec::new()));
+    check(
+        &wanted("7.0.0.9"),
+        &views,
+        &expect![[r#"
+            1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            2. adfs02: by hand: make adfs02 reachable
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits, by hand: make adfs02 reachable"#]],
+    );
     // Without an exchange the others go on.
     let mut desired = of(&FOUR, "7.0.0.9");
     desired.last_versions.insert(FOUR[2].to_owned(), desired.pin.clone());

@@ -28,7 +28,11 @@ struct Inner {
     /// Whether the fault goes away once it has struck.
     once: bool,
     stop: Option<(&'static str, CancellationToken)>,
+    hook: Option<(&'static str, Hook)>,
+    lost: Option<(&'static str, usize)>,
 }
+
+type Hook = Box<dyn FnOnce(&Estate) + Send>;
 
 /// A step that fails, named by a part of its text.
 #[derive(Clone)]
@@ -75,6 +79,16 @@ impl Estate {
         self.with(|inner| inner.stop = Some((step, token)));
     }
 
+    /// Does something once a step, named by a part of its text, has ended, well or not.
+    pub fn set_hook(&self, step: &'static str, hook: impl FnOnce(&Estate) + Send + 'static) {
+        self.with(|inner| inner.hook = Some((step, Box::new(hook))));
+    }
+
+    /// Loses the connection the next `times` times that a step is begun.
+    pub fn set_lost(&self, step: &'static str, times: usize) {
+        self.with(|inner| inner.lost = Some((step, times)));
+    }
+
     /// What a host is like now.
     pub fn facts(&self, host: &str) -> HostFacts {
         self.with(|inner| inner.hosts.get(host).expect("a host of the estate").clone())
@@ -118,8 +132,12 @@ impl Backend for Estate {
         if stop.is_cancelled() {
             return Err(error(Cause::Stopped));
         }
-        self.with(|inner| {
+        let outcome = self.with(|inner| {
             let text = step.to_string();
+            if let Some((_, times)) = inner.lost.as_mut().filter(|(lost, times)| text.contains(lost) && *times > 0) {
+                *times -= 1;
+                return Err(error(Cause::Lost { reason: "connection reset".to_owned() }));
+            }
             let fault = inner.fault.clone().filter(|fault| text.contains(fault.step));
             if fault.as_ref().is_none_or(|fault| fault.after) {
                 let facts = inner.hosts.get_mut(&step.host).expect("a host of the estate");
@@ -136,7 +154,12 @@ impl Backend for Estate {
                 Some(_) => Err(error(Cause::Installer { exit_code: 1603, log: Vec::new() })),
                 None => Ok(Report::default()),
             }
-        })
+        });
+        let is_hooked = |(hooked, _): &mut (&'static str, Hook)| step.to_string().contains(*hooked);
+        if let Some((_, hook)) = self.with(|inner| inner.hook.take_if(is_hooked)) {
+            hook(self);
+        }
+        outcome
     }
 }
 

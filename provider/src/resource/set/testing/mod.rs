@@ -212,6 +212,6 @@ fn releases() -> Releases {
         publisher: Stated::Absent,
     };
     let release = Release::new(Component::ALL.into_iter().map(|component| (component, package.clone())).collect());
-    let versions = ["6.3.1.1", "7.0.0.9", "8.0.1.1"];
+    let versions = ["6.3.1.1", "7.0", "7.0.0.9", "8.0.1.1"];
     Releases::new(versions.into_iter().map(|version| (version.to_owned(), release.clone())).collect())
 }
