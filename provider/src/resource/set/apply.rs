@@ -62,6 +62,15 @@ fn instruct(desired: &Desired, planned: &Decision, diagnostics: &mut Diagnostics
     }
 }
 
+/// Whether what is not done yet is only what the run left to a person or another set.
+fn is_left(decision: &Decision, found: &Actual) -> bool {
+    match found.status {
+        Status::Behind => true,
+        Status::Incomplete => !found.findings.iter().any(|finding| decision.finished.contains(&finding.host)),
+        _ => false,
+    }
+}
+
 /// Nothing was done: state stays as it was.
 fn refused(request: &ApplyRequest<'_>, diagnostics: Diagnostics) -> Outcome {
     Outcome { state: request.prior.clone(), private: request.private.to_vec(), diagnostics }
@@ -170,17 +179,23 @@ impl Run<'_> {
             let after = (&views, &found);
             failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
         } else {
-            // One that waits may have closed a gap that an earlier run left, and have hosts that are half done.
-            if planned.status == Status::Waiting && matches!(found.status, Status::Behind | Status::Incomplete) {
+            if planned.status == Status::Waiting && is_left(decision, &found) {
                 state.set("version_status", Value::from(Status::Waiting.as_str()));
             }
             if !planned.reaches_pin {
                 // The version of a set that does not arrive stays as it was, also beside a host that was just added.
                 state.set("version", self.own.attribute("version").clone());
             }
-            self.check(&state, &found, &mut diagnostics);
+            // A host that could not be read afterwards is an error already, and nothing can be held against the plan.
+            if !diagnostics.has_errors() {
+                self.check(&state, &found, &mut diagnostics);
+            }
         }
         if diagnostics.has_errors() {
+            if found.version.is_none() {
+                // Nothing runs anywhere any more, and what was planned does not either.
+                state.set("version", self.request.prior.attribute("version").clone());
+            }
             state.set("steps", Value::List(Vec::new()));
         } else {
             instruct(self.desired, planned, &mut diagnostics);

@@ -3,8 +3,9 @@
 use expect_test::expect;
 
 use crate::resource::set::testing::backend::Fault;
-use crate::resource::set::testing::summaries;
-use crate::resource::set::tests::{HOSTS, estate, imported, wanted};
+use crate::resource::set::testing::{Workspace, summaries};
+use crate::resource::set::tests::{HOSTS, estate, group, imported, wanted};
+use crate::tf::value::Value;
 
 #[tokio::test]
 async fn the_message_says_where_why_and_what_is_left() {
@@ -66,6 +67,38 @@ async fn a_failure_at_any_step_tells_the_truth_and_converges() {
         assert!(!workspace.apply(&planned).await.has_errors(), "{line} after={after}");
         assert_eq!(workspace.text("version_status"), "current", "{line} after={after}");
     }
+}
+
+/// One server of two is uninstalled while its setup fails: state must not say that the pin runs.
+#[tokio::test]
+async fn a_set_with_nothing_left_does_not_claim_its_pin() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = Workspace::new(group(), &estate);
+    workspace.import("mfa-eu=mfa01.contoso.com").await;
+    let mut config = wanted("7.0.0.9", "mfa01");
+    config.set("hosts", Value::strings([HOSTS[0]]));
+    let planned = workspace.plan(&config).await;
+    estate.set_fault(Some(Fault { step: "run the server setup", after: false }));
+    estate.set_hook("run the server setup", |estate| estate.change(HOSTS[0], |facts| facts.server = None));
+    let applied = workspace.apply(&planned).await;
+    let error = applied.iter().next().expect("an error");
+    assert!(error.detail.contains("mfa01.contoso.com has nothing installed any more"), "{}", error.detail);
+    assert_eq!(workspace.text("version"), "6.3.1.1");
+    assert_eq!(workspace.version_of(HOSTS[0]), "(none)");
+}
+
+#[tokio::test]
+async fn a_host_that_is_gone_after_the_run_is_one_error() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9", "mfa01")).await;
+    estate.set_hook("mfa03.contoso.com: close this upgrade's backup", |estate| {
+        estate.set_unreachable(HOSTS[2], true);
+    });
+    let applied = workspace.apply(&planned).await;
+    expect!["error: mfa-eu: mfa03 could not be read after the run"].assert_eq(&summaries(&applied));
+    assert_eq!(workspace.version_of(HOSTS[1]), "7.0.0.9");
+    assert_eq!(workspace.version_of(HOSTS[2]), "6.3.1.1", "what was last seen");
 }
 
 #[tokio::test]
