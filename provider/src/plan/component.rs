@@ -36,6 +36,19 @@ pub fn is_same_directory(left: &str, right: &str) -> bool {
     left.trim_matches('/').eq_ignore_ascii_case(right.trim_matches('/'))
 }
 
+/// The names of the virtual directories of components, without slashes around them. IIS tells no cases apart, so a name
+/// counts once, as it was found first.
+pub fn distinct_directories<'c>(components: impl IntoIterator<Item = &'c WebComponent>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for component in components {
+        let name = component.virtual_directory.trim_matches('/');
+        if !names.iter().any(|known| is_same_directory(known, name)) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 /// The name of a component's backup: its virtual directory, as a file name.
 pub fn backup_name(component: &WebComponent) -> String {
     let name = component.virtual_directory.trim_matches('/').replace(['/', '\\'], "-");

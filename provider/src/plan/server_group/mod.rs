@@ -32,6 +32,8 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeclaredSdk {
     None,
+    /// It is not known yet whether there is one: nothing is held against what is found.
+    Unknown,
     /// There is one, wherever it is found.
     Anywhere,
     /// It lives in this virtual directory.

@@ -84,7 +84,7 @@ pub fn check(desired: &Desired, group: &Group, survey: &Survey<'_>, diagnostics:
         let names: Vec<&str> = all(seen.facts).map(|sdk| sdk.virtual_directory.as_str()).collect();
         found |= !names.is_empty();
         match (&group.sdk, names.as_slice()) {
-            (_, []) => {}
+            (_, []) | (DeclaredSdk::Unknown, _) => {}
             (DeclaredSdk::None, [name, ..]) => diagnostics.error_at(
                 Path::of("web_service_sdk"),
                 format!("{}: an undeclared Web Service SDK on {}", desired.name, seen.host),
@@ -119,7 +119,8 @@ pub fn check(desired: &Desired, group: &Group, survey: &Survey<'_>, diagnostics:
             ),
         }
     }
-    if !found && group.sdk != DeclaredSdk::None && survey.seen().count() == desired.hosts.len() {
+    let is_declared = matches!(group.sdk, DeclaredSdk::Anywhere | DeclaredSdk::At(_));
+    if !found && is_declared && survey.seen().count() == desired.hosts.len() {
         diagnostics.error_at(
             Path::of("web_service_sdk"),
             format!("{}: no Web Service SDK on any host", desired.name),

@@ -1,6 +1,6 @@
 //! `azuremfa_server_group`: a replication group of MFA Servers, with their Web Service SDKs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::server_group::{self, DeclaredSdk, Group, sdk};
@@ -108,7 +108,10 @@ impl HostSet for ServerGroup {
         decision: &Decision,
     ) -> Vec<(&'static str, Value)> {
         let pin = own.attribute("version");
-        let mut versions = sdk_versions(own, hosts, views);
+        // After the run the pin is what was last asked for, and versions are spelled as it is.
+        let mut asked = own.clone();
+        asked.set("target_version", pin.clone());
+        let mut versions = sdk_versions(&asked, hosts, views);
         for (_, version) in versions.iter_mut().filter(|(host, _)| decision.finished.contains(*host)) {
             *version = pin.clone();
         }
@@ -151,6 +154,7 @@ fn group(own: &Value) -> Group {
     let declared = own.attribute("web_service_sdk");
     let sdk = match (declared, declared.attribute("virtual_directory").as_str()) {
         (Value::Null, _) => DeclaredSdk::None,
+        (Value::Unknown, _) => DeclaredSdk::Unknown,
         (_, Some(directory)) => DeclaredSdk::At(directory.to_owned()),
         (_, None) => DeclaredSdk::Anywhere,
     };
@@ -166,9 +170,9 @@ fn sdk_versions(own: &Value, hosts: &[String], views: &Views) -> BTreeMap<String
 }
 
 /// The virtual directories that hold an SDK on any host.
-fn directories(hosts: &[String], views: &Views) -> BTreeSet<String> {
+fn directories(hosts: &[String], views: &Views) -> Vec<String> {
     let found = hosts.iter().filter_map(|host| server_group::facts(views, host)).flat_map(sdk::all);
-    found.map(|component| component.virtual_directory.trim_matches('/').to_owned()).collect()
+    component::distinct_directories(found)
 }
 
 /// The declaration with its directory, when it was left out and there is one.

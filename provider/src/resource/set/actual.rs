@@ -7,7 +7,7 @@ use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Desired, Installable, Policy, Status, View, Views};
 use crate::resource::set::HostSet;
-use crate::resource::set::desired::{tokens, version, versions};
+use crate::resource::set::desired::{spelled_as, tokens, version, versions};
 use crate::resource::set::token::respell;
 use crate::tf::value::Value;
 
@@ -39,7 +39,7 @@ pub fn actual(set: &dyn HostSet, own: &Value, prior: &Value, views: &Views) -> A
     let spell = |found: &Version, old: Option<Version>| {
         target.iter().chain(old.iter()).find(|known| *known == found).unwrap_or(found).to_string()
     };
-    let old = versions(prior);
+    let old = spelled_as(versions(prior), &hosts);
     let texts: BTreeMap<String, String> =
         found.iter().map(|(host, version)| (host.clone(), spell(version, old.get(host).cloned()))).collect();
     let mut actual = Actual {
@@ -93,7 +93,7 @@ impl Actual {
 
 /// The version of each host; of a host that was not seen, the one in the prior state.
 fn found(set: &dyn HostSet, own: &Value, prior: &Value, views: &Views, hosts: &[String]) -> BTreeMap<String, Version> {
-    let old = versions(prior);
+    let old = spelled_as(versions(prior), hosts);
     let version_of = |host: &String| match views.get(host) {
         Some(View::Seen(_)) => set.evidence(own, host, views).map(|evidence| evidence.lowest),
         _ => old.get(host).cloned(),
@@ -117,7 +117,7 @@ fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String]) -> Desi
         pin: pin.clone(),
         last_pin: Some(pin.clone()),
         hosts: hosts.to_vec(),
-        last_versions: versions(prior),
+        last_versions: spelled_as(versions(prior), hosts),
         after: Vec::new(),
         allow_major_upgrade: true,
         hold: own.attribute("hold").as_str().map(str::to_owned),

@@ -27,8 +27,8 @@ pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestam
         name: name.to_owned(),
         pin,
         last_pin: version(state.attribute("target_version")),
+        last_versions: spelled_as(versions(state), &hosts),
         hosts,
-        last_versions: versions(state),
         after: tokens(own.attribute("after")),
         // Not a decider: unknown counts as allowed, because apply plans again when it is known.
         allow_major_upgrade: own.attribute("allow_major_upgrade").as_bool() == Some(true)
@@ -50,6 +50,13 @@ pub fn versions(state: &Value) -> BTreeMap<String, Version> {
     entries.filter_map(|(host, value)| Some((host.clone(), version(value)?))).collect()
 }
 
+/// What is known by host, under the names as they are written now: a host whose name is written in other letters of the
+/// alphabet's two cases is the same one.
+pub fn spelled_as<T>(known: BTreeMap<String, T>, hosts: &[String]) -> BTreeMap<String, T> {
+    let spell = |name: String| hosts.iter().find(|host| host.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
+    known.into_iter().map(|(host, value)| (spell(host), value)).collect()
+}
+
 /// The tokens of `after`; what is unknown or no token is left out.
 pub fn tokens(after: &Value) -> Vec<Token> {
     after.as_list().into_iter().flatten().filter_map(|item| item.as_str()?.parse().ok()).collect()
@@ -69,7 +76,8 @@ pub fn duplicate(hosts: &[String]) -> Option<usize> {
 /// The hosts that `own` names and `other` does not.
 pub fn missing_from(set: &dyn HostSet, own: &Value, other: &Value) -> Vec<String> {
     let there = set.hosts(other).or_else(|| strings(other.attribute("hosts"))).unwrap_or_default();
-    set.hosts(own).unwrap_or_default().into_iter().filter(|host| !there.contains(host)).collect()
+    let is_there = |host: &String| there.iter().any(|known| known.eq_ignore_ascii_case(host));
+    set.hosts(own).unwrap_or_default().into_iter().filter(|host| !is_there(host)).collect()
 }
 
 fn acknowledged(value: &Value, now: jiff::Timestamp) -> Vec<Acknowledgement> {

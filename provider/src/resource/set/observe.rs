@@ -42,19 +42,25 @@ pub fn views(name: &str, answers: Answers, reaction: Reaction, diagnostics: &mut
                 );
                 views.insert(host, View::Unreachable { reason: error.cause.to_string() });
             }
-            Err(error) => report(name, &host, &error, diagnostics),
+            Err(error) if error.is_unreachable() => refuse(
+                name,
+                &host,
+                &error,
+                " To go on without it, set on_unreachable = \"warn\" in the provider's configuration.",
+                diagnostics,
+            ),
+            Err(error) => refuse(name, &host, &error, "", diagnostics),
         }
     }
     views
 }
 
-/// A failed question as an error.
+/// A failed question as an error, about a host that must answer before it becomes part of a set, whatever the settings.
 pub fn report(name: &str, host: &str, error: &HostError, diagnostics: &mut Diagnostics) {
-    let advice = if error.is_unreachable() {
-        " To go on without it, set on_unreachable = \"warn\" in the provider's configuration."
-    } else {
-        ""
-    };
+    refuse(name, host, error, " A host must answer once before a set is managed with it.", diagnostics);
+}
+
+fn refuse(name: &str, host: &str, error: &HostError, advice: &str, diagnostics: &mut Diagnostics) {
     diagnostics.error(format!("{name}: {host} could not be read"), format!("{}.{advice}", sentence(error)));
 }
 

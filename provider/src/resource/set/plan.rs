@@ -38,7 +38,7 @@ pub async fn plan(
         }
         (Some(desired), Some(views)) => {
             let views = current(views, &desired.hosts);
-            if is_pending(set, desired, request.proposed, &views) {
+            if desired.hold.is_none() && is_pending(set, desired, request.proposed, &views) {
                 refuse_unknown(&wanted, &mut diagnostics);
             }
             Some((desired, views)).filter(|_| !diagnostics.has_errors())
@@ -65,7 +65,7 @@ pub async fn plan(
 
 /// The views of the hosts that are still in the set.
 pub fn current(views: Views, hosts: &[String]) -> Views {
-    views.into_iter().filter(|(host, _)| hosts.contains(host)).collect()
+    desired::spelled_as(views, hosts).into_iter().filter(|(host, _)| hosts.contains(host)).collect()
 }
 
 /// What the settings allow. While they are unknown nothing is held against a plan; apply plans again.

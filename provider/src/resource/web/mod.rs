@@ -1,6 +1,6 @@
 //! What the resources of User Portals and Mobile App Web Services have in common.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::backend::facts::{WebComponent, WebKind};
 use crate::backend::step::{Action, Step};
@@ -8,7 +8,7 @@ use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
 use crate::plan::web::{self, WebSet};
-use crate::plan::{Decision, Desired, Policy, Views};
+use crate::plan::{Decision, Desired, Policy, Views, component};
 use crate::resource::set::{HostSet, import, schema};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -157,11 +157,7 @@ impl WebResource {
         }
         let set = self.set(own);
         let seen = hosts.iter().filter_map(|host| web::facts(views, host));
-        let names: BTreeSet<String> = seen
-            .flat_map(|facts| set.candidates(facts))
-            .map(|component| component.virtual_directory.trim_matches('/').to_owned())
-            .collect();
-        let mut names = names.into_iter();
+        let mut names = component::distinct_directories(seen.flat_map(|facts| set.candidates(facts))).into_iter();
         names.next().filter(|_| names.next().is_none()).into()
     }
 

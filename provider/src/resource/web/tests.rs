@@ -248,3 +248,23 @@ async fn a_mobile_app_web_service_beyond_its_last_version_is_refused_before_anyt
     assert_eq!(summaries(&planned.diagnostics), "error: No Mobile App Web Service of this version");
     assert_eq!(estate.observed(), 0);
 }
+
+#[tokio::test]
+async fn a_directory_in_other_cases_is_the_same_directory() {
+    let estate = estate("7.0.0.9");
+    estate.change(HOSTS[1], |facts| facts.web[0].virtual_directory = "multifactorauth".to_owned());
+    assert_eq!(imported(&estate).await.text("virtual_directory"), "MultiFactorAuth");
+}
+
+/// What only a person can do on one host does not make the upgrade of another one a failure.
+#[tokio::test]
+async fn a_missing_web_config_waits_for_a_person_beside_an_upgrade() {
+    let estate = estate("6.3.1.1");
+    let whole = WebComponent { web_config_exists: false, ..web(WebKind::UserPortal, "7.0.0.9") };
+    estate.change(HOSTS[1], |facts| facts.web = vec![whole]);
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9")).await;
+    let applied = workspace.apply(&planned).await;
+    assert!(!applied.has_errors(), "{applied:?}");
+    assert_eq!(workspace.text("version_status"), "waiting");
+}

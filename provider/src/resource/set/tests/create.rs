@@ -59,6 +59,18 @@ async fn an_estate_above_the_pin_is_refused() {
 }
 
 #[tokio::test]
+async fn a_host_that_does_not_answer_is_not_adopted_whatever_the_settings() {
+    let estate = estate("7.0.0.9");
+    estate.set_unreachable(HOSTS[1], true);
+    let mut workspace = Workspace::new(group(), &estate);
+    workspace.provider = Workspace::lenient(&estate);
+    let planned = workspace.plan(&wanted("7.0.0.9", "mfa01")).await;
+    let error = planned.diagnostics.iter().next().expect("an error");
+    assert!(!error.detail.contains("on_unreachable"), "{}", error.detail);
+    assert!(error.detail.ends_with("A host must answer once before a set is managed with it."), "{}", error.detail);
+}
+
+#[tokio::test]
 async fn what_changed_between_plan_and_apply_leaves_nothing_in_state() {
     let estate = estate("7.0.0.9");
     let mut workspace = Workspace::new(group(), &estate);

@@ -345,6 +345,68 @@ async fn a_host_that_was_away_since_the_import_is_left_out() {
     assert_eq!(workspace.version_of(HOSTS[2]), "(none)");
 }
 
+/// A host that only a person can finish is at its pin and incomplete, not behind: the run that leaves it ends as planned.
+#[tokio::test]
+async fn a_stopped_service_waits_for_a_person_beside_an_upgrade() {
+    let estate = estate("7.0.0.9");
+    let mut workspace = settled(&estate, "7.0.0.9").await;
+    set_server(&estate, HOSTS[2], "6.3.1.1");
+    estate.change(HOSTS[1], |facts| {
+        facts.server.as_mut().expect("a server").service_state = Some("Stopped".to_owned());
+    });
+    let planned = workspace.refresh_and_plan(&wanted("7.0.0.9", "mfa01")).await;
+    expect!["warning: Order 1: mfa-eu 6.3.1.1 -> 7.0.0.9 on mfa03; then start MultiFactorAuth on mfa02 by hand"]
+        .assert_eq(&summaries(&planned.diagnostics));
+    let applied = workspace.apply(&planned).await;
+    expect!["warning: mfa-eu, by hand: start the service MultiFactorAuth on mfa02"].assert_eq(&summaries(&applied));
+    assert_eq!(workspace.text("version_status"), "waiting");
+    assert!(workspace.refresh_and_plan(&wanted("7.0.0.9", "mfa01")).await.changes());
+}
+
+#[tokio::test]
+async fn a_master_left_half_done_waits_for_its_promotion() {
+    let estate = estate("6.3.1.1");
+    estate.change(HOSTS[0], |facts| {
+        facts.server.as_mut().expect("a server").product_version = Some("7.0.0.9".to_owned());
+    });
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9", "mfa01")).await;
+    expect!["warning: mfa-eu, by hand: promote mfa02 or mfa03, then set master"]
+        .assert_eq(&summaries(&workspace.apply(&planned).await));
+    assert_eq!(workspace.text("version_status"), "waiting");
+}
+
+#[tokio::test]
+async fn a_host_written_in_other_cases_is_the_same_host() {
+    let estate = Arc::new(Estate::new(
+        ["MFA01.contoso.com", "mfa01.contoso.com"].map(|host| (host, crate::plan::fixtures::server(host, "6.3.1.1"))),
+    ));
+    let mut workspace = Workspace::new(crate::resource::set::tests::group(), &estate);
+    assert!(!workspace.import("mfa-eu=MFA01.contoso.com").await.has_errors());
+    let mut config = wanted("6.3.1.1", "mfa01");
+    config.set("hosts", Value::strings([HOSTS[0]]));
+    config.set("web_service_sdk", Value::Null);
+    let planned = workspace.plan(&config).await;
+    assert_eq!(summaries(&planned.diagnostics), "", "neither forgotten nor added");
+    assert_eq!(planned.value.attribute("versions").attribute(HOSTS[0]).as_str(), Some("6.3.1.1"));
+    assert!(!workspace.apply(&planned).await.has_errors());
+    assert!(!workspace.refresh_and_plan(&config).await.changes());
+    assert!(estate.performed().is_empty());
+}
+
+/// What is not touched is spelled as the new pin spells it, in the plan as afterwards.
+#[tokio::test]
+async fn an_sdk_is_spelled_like_the_pin_everywhere() {
+    let estate = estate("7.0.0.0");
+    set_server(&estate, HOSTS[2], "6.3.1.1");
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0", "mfa01")).await;
+    assert_eq!(summaries(&workspace.apply(&planned).await), "");
+    let versions = workspace.state.attribute("web_service_sdk_versions").clone();
+    assert_eq!(versions.attribute(HOSTS[0]).as_str(), Some("7.0"));
+    assert!(!workspace.refresh_and_plan(&wanted("7.0", "mfa01")).await.changes());
+}
+
 #[tokio::test]
 async fn the_next_upgrade_goes_in_the_new_order_without_a_new_address() {
     let estate = estate("7.0.0.9");

@@ -47,6 +47,32 @@ async fn without_work_an_unknown_after_only_spreads() {
     assert!(!planned.changes() || planned.steps().is_empty());
 }
 
+/// A set that is held does nothing, whatever its deciders turn out to be.
+#[tokio::test]
+async fn a_hold_needs_no_deciders() {
+    let workspace = imported(&estate("6.3.1.1")).await;
+    for name in ["master", "after"] {
+        let mut config = wanted("7.0.0.9", "mfa01");
+        config.set("hold", "CHG-7 is not approved".into());
+        config.set(name, Value::Unknown);
+        let planned = workspace.plan(&config).await;
+        assert_eq!(summaries(&planned.diagnostics), "warning: mfa-eu is held", "{name}");
+    }
+}
+
+/// Where no server has an SDK, it is no error that it is not known whether one is declared.
+#[tokio::test]
+async fn an_unknown_declaration_is_held_against_nothing() {
+    let estate = estate("7.0.0.9");
+    for host in HOSTS {
+        estate.change(host, |facts| facts.web.clear());
+    }
+    let workspace = imported(&estate).await;
+    let mut config = wanted("7.0.0.9", "mfa01");
+    config.set("web_service_sdk", Value::Unknown);
+    assert_eq!(summaries(&workspace.plan(&config).await.diagnostics), "");
+}
+
 /// Every attribute that decides nothing, wholly and in each of its parts, on sets with and without work.
 #[tokio::test]
 async fn nothing_else_unknown_is_ever_an_error() {
