@@ -118,6 +118,15 @@ impl Decision {
         self.steps.iter().any(|step| step.host == host && matches!(step.action, Action::Adopt { .. }))
     }
 
+    /// Whether something is performed that brings no host to the pin, in a run that waits for a person or another set.
+    pub fn only_repairs(&self) -> bool {
+        let is_other = |action: &Action| action.is_performed() && !matches!(action, Action::BackUp { .. });
+        self.status == Status::Waiting
+            && self.finished.is_empty()
+            && !self.steps.iter().any(|step| matches!(step.action, Action::Adopt { .. }))
+            && self.steps.iter().any(|step| is_other(&step.action))
+    }
+
     /// What a person has to do before the next run, when this one ends with that.
     pub fn instruction(&self) -> Option<&str> {
         match &self.steps.last()?.action {

@@ -141,8 +141,10 @@ fn write(
     for (name, value) in set.planned_facts(request.proposed, &desired.hosts, views, decision) {
         planned.set(name, value);
     }
-    if desired.hosts.iter().any(|host| !views.contains_key(host) && !decision.adopts(host)) {
-        // A host that was added to a set that is held or waits: what it runs is seen only after apply.
+    let is_unseen = desired.hosts.iter().any(|host| !views.contains_key(host) && !decision.adopts(host));
+    if is_unseen || decision.only_repairs() {
+        // What is seen only after apply: a host that was added to a set that is held or waits, and whether a farm that
+        // waits is whole once a gap in the second factor has been closed.
         planned.set("ready", Value::Unknown);
         planned.set("version_status", Value::Unknown);
     }
