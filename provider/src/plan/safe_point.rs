@@ -9,8 +9,8 @@ pub fn may_stop_before(steps: &[Step], index: usize) -> bool {
         steps[index].action,
         // A package has just run: until these are done the component does not work.
         Action::MergeWebConfig { .. } | Action::RestoreCohostedWebConfig { .. } | Action::SetApplicationPool { .. }
-        // Left open, it would be taken for the next upgrade's.
-        | Action::CloseBackup { .. }
+        // A component that is whole needs no further run, and its backup, left open, would be taken for the next upgrade's.
+        | Action::VerifyServer { .. } | Action::VerifyWeb { .. } | Action::CloseBackup { .. }
     );
     !completes && !recovery::is_held_open(steps, index)
 }
@@ -29,9 +29,10 @@ mod tests {
             step(Action::RestartAdfs),
             step(Action::EnableProvider { provider_name: "new".to_owned() }),
             step(Action::RestartAdfs),
+            step(Action::VerifyServer { version: "7.0.0.9".to_owned(), sdk: true }),
             step(Action::CloseBackup { backup_id: "x".to_owned() }),
         ];
         let may: Vec<bool> = (0..steps.len()).map(|index| may_stop_before(&steps, index)).collect();
-        assert_eq!(may, [true, false, true, false, false, true, false]);
+        assert_eq!(may, [true, false, true, false, false, true, false, false]);
     }
 }
