@@ -126,6 +126,8 @@ pub struct Plan<'a> {
     gated: Option<&'a str>,
     /// Subordinates below the pin that could not be reached: they come before the master.
     away: Vec<&'a str>,
+    /// Subordinates that could not be reached, whatever they run.
+    unreachable: Vec<&'a str>,
     /// Who can be promoted after this run.
     candidates: Vec<&'a str>,
     /// Whether something is installed.
@@ -160,10 +162,10 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        let is_away = |member: &&Member<'a>| {
-            matches!(member, Member::Unreachable(_)) && survey.is_left_behind(member) && !gate.is_master(member.host())
-        };
-        plan.away = survey.members.iter().filter(is_away).map(Member::host).collect();
+        let is_away = |member: &&Member<'a>| matches!(member, Member::Unreachable(_)) && !gate.is_master(member.host());
+        let away = || survey.members.iter().filter(is_away);
+        plan.unreachable = away().map(Member::host).collect();
+        plan.away = away().filter(|member| survey.is_left_behind(member)).map(Member::host).collect();
         // One that was added is a subordinate, and upgraded by the time.
         plan.candidates.extend(survey.members.iter().filter_map(|member| match member {
             Member::Unread(host) if !gate.is_master(host) => Some(*host),
@@ -184,6 +186,9 @@ impl<'a> Plan<'a> {
         }
         if self.gated.is_some() && !self.away.is_empty() {
             return Some(format!("bring {} back", gate.short(&self.away).join(" and ")));
+        }
+        if self.gated.is_some() && self.candidates.is_empty() {
+            return Some(format!("bring {} back", gate.short(&self.unreachable).join(" or ")));
         }
         self.gated.map(|_| {
             let who = if self.candidates.len() == 1 { "it" } else { "one of them" };

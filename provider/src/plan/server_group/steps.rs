@@ -152,9 +152,13 @@ fn by_hand(
 ) -> Option<Step> {
     let (host, instruction) = match (plan.to_start.first(), plan.gated) {
         (Some(host), _) => (*host, format!("start the service {SERVICE} on {}", gate.short(&[*host])[0])),
-        (None, Some(master)) if !plan.away.is_empty() || plan.candidates.is_empty() => {
+        (None, Some(master)) if !plan.away.is_empty() => {
             let away = gate.short(&plan.away).join(" and ");
             (master, format!("make {away} reachable again: subordinates are upgraded before the master"))
+        }
+        (None, Some(master)) if plan.candidates.is_empty() => {
+            let away = gate.short(&plan.unreachable).join(" or ");
+            (master, format!("make {away} reachable again: another server is promoted before the master is upgraded"))
         }
         (None, Some(master)) => (master, gate.instruction(&plan.candidates)),
         (None, None) => return None,

@@ -376,6 +376,28 @@ async fn a_master_left_half_done_waits_for_its_promotion() {
     assert_eq!(workspace.text("version_status"), "waiting");
 }
 
+/// Stage one is done, and the only server that could be promoted is away.
+#[tokio::test]
+async fn a_promotion_waits_for_whom_it_needs() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = Workspace::new(crate::resource::set::tests::group(), &estate);
+    workspace.import("mfa-eu=mfa01.contoso.com,mfa02.contoso.com").await;
+    let mut config = wanted("7.0.0.9", "mfa01");
+    config.set("hosts", Value::strings(HOSTS[..2].to_vec()));
+    let planned = workspace.plan(&config).await;
+    assert!(!workspace.apply(&planned).await.has_errors());
+    workspace.provider = Workspace::lenient(&estate);
+    estate.set_unreachable(HOSTS[1], true);
+    let planned = workspace.refresh_and_plan(&config).await;
+    check(
+        &planned,
+        &expect![[r#"
+            waiting changes=true
+            warning: mfa-eu waits, by hand: make mfa02 reachable again: another server is promoted before the master is upgraded
+            1. mfa01: by hand: make mfa02 reachable again: another server is promoted before the master is upgraded"#]],
+    );
+}
+
 #[tokio::test]
 async fn a_host_written_in_other_cases_is_the_same_host() {
     let estate = Arc::new(Estate::new(
