@@ -8,17 +8,18 @@ use crate::plan::checks::{self, Member, Survey};
 use crate::plan::{Decision, Desired};
 
 /// The run of a farm whose registration nobody can see: its primary was not reached, does not run, or was just added.
-pub fn decide(desired: &Desired, farm: &Farm<'_>, survey: Survey<'_>) -> Decision {
+/// `closing` is what closes a gap in the second factor all the same.
+pub fn decide(desired: &Desired, closing: Vec<Step>, farm: &Farm<'_>, survey: Survey<'_>) -> Decision {
     let stopped = farm.seen().find(|(_, adfs)| !farm::is_running(adfs)).map(|(host, _)| start(host));
     let instruction = stopped.or_else(|| unreachable(&survey).map(reach));
     if let Some(step) = instruction {
-        return end(desired, survey, vec![step]);
+        return end(desired, survey, closing.into_iter().chain([step]).collect());
     }
     let adopted = survey.members.iter().filter_map(|member| match member {
         Member::Unread(host) => Some(checks::adopt(host, &desired.pin)),
         _ => None,
     });
-    let steps = adopted.collect();
+    let steps = closing.into_iter().chain(adopted).collect();
     survey.run(steps, &[])
 }
 

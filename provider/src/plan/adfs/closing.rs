@@ -1,6 +1,6 @@
 //! Closing a gap that an earlier run left open, in a farm that may not go on yet.
 
-use crate::backend::facts::Adfs;
+use crate::backend::facts::{Adfs, AuthenticationProvider};
 use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::Desired;
 use crate::plan::adfs::farm::{self, Farm};
@@ -11,13 +11,15 @@ use crate::plan::packages;
 /// into the policy. Where nothing is registered any more only the way forward is left: what the run to the pin has
 /// installed is registered.
 pub fn steps(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>) -> Vec<Step> {
-    let Some((authority, adfs)) = farm.authority() else { return Vec::new() };
+    let Some((authority, adfs)) = farm.reachable_authority() else { return Vec::new() };
     let (Some(providers), Some(policy)) = (&adfs.providers, &adfs.policy) else { return Vec::new() };
     if providers.iter().any(|provider| registration::contains(policy, &provider.name)) {
         return Vec::new();
     }
     let step = |action| Step { host: authority.to_owned(), action };
-    match providers.first() {
+    let is_loadable =
+        |provider: &&AuthenticationProvider| registration::current(providers, adfs, &provider.name).is_some();
+    match providers.iter().find(is_loadable).or(providers.first()) {
         Some(provider) => vec![step(Action::EnableProvider { provider_name: provider.name.clone() })],
         None => forward(desired, batches, farm, (authority, adfs)),
     }
@@ -36,7 +38,11 @@ fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authori
         on(authority, Action::RegisterAdapter { provider_name: name(), source }),
     ];
     let first = batches.first().map(Vec::as_slice).unwrap_or_default();
-    let seen = || first.iter().filter_map(|host| Some((host, farm.adfs(host)?)));
+    // One that does not run cannot synchronise, and only a person may start it.
+    let seen = || {
+        let hosts = first.iter().filter_map(|host| Some((host, farm.adfs(host)?)));
+        hosts.filter(|(_, adfs)| farm::is_running(adfs))
+    };
     steps.extend(
         seen().filter(|(_, adfs)| farm::is_secondary(adfs)).map(|(host, _)| on(host, Action::AwaitSynchronization)),
     );

@@ -43,6 +43,13 @@ impl<'a> Farm<'a> {
         })
     }
 
+    /// The host by which the policy can be changed at once: the one that registers, and in a SQL farm any that runs, because
+    /// all of them can.
+    pub fn reachable_authority(&self) -> Option<(&'a str, &'a Adfs)> {
+        let is_equal = |adfs: &Adfs| adfs.database == Database::Sql && is_running(adfs) && adfs.policy.is_some();
+        self.authority().or_else(|| self.seen().find(|(_, adfs)| is_equal(adfs)))
+    }
+
     /// All hosts that say they are the primary; more than one are several farms.
     pub fn primaries(&self) -> Vec<&'a str> {
         self.seen().filter(|(_, adfs)| is_primary(adfs)).map(|(host, _)| host).collect()

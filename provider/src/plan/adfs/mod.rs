@@ -58,7 +58,8 @@ pub fn decide(desired: &Desired, batches: &[Vec<String>], views: &Views, policy:
         return rest(desired, batches, &farm, survey);
     }
     let Some(exchange) = Exchange::of(desired, batches, &farm, &survey) else {
-        return by_hand::decide(desired, &farm, survey);
+        let closing = closing::steps(desired, batches, &farm);
+        return by_hand::decide(desired, closing, &farm, survey);
     };
     if let Some(step) = by_hand::before(&exchange, &survey) {
         let closing = closing::steps(desired, batches, &farm);

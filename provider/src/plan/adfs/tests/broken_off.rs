@@ -297,6 +297,21 @@ fn a_gap_is_closed_even_while_the_farm_waits() {
     );
 }
 
+/// Of two that are registered, the one whose assembly is installed goes into the policy: the other cannot be loaded.
+#[test]
+fn a_gap_is_closed_with_what_can_be_loaded() {
+    let mut desired = wanted("7.0.0.9");
+    desired.after = vec![group("7.0.0.9", "6.3.1.1", &["mfa02.contoso.com"])];
+    let mut views = farm(&FARM, "6.3.1.1");
+    install(&mut views, "adfs01", "7.0.0.9");
+    at(&mut views, "adfs01", |adfs| {
+        adfs.providers = Some(vec![registration("6.3.1.1"), registration("7.0.0.9")]);
+        adfs.policy = Some(Vec::new());
+    });
+    let lines = run(&desired, &views).lines();
+    assert!(lines[0].contains(&format!("put {NEW_NAME} into the global policy")), "{lines:?}");
+}
+
 #[test]
 fn a_gap_that_a_plan_leaves_open_is_said() {
     let mut desired = wanted("7.0.0.9");

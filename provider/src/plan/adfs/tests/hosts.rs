@@ -2,11 +2,11 @@
 
 use expect_test::expect;
 
-use crate::backend::facts::Adfs;
+use crate::backend::facts::{Adfs, Database};
 use crate::plan::View;
 use crate::plan::adfs::decide;
 use crate::plan::adfs::tests::{FARM, FOUR, at, check, farm, install, of, run, wanted};
-use crate::plan::fixtures::{policy, text};
+use crate::plan::fixtures::{policy, registration, text};
 
 #[test]
 fn hosts_that_do_not_answer_stop_an_exchange() {
@@ -79,6 +79,22 @@ fn stopped_services_are_started_by_hand() {
         1. adfs01: by hand: start the service adfssrv on adfs01
         -> waiting reaches_pin=false
         warning: adfs-eu waits, by hand: start the service adfssrv on adfs01"#]],
+    );
+    // In a SQL farm any host can close a gap that an earlier run left open.
+    for name in ["adfs01", "adfs02"] {
+        at(&mut views, name, |adfs| (adfs.database, adfs.role, adfs.primary) = (Database::Sql, None, None));
+    }
+    at(&mut views, "adfs02", |adfs| {
+        (adfs.providers, adfs.policy) = (Some(vec![registration("6.3.1.1")]), Some(Vec::new()));
+    });
+    check(
+        &wanted("7.0.0.9"),
+        &views,
+        &expect![[r#"
+            1. adfs02: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            2. adfs01: by hand: start the service adfssrv on adfs01
+            -> waiting reaches_pin=false
+            warning: adfs-eu waits, by hand: start the service adfssrv on adfs01"#]],
     );
     let mut views = farm(&FARM, "7.0.0.9");
     at(&mut views, "adfs02", stop);
