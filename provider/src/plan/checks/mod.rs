@@ -134,9 +134,10 @@ impl<'a> Survey<'a> {
     }
 
     /// The decision of a run that does nothing: all is done, or held, or waits, or is refused.
-    pub fn rest(self) -> Decision {
+    pub fn rest(mut self) -> Decision {
         let steps = match &self.standing {
             Standing::Waiting(reason) => self.waiting_step(reason).into_iter().collect(),
+            Standing::Done if self.desired.hold.is_none() => self.absent_step().into_iter().collect(),
             _ => Vec::new(),
         };
         self.decision(steps, &[])
@@ -160,6 +161,24 @@ impl<'a> Survey<'a> {
             })
         })?;
         Some(Step { host: host.to_owned(), action: Action::Wait { reason: reason.to_owned() } })
+    }
+
+    /// A host that was below the pin when it last answered keeps a set from being done, and only a person can help.
+    fn absent_step(&mut self) -> Option<Step> {
+        let is_absent = |member: &&Member<'a>| matches!(member, Member::Unreachable(_)) && self.is_left_behind(member);
+        let absent: Vec<&str> = self.members.iter().filter(is_absent).map(Member::host).collect();
+        let host = (*absent.first()?).to_owned();
+        let action = Action::ByHand { instruction: format!("make {} reachable again", absent.join(" and ")) };
+        let last = |host: &&str| match self.desired.last_versions.get(*host) {
+            Some(version) => format!("{host} ran {version} when it last answered"),
+            None => format!("{host} has never answered"),
+        };
+        let last: Vec<String> = absent.iter().map(last).collect();
+        self.diagnostics.warning(
+            format!("{} waits, {action}", self.desired.name),
+            format!("{}, and the pin is {}. Nothing else is to be done.", last.join(", "), self.desired.pin),
+        );
+        Some(Step { host, action })
     }
 
     fn decision(self, steps: Vec<Step>, finished: &[&str]) -> Decision {

@@ -138,7 +138,11 @@ fn a_host_that_is_away_gets_no_steps_and_keeps_the_set_from_its_pin() {
     let mut views = views([(HOSTS[0], host(HOSTS[0]))]);
     views.insert(HOSTS[1].to_owned(), View::Unreachable { reason: "connection refused".to_owned() });
     let decision = over(SetKind::UserPortal, &wanted, &views, ["7.0.0.9", "7.0.0.9"], &[]);
-    assert_eq!((decision.status.as_str(), decision.reaches_pin, decision.whole), ("behind", false, false));
+    assert_eq!((decision.status.as_str(), decision.reaches_pin, decision.whole), ("waiting", false, false));
+    assert_eq!(
+        decision.lines(),
+        ["1. portal02.dmz.contoso.com: by hand: make portal02.dmz.contoso.com reachable again"]
+    );
     wanted.last_versions.insert(HOSTS[1].to_owned(), wanted.pin.clone());
     let decision = over(SetKind::UserPortal, &wanted, &views, ["7.0.0.9", "7.0.0.9"], &[]);
     assert_eq!((decision.status.as_str(), decision.reaches_pin, decision.whole), ("current", false, true));

@@ -211,6 +211,37 @@ async fn a_quiet_set_stays_quiet_while_a_host_is_away() {
     );
 }
 
+/// Nothing else is to be done, and the plan is no empty one: a host is below its pin.
+#[tokio::test]
+async fn a_host_that_is_away_below_the_pin_is_waited_for() {
+    let estate = estate("7.0.0.9");
+    let mut workspace = settled(&estate, "7.0.0.9").await;
+    set_server(&estate, HOSTS[1], "6.3.1.1");
+    workspace.refresh().await;
+    workspace.provider = Workspace::lenient(&estate);
+    estate.set_unreachable(HOSTS[1], true);
+    let config = wanted("7.0.0.9", "mfa01");
+    for _ in 0..2 {
+        let planned = workspace.refresh_and_plan(&config).await;
+        check(
+            &planned,
+            &expect![[r#"
+                waiting changes=true
+                warning: mfa-eu waits, by hand: make mfa02 reachable again
+                1. mfa02: by hand: make mfa02 reachable again"#]],
+        );
+        assert!(!workspace.apply(&planned).await.has_errors());
+    }
+    let mut held = config.clone();
+    held.set("hold", "CHG-7 is not approved".into());
+    let planned = workspace.refresh_and_plan(&held).await;
+    assert_eq!(planned.steps(), Vec::<String>::new());
+    estate.set_unreachable(HOSTS[1], false);
+    let planned = workspace.refresh_and_plan(&config).await;
+    assert!(!workspace.apply(&planned).await.has_errors());
+    assert_eq!(workspace.text("version_status"), "current");
+}
+
 #[tokio::test]
 async fn an_added_host_below_the_pin_is_adopted_and_upgraded() {
     let estate = estate("7.0.0.9");
