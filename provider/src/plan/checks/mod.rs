@@ -230,6 +230,13 @@ impl<'a> Survey<'a> {
     }
 }
 
+impl Seen<'_> {
+    /// Whether the setup of the pin has certainly not replaced anything on the host yet.
+    pub fn is_untouched(&self) -> bool {
+        self.below && self.evidence.agrees && self.facts.running_installation.is_none()
+    }
+}
+
 impl<'a> Member<'a> {
     /// Its name as declared.
     pub fn host(&self) -> &'a str {

@@ -71,7 +71,10 @@ fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnost
         return None;
     }
     let source = server.data_folder.clone();
-    Some(step(master, Action::BackUp { what: "the data folder", source, backup: backup(desired, DATA) }))
+    // One data folder serves them all, and the first server of the pin may already have changed what is in it.
+    let is_untouched = |member: &Member<'_>| matches!(member, Member::Seen(seen) if seen.is_untouched());
+    let fresh = survey.members.iter().all(is_untouched);
+    Some(step(master, Action::BackUp { what: "the data folder", source, backup: backup(desired, DATA), fresh }))
 }
 
 /// A server and everything on its host that belongs to MFA.
@@ -86,7 +89,12 @@ fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
             WebKind::MobileAppWebService => "the co-hosted Mobile App Web Service",
         };
         let source = component.physical_path.clone();
-        step(host, Action::BackUp { what, source, backup: backup(desired, &component::backup_name(component)) })
+        let backup = backup(desired, &component::backup_name(component));
+        // The server's setup is the first that may replace these files, and the SDK's own comes after it.
+        let fresh = seen.is_untouched()
+            && component::is_configured(component)
+            && (component.component != WebKind::WebServiceSdk || sdk::is_untouched(component, &desired.pin));
+        step(host, Action::BackUp { what, source, backup, fresh })
     }));
     steps.push(step(host, Action::FetchServerSetup { version: version.clone() }));
     steps.push(step(host, Action::RunServerSetup { version }));
@@ -113,7 +121,8 @@ fn remainder(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
         .map(|component| {
             let source = component.physical_path.clone();
             let backup = backup(desired, &component::backup_name(component));
-            step(host, Action::BackUp { what: "the Web Service SDK", source, backup })
+            // The server's setup has run before, and may have replaced these files: what was kept then is the original.
+            step(host, Action::BackUp { what: "the Web Service SDK", source, backup, fresh: false })
         })
         .collect();
     if !steps.is_empty() {
