@@ -352,3 +352,35 @@ fn server_with_old_sdk() -> crate::backend::facts::HostFacts {
     facts.web.push(web(WebKind::WebServiceSdk, "6.3.1.1"));
     facts
 }
+
+#[test]
+fn a_lone_sdk_package_needs_visual_c_on_its_host() {
+    #[track_caller]
+    fn check(versions: [&str; 3], expected: &[&str]) {
+        let mut views = estate(versions);
+        change(&mut views, "mfa02", |facts| {
+            facts.web[0] = web(WebKind::WebServiceSdk, "6.3.1.1");
+            facts.vc_redist_x64 = Some("14.0.23026".to_owned());
+            facts.vc_redist_x86 = None;
+        });
+        let decision = run(&desired("mfa-eu", "7.0.0.9", &HOSTS), &group("mfa01"), &views);
+        let errors: Vec<&str> = decision
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| found.detail.as_str())
+            .collect();
+        assert_eq!(errors, expected);
+    }
+    check(
+        ["7.0.0.9"; 3],
+        &[
+            "mfa02.contoso.com lacks the Visual C++ 2015 Update 1 redistributable or later, x64 (found 14.0.23026; 14.0.23506 \
+           is the least); mfa02.contoso.com lacks the Visual C++ 2015 Update 1 redistributable or later, x86 (found none; \
+           14.0.23506 is the least). MultiFactorAuthenticationWebServiceSdkSetup64.msi needs them there, and the server setup, \
+           which would bring them, has run before. Install what is missing, then plan again.",
+        ],
+    );
+    // Here the server setup runs and brings both.
+    check(["7.0.0.9", "6.3.1.1", "7.0.0.9"], &[]);
+}
