@@ -23,7 +23,7 @@ pub fn all(
     let mut steps = Vec::new();
     let backs_up = plan.installs || survey.has_unread();
     if backs_up {
-        steps.extend(data_backup(desired, gate, survey, diagnostics));
+        steps.extend(data_backup(desired, gate, survey, plan.installs, diagnostics));
     }
     // The master comes last whatever its place in the list, because the others must be able to read its data.
     let (masters, others): (Vec<_>, Vec<_>) = survey.members.iter().partition(|member| gate.is_master(member.host()));
@@ -45,7 +45,13 @@ pub fn all(
 }
 
 /// The data folder of the group, backed up on the master before anything is installed.
-fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
+fn data_backup(
+    desired: &Desired,
+    gate: &Gate<'_>,
+    survey: &Survey<'_>,
+    is_certain: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Step> {
     let master = gate.master()?;
     let Some(server) = facts_of(survey, master).and_then(|facts| facts.server.as_ref()) else {
         diagnostics.error_at(
@@ -74,7 +80,9 @@ fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnost
     // One data folder serves them all, and the first server of the pin may already have changed what is in it.
     let is_untouched = |member: &Member<'_>| matches!(member, Member::Seen(seen) if seen.is_untouched());
     let fresh = survey.members.iter().all(is_untouched);
-    Some(step(master, Action::BackUp { what: "the data folder", source, backup: backup(desired, DATA), fresh }))
+    // What an added host takes is decided when it is read.
+    let what = if is_certain { "the data folder" } else { "the data folder, if an added host has to be upgraded" };
+    Some(step(master, Action::BackUp { what, source, backup: backup(desired, DATA), fresh }))
 }
 
 /// A server and everything on its host that belongs to MFA.

@@ -209,10 +209,10 @@ fn an_added_host_is_adopted_in_its_place() {
         &group("mfa01"),
         &views,
         &expect![[r#"
-        1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-        2. mfa02: adopt, and upgrade to 7.0.0.9 when below
-        3. mfa01: close this upgrade's backup
-        -> current reaches_pin=true"#]],
+            1. mfa01: back up the data folder, if an added host has to be upgraded (C:\Program Files\Multi-Factor Authentication Server\Data)
+            2. mfa02: adopt, and upgrade to 7.0.0.9 when below
+            3. mfa01: close this upgrade's backup
+            -> current reaches_pin=true"#]],
     );
 }
 
