@@ -177,6 +177,7 @@ pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
         allow_major_upgrade: true,
         hold: None,
         acknowledged: Vec::new(),
+        rehearsal: false,
     }
 }
 
