@@ -21,6 +21,9 @@ pub enum Action {
         what: &'static str,
         source: String,
         backup: Backup,
+        /// Whether the setup that replaces these files has certainly not run yet, so that an earlier backup which no
+        /// longer equals them is superseded. Otherwise a complete one is kept: it alone has the original.
+        fresh: bool,
     },
     /// The host fetches a release file over https.
     FetchServerSetup {
@@ -175,6 +178,21 @@ impl WebKind {
     }
 }
 
+impl Step {
+    /// Whether two steps are one and the same to a reviewer. How a backup treats an earlier one follows from what is
+    /// there when it runs.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let settled = |step: &Self| {
+            let mut step = step.clone();
+            if let Action::BackUp { fresh, .. } = &mut step.action {
+                *fresh = false;
+            }
+            step
+        };
+        settled(self) == settled(other)
+    }
+}
+
 impl Action {
     /// Whether a backend performs it; the others only tell a reader something.
     pub fn is_performed(&self) -> bool {
@@ -294,7 +312,7 @@ mod tests {
         let component = WebKind::UserPortal;
         vec![
             Action::TrafficNotManaged,
-            Action::BackUp { what: "x", source: text(), backup: backup() },
+            Action::BackUp { what: "x", source: text(), backup: backup(), fresh: true },
             Action::FetchServerSetup { version: text() },
             Action::RunServerSetup { version: text() },
             Action::BringFiles { version: text(), from: text(), files: vec![text()] },
@@ -322,6 +340,17 @@ mod tests {
             Action::ByHand { instruction: text() },
             Action::Wait { reason: text() },
         ]
+    }
+
+    #[test]
+    fn steps_are_the_same_whatever_becomes_of_an_earlier_backup() {
+        let backup = Backup { id: "x".to_owned(), name: "x".to_owned() };
+        let step = |source: &str, fresh| {
+            let action = Action::BackUp { what: "x", source: source.to_owned(), backup: backup.clone(), fresh };
+            Step { host: "mfa01".to_owned(), action }
+        };
+        assert!(step("a", true).is_same(&step("a", false)));
+        assert!(!step("a", true).is_same(&step("b", true)));
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub fn is_on_old_runtime(component: &WebComponent, pin: &Version) -> bool {
     !is_old_generation(pin) && component.pool_runtime == "v2.0"
 }
 
+/// Whether a component's web.config is what its administrator wrote, as far as can be seen: no setup has put its own in
+/// the place of it.
+pub fn is_configured(component: &WebComponent) -> bool {
+    component.web_config_exists && component.placeholders.is_empty()
+}
+
 /// Whether two names mean the same virtual directory.
 pub fn is_same_directory(left: &str, right: &str) -> bool {
     left.trim_matches('/').eq_ignore_ascii_case(right.trim_matches('/'))

@@ -3,6 +3,7 @@
 use crate::backend::facts::{
     Adfs, AuthenticationProvider, Database, HostFacts, OperatingSystem, RoleEvidence, Server, WebComponent, WebKind,
 };
+use crate::backend::step::Action;
 use crate::plan::adfs::name_of;
 use crate::plan::token::{SetKind, Token};
 use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
@@ -149,6 +150,15 @@ pub fn text(decision: &Decision) -> String {
     lines.join("\n").replace(".dmz.contoso.com", "").replace(".contoso.com", "")
 }
 
+/// The backups of a run that supersede an earlier one, each as `host what`, without the domain.
+pub fn fresh_backups(decision: &Decision) -> Vec<String> {
+    let fresh = decision.steps.iter().filter_map(|step| match &step.action {
+        Action::BackUp { what, fresh: true, .. } => Some((step.host.split('.').next()?, *what)),
+        _ => None,
+    });
+    fresh.map(|(host, what)| format!("{host} {what}")).collect()
+}
+
 /// What was seen of hosts, by name.
 pub fn views<'a>(hosts: impl IntoIterator<Item = (&'a str, HostFacts)>) -> Views {
     hosts.into_iter().map(|(name, facts)| (name.to_owned(), View::Seen(Box::new(facts)))).collect()
@@ -167,6 +177,7 @@ pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
         allow_major_upgrade: true,
         hold: None,
         acknowledged: Vec::new(),
+        rehearsal: false,
     }
 }
 

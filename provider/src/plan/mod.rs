@@ -54,6 +54,8 @@ pub struct Desired {
     /// A reason not to propose anything.
     pub hold: Option<String>,
     pub acknowledged: Vec<Acknowledgement>,
+    /// Only the findings of the decision count and none of it is carried out, so that the first errors do not end it.
+    pub rehearsal: bool,
 }
 
 /// A named finding that may pass.

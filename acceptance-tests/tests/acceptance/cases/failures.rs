@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use acceptance_tests::lab::estate::demo;
 use acceptance_tests::lab::host::faults::{InstallerFault, Moment, ScriptEffect, ScriptFault};
 use acceptance_tests::lab::host::product::component::Component;
 
@@ -197,4 +198,30 @@ fn after_one_failure_the_rest_stays_untouched() {
     case.workspace.apply("case.tfplan").ended(1).says("mfa02.contoso.com").says("1603");
     let touched: Vec<String> = case.journal().into_iter().filter(|done| done.starts_with(SERVERS[2])).collect();
     assert_eq!(touched, Vec::<String>::new(), "mfa03 was not to be touched");
+}
+
+#[test]
+fn what_an_operator_changes_after_a_failure_is_not_taken_back_by_the_older_backup() {
+    let Some(case) = second_stage() else { return };
+    case.plan().ended(2);
+    let fault = ScriptFault {
+        name: "Start-Installer".to_owned(),
+        when: Moment::Before,
+        effect: ScriptEffect::Error,
+        call: 1,
+        times: 1,
+    };
+    case.fault(PORTAL, |faults| faults.script.push(fault));
+    case.workspace.apply("case.tfplan").ended(1).says(PORTAL);
+    // The backup was made and nothing installed. Now the account's password is changed, on the host as well.
+    let host = case.lab.estate().host(PORTAL).expect("the portal's host");
+    let path = r"C:\inetpub\wwwroot\MultiFactorAuth\web.config";
+    let text = || String::from_utf8(host.read(path).expect("a web.config")).expect("text");
+    let changed = "N3w-M4rk3r";
+    let by_hand = text().replace(demo::MARKER_PASSWORD, changed);
+    assert!(by_hand.contains(changed), "the old password stands in web.config");
+    host.write(path, by_hand).expect("web.config can be written");
+    case.converge();
+    assert!(text().contains(changed) && !text().contains(demo::MARKER_PASSWORD), "the older web.config came back");
+    case.settled();
 }

@@ -1,8 +1,10 @@
 //! Wrong input is refused: with a place, what was found, what is accepted, and what to do.
 
-use acceptance_tests::lab::estate::host_builder::HostBuilder;
+use acceptance_tests::lab::estate::host_builder::{HostBuilder, Place};
 use acceptance_tests::lab::estate::{Estate, demo};
 use acceptance_tests::lab::host::error::LabError;
+use acceptance_tests::lab::host::product::component::Component;
+use acceptance_tests::lab::host::product::web_config::Settings;
 use acceptance_tests::tools::terraform::Release;
 use acceptance_tests::workspace::Run;
 
@@ -128,9 +130,22 @@ fn an_undeclared_sdk_is_refused_with_the_line_to_add() {
 fn missing_prerequisites_are_named_with_host_and_package() {
     let estate = demo_estate();
     let host = "portal09.dmz.contoso.com";
-    demo::portal_host(host, demo::VERSION).visual_c(&["x64"]).write(&estate).expect("a host can be made");
-    let blocks = [hcl::group("7.0.0.9", &SERVERS, SERVERS[0], ""), hcl::portal("dmz", "7.0.0.9", &[host], AFTER_GROUP)];
-    check_refused(estate, &blocks.concat(), &[host, "Visual C++ 2015", "x86"]);
+    let place = Place::new("MultiFactorAuth", "DefaultAppPool", "v2.0").classic();
+    let settings = Settings::configured(demo::SDK_ACCOUNT, demo::MARKER_PASSWORD, demo::SDK_URL);
+    let builder = HostBuilder::new(host).visual_c(&["x64"]).web(Component::UserPortal, demo::VERSION, place, settings);
+    builder.write(&estate).expect("a host can be made");
+    let Some(case) = Case::new(estate) else { return };
+    let configure = |master: &str| {
+        let portal = hcl::portal("dmz", "7.0.0.9", &[host], AFTER_GROUP);
+        case.configure(&[&hcl::group("7.0.0.9", &SERVERS, master, ""), &portal]);
+    };
+    // While it waits for its servers the portal is refused nothing, and says what its turn would be.
+    configure(SERVERS[0]);
+    says_all(case.plan().ended(2), &["its turn will be refused for one reason", host, "Visual C++ 2015", "x86"]);
+    case.workspace.apply("case.tfplan").succeeded();
+    case.promote(SERVERS[1]);
+    configure(SERVERS[1]);
+    says_all(case.plan().ended(1), &["prerequisites are missing", host, "Visual C++ 2015", "x86"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The table of cases: each is one host, one call through the full bootstrap, and everything that must come of it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -115,7 +116,8 @@ fn check_after(case: &Value, answer: &Answer, estate: &Estate) -> Result<(), Str
     compare("journal", Value::Array(estate.journal()))?;
     compare("data", Value::String(String::from_utf8_lossy(&answer.data).into_owned()))?;
     for (path, expected) in case["files_after"].as_object().into_iter().flatten() {
-        let found = std::fs::read(estate.path(path)).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let found =
+            std::fs::read(located(&estate.path(path))).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         if !pattern::is(expected, &found.clone().map_or(Value::Null, Value::String)) {
             return Err(format!("{path}\n  expected {expected}\n  found    {found:?}"));
         }
@@ -124,6 +126,20 @@ fn check_after(case: &Value, answer: &Answer, estate: &Estate) -> Result<(), Str
     let shown = [answer.stdout.as_str(), answer.stderr.as_str()].concat();
     let secret = "M4rk3r-Secret";
     if shown.contains(secret) { Err(format!("the secret was shown: {shown}")) } else { Ok(()) }
+}
+
+/// The real path of one whose names may have tokens: where such a name fits what is there, that.
+fn located(path: &Path) -> PathBuf {
+    let mut real = PathBuf::new();
+    for part in path.iter() {
+        let wanted = Value::String(part.to_string_lossy().into_owned());
+        let entries = std::fs::read_dir(&real).into_iter().flatten().filter_map(Result::ok);
+        let mut names = entries.map(|entry| entry.file_name());
+        let is_pattern = part.to_string_lossy().contains('<');
+        let fits = |name: &OsString| pattern::is(&wanted, &Value::String(name.to_string_lossy().into_owned()));
+        real.push(is_pattern.then(|| names.find(fits)).flatten().unwrap_or_else(|| part.to_owned()));
+    }
+    real
 }
 
 /// The line is for people; it moves with every edit.

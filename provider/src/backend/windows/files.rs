@@ -21,8 +21,8 @@ use crate::backend::{Backend as _, Report, version};
 /// Pieces of a file under way between two hosts; with 32 KiB each, what this process holds is small.
 const PIECES_UNDER_WAY: usize = 16;
 
-/// Copies a folder to the protected backup.
-pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup) -> Result<Report, HostError> {
+/// Copies a folder to the protected backup. With `fresh` a complete one that no longer equals the folder is superseded.
+pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup, fresh: bool) -> Result<Report, HostError> {
     #[derive(Deserialize)]
     struct Reply {
         path: String,
@@ -30,7 +30,7 @@ pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup) -> Result<R
         bytes: u64,
         already: bool,
     }
-    let arguments = json!({"source": source, "backup_id": backup.id, "name": backup.name});
+    let arguments = json!({"source": source, "backup_id": backup.id, "name": backup.name, "fresh": fresh});
     let reply: Reply = work.run(BACKUP_DIRECTORY, arguments).await?;
     tracing::info!(host = work.host, path = reply.path, files = reply.files, bytes = reply.bytes, "backup is complete");
     Ok(Report { already: reply.already, notes: Vec::new() })

@@ -140,7 +140,7 @@ impl Backend for WindowsBackend {
 async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {
     match action {
         Action::TrafficNotManaged => Ok(Report::default()),
-        Action::BackUp { source, backup, .. } => files::back_up(work, source, backup).await,
+        Action::BackUp { source, backup, fresh, .. } => files::back_up(work, source, backup, *fresh).await,
         Action::CloseBackup { backup_id } => files::close_backup(work, backup_id).await,
         Action::FetchServerSetup { version } => files::fetch_server_setup(work, version).await,
         Action::BringFiles { version, from, files } => files::bring(work, version, from, files).await,

@@ -3,7 +3,7 @@
 use crate::backend::facts::HostFacts;
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::farm::Farm;
-use crate::plan::checks::{self, Survey};
+use crate::plan::checks::{self, Survey, turn};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
@@ -55,6 +55,7 @@ pub fn decide(desired: &Desired, batches: &[Vec<String>], views: &Views, policy:
     survey.diagnostics = found;
     if !survey.has_work() {
         findings::tell_of_rules(desired, &farm, &mut survey.diagnostics);
+        let survey = turn::foretell(survey, |turn| decide(turn, batches, views, policy));
         return rest(desired, batches, &farm, survey);
     }
     let Some(exchange) = Exchange::of(desired, batches, &farm, &survey) else {

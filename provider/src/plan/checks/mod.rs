@@ -16,6 +16,7 @@ use crate::tf::diagnostic::Diagnostics;
 
 pub mod acknowledgement;
 pub mod prerequisites;
+pub mod turn;
 pub mod upstream;
 pub mod versions;
 
@@ -93,8 +94,14 @@ pub fn survey<'a>(
         versions::warn_held(desired, reason, &members, &mut diagnostics);
         Standing::Held
     } else {
-        versions::check_start(kind, desired, &members, &mut diagnostics);
-        upstream::check(kind, desired, &mut diagnostics).map_or(Standing::Work, Standing::Waiting)
+        match upstream::check(kind, desired, &mut diagnostics) {
+            // What stands against its start is told by `turn`.
+            Some(reason) => Standing::Waiting(reason),
+            None => {
+                versions::check_start(kind, desired, &members, &mut diagnostics);
+                Standing::Work
+            }
+        }
     };
     Survey { diagnostics, members, desired, standing }
 }
@@ -107,7 +114,7 @@ pub fn adopt(host: &str, pin: &Version) -> Step {
 impl<'a> Survey<'a> {
     /// Whether this run does anything. False also when the checks found an error.
     pub fn has_work(&self) -> bool {
-        self.standing == Standing::Work && !self.diagnostics.has_errors()
+        self.standing == Standing::Work && (self.desired.rehearsal || !self.diagnostics.has_errors())
     }
 
     /// Whether nothing holds the set back, errors aside.
@@ -246,6 +253,13 @@ impl<'a> Survey<'a> {
             }
             Member::Missing(_) => true,
         }
+    }
+}
+
+impl Seen<'_> {
+    /// Whether the setup of the pin has certainly not replaced anything on the host yet.
+    pub fn is_untouched(&self) -> bool {
+        self.below && self.evidence.agrees && self.facts.running_installation.is_none()
     }
 }
 

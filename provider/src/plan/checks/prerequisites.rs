@@ -21,17 +21,27 @@ pub fn missing(kind: SetKind, facts: &HostFacts, pin: &Version) -> Vec<String> {
     }
     // The server setup brings both packages itself, also for what shares its host.
     if kind != SetKind::ServerGroup && facts.server.is_none() {
-        for (architecture, found) in [("x64", &facts.vc_redist_x64), ("x86", &facts.vc_redist_x86)] {
-            if !found.as_deref().is_some_and(is_update_1) {
-                missing.push(format!(
-                    "the Visual C++ 2015 Update 1 redistributable or later, {architecture} (found {}; 14.0.23506 is the \
-                     least)",
-                    found.as_deref().unwrap_or("none")
-                ));
-            }
-        }
+        missing.extend(missing_visual_c(facts, pin));
     }
     missing
+}
+
+/// Which of the Visual C++ packages that a component's package needs are missing, also where a server's setup may have
+/// brought them before.
+pub fn missing_visual_c(facts: &HostFacts, pin: &Version) -> Vec<String> {
+    if pin.major() < 7 {
+        return Vec::new();
+    }
+    let packages = [("x64", facts.vc_redist_x64.as_deref()), ("x86", facts.vc_redist_x86.as_deref())];
+    let missing = packages.into_iter().filter(|(_, found)| !found.is_some_and(is_update_1));
+    missing
+        .map(|(architecture, found)| {
+            format!(
+                "the Visual C++ 2015 Update 1 redistributable or later, {architecture} (found {}; 14.0.23506 is the least)",
+                found.unwrap_or("none")
+            )
+        })
+        .collect()
 }
 
 /// Compares the first three segments; the registry writes a leading `v` on some systems.

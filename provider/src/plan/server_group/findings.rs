@@ -2,7 +2,7 @@
 //! shared application pools.
 
 use crate::backend::facts::{WebComponent, WebKind};
-use crate::plan::checks::{Seen, Survey};
+use crate::plan::checks::{Seen, Survey, prerequisites};
 use crate::plan::server_group::{Plan, sdk};
 use crate::plan::{Desired, Policy, component, pools};
 use crate::tf::diagnostic::Diagnostics;
@@ -11,6 +11,7 @@ use crate::tf::path::Path;
 /// Checks what a run is about to use.
 pub fn check(desired: &Desired, survey: &Survey<'_>, plan: &Plan<'_>, policy: &Policy, diagnostics: &mut Diagnostics) {
     check_release(desired, survey, plan, policy, diagnostics);
+    check_lone_packages(desired, survey, plan, diagnostics);
     for seen in survey.seen().filter(|seen| plan.work(seen.host).is_some()) {
         check_pools(desired, seen, diagnostics);
         if plan.work(seen.host).is_some_and(|work| work.server) {
@@ -60,6 +61,33 @@ fn check_release(
             lines.join("; ")
         ),
     );
+}
+
+/// Where the server already runs the pin only its SDK's package runs, and that brings no Visual C++.
+fn check_lone_packages(desired: &Desired, survey: &Survey<'_>, plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let is_lone = |seen: &&Seen<'_>| {
+        plan.work(seen.host).is_some_and(|work| !work.server)
+            && sdk::all(seen.facts).any(|sdk| sdk::needs_package(sdk, &desired.pin))
+    };
+    let missing: Vec<String> = survey
+        .seen()
+        .filter(is_lone)
+        .flat_map(|seen| {
+            let missing = prerequisites::missing_visual_c(seen.facts, &desired.pin);
+            missing.into_iter().map(|missing| format!("{} lacks {missing}", seen.host))
+        })
+        .collect();
+    if !missing.is_empty() {
+        diagnostics.error(
+            format!("{}: prerequisites are missing", desired.name),
+            format!(
+                "{}. {} needs them there, and the server setup, which would bring them, has run before. Install what is \
+                 missing, then plan again.",
+                missing.join("; "),
+                WebKind::WebServiceSdk.package()
+            ),
+        );
+    }
 }
 
 /// A pool that moves to CLR v4.0 with the SDK takes along whatever else lives in it.

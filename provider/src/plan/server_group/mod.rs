@@ -2,7 +2,7 @@
 
 use crate::backend::facts::HostFacts;
 use crate::backend::step::{Action, Backup, Step};
-use crate::plan::checks::{self, Member, Seen, Survey};
+use crate::plan::checks::{self, Member, Seen, Survey, turn};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::server_group::gate::Gate;
 use crate::plan::token::SetKind;
@@ -50,7 +50,7 @@ pub fn decide(desired: &Desired, group: &Group, views: &Views, policy: &Policy) 
     gate.check(desired, &survey, &mut found);
     survey.diagnostics = found;
     if !survey.has_work() {
-        return survey.rest();
+        return turn::foretell(survey, |turn| decide(turn, group, views, policy)).rest();
     }
     let plan = Plan::of(&survey, &gate, desired);
     let mut found = std::mem::take(&mut survey.diagnostics);

@@ -45,6 +45,11 @@ pub fn needs_package(component: &WebComponent, pin: &Version) -> bool {
     component::evidence(component).is_none_or(|evidence| evidence.lowest < *pin || !evidence.agrees)
 }
 
+/// Whether the package of the pin has certainly not replaced anything of the SDK yet.
+pub fn is_untouched(component: &WebComponent, pin: &Version) -> bool {
+    component::evidence(component).is_some_and(|evidence| evidence.lowest < *pin && evidence.agrees)
+}
+
 /// The steps that bring an SDK to the pin, from the install folder of its own server.
 pub fn steps(desired: &Desired, host: &str, component: &WebComponent) -> Vec<Step> {
     let mut steps = Vec::new();

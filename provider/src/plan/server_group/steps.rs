@@ -23,7 +23,7 @@ pub fn all(
     let mut steps = Vec::new();
     let backs_up = plan.installs || survey.has_unread();
     if backs_up {
-        steps.extend(data_backup(desired, gate, survey, diagnostics));
+        steps.extend(data_backup(desired, gate, survey, plan.installs, diagnostics));
     }
     // The master comes last whatever its place in the list, because the others must be able to read its data.
     let (masters, others): (Vec<_>, Vec<_>) = survey.members.iter().partition(|member| gate.is_master(member.host()));
@@ -45,7 +45,13 @@ pub fn all(
 }
 
 /// The data folder of the group, backed up on the master before anything is installed.
-fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
+fn data_backup(
+    desired: &Desired,
+    gate: &Gate<'_>,
+    survey: &Survey<'_>,
+    is_certain: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<Step> {
     let master = gate.master()?;
     let Some(server) = facts_of(survey, master).and_then(|facts| facts.server.as_ref()) else {
         diagnostics.error_at(
@@ -71,7 +77,12 @@ fn data_backup(desired: &Desired, gate: &Gate<'_>, survey: &Survey<'_>, diagnost
         return None;
     }
     let source = server.data_folder.clone();
-    Some(step(master, Action::BackUp { what: "the data folder", source, backup: backup(desired, DATA) }))
+    // One data folder serves them all, and the first server of the pin may already have changed what is in it.
+    let is_untouched = |member: &Member<'_>| matches!(member, Member::Seen(seen) if seen.is_untouched());
+    let fresh = survey.members.iter().all(is_untouched);
+    // What an added host takes is decided when it is read.
+    let what = if is_certain { "the data folder" } else { "the data folder, if an added host has to be upgraded" };
+    Some(step(master, Action::BackUp { what, source, backup: backup(desired, DATA), fresh }))
 }
 
 /// A server and everything on its host that belongs to MFA.
@@ -86,7 +97,12 @@ fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
             WebKind::MobileAppWebService => "the co-hosted Mobile App Web Service",
         };
         let source = component.physical_path.clone();
-        step(host, Action::BackUp { what, source, backup: backup(desired, &component::backup_name(component)) })
+        let backup = backup(desired, &component::backup_name(component));
+        // The server's setup is the first that may replace these files, and the SDK's own comes after it.
+        let fresh = seen.is_untouched()
+            && component::is_configured(component)
+            && (component.component != WebKind::WebServiceSdk || sdk::is_untouched(component, &desired.pin));
+        step(host, Action::BackUp { what, source, backup, fresh })
     }));
     steps.push(step(host, Action::FetchServerSetup { version: version.clone() }));
     steps.push(step(host, Action::RunServerSetup { version }));
@@ -113,7 +129,8 @@ fn remainder(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
         .map(|component| {
             let source = component.physical_path.clone();
             let backup = backup(desired, &component::backup_name(component));
-            step(host, Action::BackUp { what: "the Web Service SDK", source, backup })
+            // The server's setup has run before, and may have replaced these files: what was kept then is the original.
+            step(host, Action::BackUp { what: "the Web Service SDK", source, backup, fresh: false })
         })
         .collect();
     if !steps.is_empty() {

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use crate::backend::facts::{RoleEvidence, WebKind};
-use crate::plan::fixtures::{desired, policy, server, views, web};
+use crate::plan::fixtures::{desired, fresh_backups, policy, server, views, web};
 use crate::plan::server_group::{DeclaredSdk, Group, decide};
 use crate::plan::{Acknowledgement, Decision, Desired, Views};
 use crate::tf::diagnostic::Severity;
@@ -209,10 +209,10 @@ fn an_added_host_is_adopted_in_its_place() {
         &group("mfa01"),
         &views,
         &expect![[r#"
-        1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-        2. mfa02: adopt, and upgrade to 7.0.0.9 when below
-        3. mfa01: close this upgrade's backup
-        -> current reaches_pin=true"#]],
+            1. mfa01: back up the data folder, if an added host has to be upgraded (C:\Program Files\Multi-Factor Authentication Server\Data)
+            2. mfa02: adopt, and upgrade to 7.0.0.9 when below
+            3. mfa01: close this upgrade's backup
+            -> current reaches_pin=true"#]],
     );
 }
 
@@ -311,4 +311,76 @@ fn a_master_without_its_data_is_refused() {
         warning: mfa-eu: a User Portal lives on mfa03
         error: mfa-eu: the master has no data file"#]],
     );
+}
+
+#[test]
+fn an_earlier_backup_is_superseded_only_while_nothing_can_have_been_replaced() {
+    #[track_caller]
+    fn check(views: &Views, expected: &[&str]) {
+        let decision = run(&desired("mfa-eu", "7.0.0.9", &HOSTS), &group("mfa01"), views);
+        assert_eq!(fresh_backups(&decision), expected);
+    }
+    let changed = |host: &str, alter: fn(&mut crate::backend::facts::HostFacts)| {
+        let mut views = estate(["6.3.1.1"; 3]);
+        change(&mut views, host, alter);
+        views
+    };
+    let (data, portal) = ("mfa01 the data folder", "mfa03 the co-hosted User Portal");
+    let (second, third) = ("mfa02 the Web Service SDK", "mfa03 the Web Service SDK");
+    check(&estate(["6.3.1.1"; 3]), &[data, second, third, portal]);
+    // One server is done: its data format may be in the folder by now.
+    check(&estate(["6.3.1.1", "7.0.0.9", "6.3.1.1"]), &[third, portal]);
+    // A setup that runs, or broke off, may have replaced anything on its host.
+    check(
+        &changed("mfa02", |facts| facts.running_installation = Some("server_setup-7.0.0.9".to_owned())),
+        &[third, portal],
+    );
+    check(
+        &changed("mfa03", |facts| {
+            facts.server.as_mut().expect("a server").file_version = Some("7.0.0.9".to_owned());
+        }),
+        &[second],
+    );
+    check(&changed("mfa02", |facts| facts.web[0].file_version = Some("7.0.0.9".to_owned())), &[data, third, portal]);
+    check(&changed("mfa03", |facts| facts.web[1].placeholders = vec!["x".to_owned()]), &[data, second, third]);
+    // The server's setup has run before the package of its SDK.
+    check(&changed("mfa02", |facts| *facts = server_with_old_sdk()), &[third, portal]);
+}
+
+fn server_with_old_sdk() -> crate::backend::facts::HostFacts {
+    let mut facts = server(HOSTS[1], "7.0.0.9");
+    facts.web.push(web(WebKind::WebServiceSdk, "6.3.1.1"));
+    facts
+}
+
+#[test]
+fn a_lone_sdk_package_needs_visual_c_on_its_host() {
+    #[track_caller]
+    fn check(versions: [&str; 3], expected: &[&str]) {
+        let mut views = estate(versions);
+        change(&mut views, "mfa02", |facts| {
+            facts.web[0] = web(WebKind::WebServiceSdk, "6.3.1.1");
+            facts.vc_redist_x64 = Some("14.0.23026".to_owned());
+            facts.vc_redist_x86 = None;
+        });
+        let decision = run(&desired("mfa-eu", "7.0.0.9", &HOSTS), &group("mfa01"), &views);
+        let errors: Vec<&str> = decision
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| found.detail.as_str())
+            .collect();
+        assert_eq!(errors, expected);
+    }
+    check(
+        ["7.0.0.9"; 3],
+        &[
+            "mfa02.contoso.com lacks the Visual C++ 2015 Update 1 redistributable or later, x64 (found 14.0.23026; 14.0.23506 \
+           is the least); mfa02.contoso.com lacks the Visual C++ 2015 Update 1 redistributable or later, x86 (found none; \
+           14.0.23506 is the least). MultiFactorAuthenticationWebServiceSdkSetup64.msi needs them there, and the server setup, \
+           which would bring them, has run before. Install what is missing, then plan again.",
+        ],
+    );
+    // Here the server setup runs and brings both.
+    check(["7.0.0.9", "6.3.1.1", "7.0.0.9"], &[]);
 }

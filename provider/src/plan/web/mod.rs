@@ -1,7 +1,7 @@
 //! User Portals and Mobile App Web Services: the same procedure on every host, one host after the other.
 
 use crate::backend::facts::{HostFacts, WebComponent, WebKind};
-use crate::plan::checks::{self, Member};
+use crate::plan::checks::{self, Member, turn};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
@@ -38,7 +38,7 @@ pub fn decide(desired: &Desired, set: &WebSet, views: &Views, policy: &Policy) -
     findings::check_packages(desired, set, &survey, &mut found);
     survey.diagnostics = found;
     if !survey.has_work() {
-        return survey.rest();
+        return turn::foretell(survey, |turn| decide(turn, set, views, policy)).rest();
     }
     let mut found = std::mem::take(&mut survey.diagnostics);
     let mut steps = Vec::new();

@@ -54,6 +54,7 @@ fn package(desired: &Desired, work: &Work<'_>, diagnostics: &mut Diagnostics) ->
             what: title(component.component),
             source: component.physical_path.clone(),
             backup: backup(desired, work),
+            fresh: work.untouched,
         }),
     ];
     steps.extend(origin.bring(desired, host, &[component.component.package()]));

@@ -13,6 +13,8 @@ pub struct Work<'a> {
     pub component: &'a WebComponent,
     /// The package has to run: it is below the pin, or was left half done.
     pub package: bool,
+    /// The package has certainly not replaced anything yet.
+    pub untouched: bool,
     /// web.config has to be put back or merged.
     pub merge: bool,
     /// The pool has to be on CLR v4.0. Also when a component crosses the generations in a pool that is there already:
@@ -31,6 +33,7 @@ impl<'a> Work<'a> {
             facts: seen.facts,
             component,
             package,
+            untouched: seen.is_untouched() && component::is_configured(component),
             merge: package || !component.placeholders.is_empty(),
             pool: (package && crosses) || component::is_on_old_runtime(component, pin),
         })

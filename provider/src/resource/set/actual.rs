@@ -122,6 +122,7 @@ fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String]) -> Desi
         allow_major_upgrade: true,
         hold: own.attribute("hold").as_str().map(str::to_owned),
         acknowledged: Vec::new(),
+        rehearsal: false,
     }
 }
 

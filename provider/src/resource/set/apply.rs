@@ -153,7 +153,9 @@ impl Run<'_> {
             .map(|(host, view)| (host.clone(), view.clone()))
             .collect();
         let again = self.set.decide(self.desired, self.asked, &known, &policy);
-        if again.steps != planned.steps || again.diagnostics.has_errors() {
+        let is_planned = again.steps.len() == planned.steps.len()
+            && again.steps.iter().zip(&planned.steps).all(|(again, planned)| again.is_same(planned));
+        if !is_planned || again.diagnostics.has_errors() {
             changes::refuse(self.set, self.own, self.desired, (views, &known), &again, diagnostics);
             return None;
         }

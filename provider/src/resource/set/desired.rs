@@ -35,6 +35,7 @@ pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestam
             || own.attribute("allow_major_upgrade").is_unknown(),
         hold: own.attribute("hold").as_str().map(str::to_owned),
         acknowledged: acknowledged(own.attribute("acknowledge"), now),
+        rehearsal: false,
     });
     Wanted { desired, unknown }
 }

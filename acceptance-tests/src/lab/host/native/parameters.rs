@@ -18,6 +18,7 @@ pub enum Form {
     Texts,
     Number { least: i64, most: i64 },
     OneOf(&'static [&'static str]),
+    Flag,
 }
 
 /// Arguments that fit the parameters.
@@ -52,6 +53,11 @@ pub const fn number(name: &'static str, least: i64, most: i64) -> Parameter {
 /// A mandatory text out of a set.
 pub const fn one_of(name: &'static str, accepted: &'static [&'static str]) -> Parameter {
     Parameter { name, mandatory: true, form: Form::OneOf(accepted) }
+}
+
+/// A yes or no that may be left out.
+pub const fn optional_flag(name: &'static str) -> Parameter {
+    Parameter { name, mandatory: false, form: Form::Flag }
 }
 
 impl Arguments {
@@ -89,6 +95,11 @@ impl Arguments {
     pub fn texts(&self, name: &str) -> Vec<String> {
         let items = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// A yes or no; no when it was left out.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
     pub fn number(&self, name: &str) -> i64 {
@@ -129,6 +140,12 @@ impl Parameter {
                 let items = if let Value::Array(items) = value { items } else { vec![value] };
                 Ok(items.iter().map(|item| Value::String(as_text(item).unwrap_or_default())).collect())
             }
+            Form::Flag => value.as_bool().map(Value::Bool).ok_or_else(|| {
+                Failure::invalid_input(format!(
+                    "Cannot process argument transformation on parameter '{name}'. Cannot convert value to type \
+                     System.Boolean."
+                ))
+            }),
             Form::Number { least, most } => {
                 let number = value.as_i64().or_else(|| value.as_str()?.trim().parse().ok()).ok_or_else(|| {
                     Failure::invalid_input(format!(
@@ -171,8 +188,13 @@ fn pascal_case(name: &str) -> String {
 mod tests {
     use super::*;
 
-    const PARAMETERS: [Parameter; 4] =
-        [text("backup_id"), optional_text("sub_folder"), number("timeout_minutes", 1, 1440), texts("arguments")];
+    const PARAMETERS: [Parameter; 5] = [
+        text("backup_id"),
+        optional_text("sub_folder"),
+        number("timeout_minutes", 1, 1440),
+        texts("arguments"),
+        optional_flag("fresh"),
+    ];
 
     #[track_caller]
     fn check(arguments: &str, expected: Result<(), &str>) {
@@ -194,6 +216,8 @@ mod tests {
             r#"{"backup_id":"","timeout_minutes":5,"arguments":[]}"#,
             Err("'BackupId' because it is an empty string"),
         );
+        check(r#"{"backup_id":"a","timeout_minutes":5,"arguments":[],"fresh":true}"#, Ok(()));
+        check(r#"{"backup_id":"a","timeout_minutes":5,"arguments":[],"fresh":"no"}"#, Err("System.Boolean"));
         check(r#"{"backup_id":"a","arguments":[]}"#, Err("parameters: TimeoutMinutes"));
         check(r#"{"backup_id":"a","timeout_minutes":0,"arguments":[]}"#, Err("less than the minimum"));
         check(r#"{"backup_id":"a","timeout_minutes":5,"arguments":[],"x_y":1}"#, Err("parameter name 'XY'"));

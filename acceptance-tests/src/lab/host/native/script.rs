@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::lab::host::folder::HostFolder;
 use crate::lab::host::native::parameters::{
-    Arguments, Parameter, number, one_of, optional_text, optional_texts, text, texts,
+    Arguments, Parameter, number, one_of, optional_flag, optional_text, optional_texts, text, texts,
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
@@ -49,7 +49,11 @@ const fn script(
 /// All scripts.
 pub const ALL: &[Script] = &[
     script("Get-HostFacts", &[], facts::run),
-    script("Backup-Directory", &[text("source"), text("backup_id"), text("name")], backup::back_up),
+    script(
+        "Backup-Directory",
+        &[text("source"), text("backup_id"), text("name"), optional_flag("fresh")],
+        backup::back_up,
+    ),
     script("Complete-Backup", &[text("backup_id")], backup::complete),
     script(
         "Compare-Directory",

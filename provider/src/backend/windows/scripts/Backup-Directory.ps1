@@ -4,6 +4,7 @@
 Copies a folder tree into the protected backups and proves every file of the copy by its hash.
 .DESCRIPTION
 The manifest beside the copy is written last, so its presence means that the copy is complete. A copy without one is made anew.
+A complete copy is kept, because after a setup has run it alone has what was there before.
 Runs inside _Envelope.ps1, which has the functions that the scripts share.
 .PARAMETER Source
 The folder to copy.
@@ -11,13 +12,30 @@ The folder to copy.
 The upgrade that the backup belongs to.
 .PARAMETER Name
 What the copy is called in the backup.
+.PARAMETER Fresh
+The setup that replaces these files has not run yet, so the source is what has to be kept: a complete copy that differs from it is
+of an upgrade that was given up. It stays under another name, and a new copy is made.
 #>
 [CmdletBinding()]
 param(
     [Parameter(Mandatory = $true)] [string] $Source,
     [Parameter(Mandatory = $true)] [string] $BackupId,
-    [Parameter(Mandatory = $true)] [string] $Name
+    [Parameter(Mandatory = $true)] [string] $Name,
+    [bool] $Fresh = $false
 )
+
+function Test-SameFile {
+    # Whether a folder holds exactly the files of a manifest.
+    param([object[]] $Copied, [string] $Folder)
+    $present = @(Get-RelativeFile $Folder)
+    if ($present.Count -ne $Copied.Count) { return $false }
+    $hashes = @{}
+    foreach ($file in $Copied) { $hashes[[string]$file.name] = [string]$file.sha256 }
+    foreach ($file in $present) {
+        if ($hashes[$file.Name] -ne (Get-Sha256 $file.Path)) { return $false }
+    }
+    $true
+}
 
 function Copy-ProvenFile {
     # Copies until the copy equals a source that held still, so that a file written to meanwhile is never half old.
@@ -36,15 +54,27 @@ Assert-PlainName $Name 'backup'
 $folder = (Get-WorkFolder) + "\backups\$BackupId"
 $target = "$folder\$Name"
 $manifest = "$target.manifest.json"
-if (Test-Path -LiteralPath $manifest -PathType Leaf) {
+$isThere = Test-Path -LiteralPath $Source -PathType Container
+$isComplete = (Test-Path -LiteralPath $manifest -PathType Leaf) -and (Test-Path -LiteralPath $target -PathType Container)
+if ($isComplete) {
     $record = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $manifest -Raw -Encoding UTF8)
-    return [ordered]@{ path = $target; files = [int]@($record.files).Count; bytes = [long]$record.bytes; already = $true }
+    if (-not $Fresh -or ($isThere -and (Test-SameFile -Copied @($record.files) -Folder $Source))) {
+        return [ordered]@{ path = $target; files = [int]@($record.files).Count; bytes = [long]$record.bytes; already = $true }
+    }
 }
-if (-not (Test-Path -LiteralPath $Source -PathType Container)) { throw (New-Failure not_found "the folder $Source does not exist") }
+if (-not $isThere) { throw (New-Failure not_found "the folder $Source does not exist") }
 
 [void](Initialize-WorkFolder)
 if (-not (Test-Path -LiteralPath $folder)) { [void](New-Item -ItemType Directory -Path $folder) }
 Assert-WorkPath $target
+if ($isComplete) {
+    # The copy first: a manifest alone counts for nothing, but a copy alone would be removed as half made.
+    $superseded = Get-StampedPath "$target-superseded"
+    Move-Item -LiteralPath $target -Destination $superseded
+    Move-Item -LiteralPath $manifest -Destination "$superseded.manifest.json"
+    Write-HostLog -Level info -Message "$target was of an earlier upgrade and differed from $Source; it is $superseded now"
+}
+elseif (Test-Path -LiteralPath $manifest) { Remove-Item -LiteralPath $manifest -Force }
 if (Test-Path -LiteralPath $target) {
     Write-HostLog -Level info -Message "$target was not complete; it is made anew"
     Remove-Item -LiteralPath $target -Recurse -Force

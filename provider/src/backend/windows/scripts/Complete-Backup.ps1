@@ -20,11 +20,6 @@ if (-not (Test-Path -LiteralPath "$backups\$BackupId")) {
     return [ordered]@{ path = $(if ($newest) { "$backups\$newest" } else { $null }); already = $true }
 }
 Assert-WorkPath "$backups\$BackupId"
-$time = [datetime]::UtcNow
-# One second is the finest that the name can tell.
-do {
-    $closed = '{0}-{1}' -f $BackupId, $time.ToString('yyyyMMddTHHmmssZ', [System.Globalization.CultureInfo]::InvariantCulture)
-    $time = $time.AddSeconds(1)
-} while (Test-Path -LiteralPath "$backups\$closed")
-Move-Item -LiteralPath "$backups\$BackupId" -Destination "$backups\$closed"
-[ordered]@{ path = "$backups\$closed"; already = $false }
+$closed = Get-StampedPath "$backups\$BackupId"
+Move-Item -LiteralPath "$backups\$BackupId" -Destination $closed
+[ordered]@{ path = $closed; already = $false }

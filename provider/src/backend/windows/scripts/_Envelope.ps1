@@ -266,6 +266,17 @@ function Get-ClosedBackup {
     Get-SortedName $names
 }
 
+function Get-StampedPath {
+    # The path with the time in its name, free to be used. One second is the finest that the name can tell.
+    param([string] $Path)
+    $time = [datetime]::UtcNow
+    do {
+        $stamped = '{0}-{1}' -f $Path, $time.ToString('yyyyMMddTHHmmssZ', [System.Globalization.CultureInfo]::InvariantCulture)
+        $time = $time.AddSeconds(1)
+    } while (Test-Path -LiteralPath $stamped)
+    $stamped
+}
+
 # ---- Registry, services, installed products ----
 
 function Get-RegistryValue {

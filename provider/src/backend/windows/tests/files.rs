@@ -20,9 +20,9 @@ async fn backs_up_by_id() {
     let answer = json!({"path": "p", "files": 3, "bytes": 10, "already": true});
     let estate = Estate::new().answer("mfa01", "Backup-Directory", answer);
     let backup = Backup { id: "mfa-eu-7.0.0.9".to_owned(), name: "data".to_owned() };
-    let action = Action::BackUp { what: "the data folder", source: "C:\\Data".to_owned(), backup };
+    let action = Action::BackUp { what: "the data folder", source: "C:\\Data".to_owned(), backup, fresh: true };
     assert!(estate.perform("mfa01", action).await.expect("done").already);
-    let expected = json!({"source": "C:\\Data", "backup_id": "mfa-eu-7.0.0.9", "name": "data"});
+    let expected = json!({"source": "C:\\Data", "backup_id": "mfa-eu-7.0.0.9", "name": "data", "fresh": true});
     assert_eq!(estate.arguments("Backup-Directory"), expected);
 }
 

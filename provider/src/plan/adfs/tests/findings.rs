@@ -8,7 +8,7 @@ use crate::plan::adfs::tests::{
 };
 use crate::plan::adfs::{NEW_NAME, OLD_NAME, decide};
 use crate::plan::fixtures::{change, group, host, text};
-use crate::plan::{Installable, Policy, View};
+use crate::plan::{Desired, Installable, Policy, View, Views};
 
 #[test]
 fn the_gap_must_be_acknowledged() {
@@ -163,4 +163,23 @@ fn prerequisites_and_statements_are_asked_for() {
             warning: adfs-eu waits for mfa-eu to run 7.0.0.9
             error: adfs-eu: no MFA Server has the packages of 7.0.0.9 (version)"#]],
     );
+}
+
+#[test]
+fn a_farm_that_waits_foretells_what_its_turn_would_be_refused_for() {
+    let mut desired = desired_at("7.0.0.9");
+    desired.after = vec![group("7.0.0.9", "6.3.1.1", &[])];
+    let mut views = farm(&FARM, "6.3.1.1");
+    change(&mut views, "adfs02", |facts| facts.vc_redist_x64 = None);
+    let told = |desired: &Desired, views: &Views| {
+        let decision = run(desired, views);
+        assert!(!decision.diagnostics.has_errors(), "{}", text(&decision));
+        details(&decision)
+    };
+    let both = told(&desired, &views);
+    for part in ["adfs02.contoso.com lacks the Visual C++ 2015", "- adfs_mfa_gap: ", "acknowledge = "] {
+        assert!(both.contains(part), "{part} is not in {both}");
+    }
+    desired.acknowledged = vec![acknowledged("adfs_mfa_gap")];
+    assert!(!told(&desired, &farm(&FARM, "6.3.1.1")).contains("after the wait"));
 }

@@ -3,10 +3,11 @@
 use expect_test::expect;
 
 use crate::backend::facts::WebKind;
-use crate::plan::fixtures::{change, host, text, web};
+use crate::plan::fixtures::{change, group, host, policy, text, web};
 use crate::plan::web::tests::{PORTALS, acknowledged, check, details, estate, portals, run, wanted};
 use crate::plan::web::{WebSet, decide};
 use crate::plan::{Installable, Policy, View};
+
 #[test]
 fn the_virtual_directory_is_found_or_declared() {
     let elsewhere = |name: &str| {
@@ -152,4 +153,43 @@ fn hosts_that_were_not_read_have_their_place() {
         -> behind reaches_pin=false
         error: portal-dmz: nothing to upgrade on portal01"#]],
     );
+}
+
+#[test]
+fn a_set_that_waits_foretells_what_its_turn_would_be_refused_for() {
+    let mut desired = wanted("7.0.0.9");
+    desired.after = vec![group("7.0.0.9", "6.3.1.1", &[])];
+    desired.allow_major_upgrade = false;
+    let mut views = estate("6.3.1.1");
+    change(&mut views, "portal02", |facts| {
+        facts.vc_redist_x86 = None;
+        facts.administrator = false;
+    });
+    change(&mut views, "portal01", |facts| {
+        let mut other = web(WebKind::MobileAppWebService, "6.3.1.1");
+        other.application_pool.clone_from(&facts.web[0].application_pool);
+        facts.web.push(other);
+    });
+    let bare = Policy { installable: Installable::default(), ..policy() };
+    let decision = decide(&desired, &portals(), &views, &bare);
+    expect![[r#"
+        1. portal01: waits for mfa-eu to run 7.0.0.9
+        -> waiting reaches_pin=false
+        warning: portal-dmz waits for mfa-eu to run 7.0.0.9
+        warning: portal-dmz: its turn will be refused for 4 reasons"#]]
+    .assert_eq(&text(&decision));
+    let told = details(&decision);
+    for part in [
+        "- no administrator rights on portal02",
+        "- 7.0.0.9 is another major version: ",
+        "allow_major_upgrade = true",
+        "portal02.dmz.contoso.com lacks the Visual C++ 2015 Update 1 redistributable or later, x86",
+        "- shared_application_pool: ",
+        "- release 7.0.0.9 is not declared: ",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    // At its turn they are errors.
+    desired.after = vec![group("7.0.0.9", "7.0.0.9", &["mfa02.contoso.com"])];
+    assert!(decide(&desired, &portals(), &views, &bare).diagnostics.has_errors());
 }

@@ -2,8 +2,8 @@
 
 use expect_test::expect;
 
-use crate::backend::facts::WebKind;
-use crate::plan::fixtures::{change, desired, group, host, server, views, web};
+use crate::backend::facts::{HostFacts, WebKind};
+use crate::plan::fixtures::{change, desired, fresh_backups, group, host, server, views, web};
 use crate::plan::web::tests::{APP, check, estate, mobile, portals, run, wanted, with};
 #[test]
 fn portals_go_one_after_the_other() {
@@ -272,4 +272,19 @@ fn a_pool_on_the_old_runtime_is_right_for_an_old_pin() {
     let mut desired = wanted("6.3.1.1");
     desired.after = Vec::new();
     check(&desired, &portals(), &estate("6.3.1.1"), &expect!["-> current reaches_pin=true"]);
+}
+
+#[test]
+fn an_earlier_backup_is_superseded_only_while_nothing_can_have_been_replaced() {
+    let check = |alter: fn(&mut HostFacts), expected: &[&str]| {
+        let mut views = estate("6.3.1.1");
+        change(&mut views, "portal02", alter);
+        assert_eq!(fresh_backups(&run(&wanted("7.0.0.9"), &portals(), &views)), expected);
+    };
+    let (first, second) = ("portal01 the User Portal", "portal02 the User Portal");
+    check(|_| {}, &[first, second]);
+    check(|facts| facts.running_installation = Some("user_portal-7.0.0.9-MultiFactorAuth".to_owned()), &[first]);
+    check(|facts| facts.web[0].file_version = Some("7.0.0.9".to_owned()), &[first]);
+    check(|facts| facts.web[0].placeholders = vec!["pfup_pfwssdk_PfWsSdk".to_owned()], &[first]);
+    check(|facts| facts.web[0].web_config_exists = false, &[first]);
 }

@@ -255,7 +255,7 @@ async fn an_added_host_below_the_pin_is_adopted_and_upgraded() {
             current changes=true
             warning: mfa-eu: mfa03 is added
             warning: Order 1: mfa-eu adopted at 7.0.0.9 on mfa03
-            1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
+            1. mfa01: back up the data folder, if an added host has to be upgraded (C:\Program Files\Multi-Factor Authentication Server\Data)
             2. mfa03: adopt, and upgrade to 7.0.0.9 when below
             3. mfa01: close this upgrade's backup"#]],
     );
