@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::doctor::diagnosis::{Diagnosis, Drive, Quotas};
 use crate::doctor::host::CONSTRAINED;
-use crate::doctor::report::{Check, Report, Subject, Verdict};
+use crate::doctor::report::{Check, Report, Subject};
 
 /// Windows' own defaults since Windows Server 2012; with less, setups and copies are known to fail.
 const MEMORY_MB: u64 = 1024;
@@ -104,7 +104,7 @@ fn clock(ahead: i64) -> Check {
     } else {
         "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes."
     };
-    Check { verdict: Verdict::Warning, ..Check::warning(Subject::Clock, finding, format!("{consequence} {cure}")) }
+    Check::warning(Subject::Clock, finding, format!("{consequence} {cure}"))
 }
 
 fn disk(drive: &Drive) -> Check {
@@ -114,7 +114,7 @@ fn disk(drive: &Drive) -> Check {
         /StartComponentCleanup` remove what Windows itself left behind.";
     match drive.free {
         ..DISK_NEEDED => Check::failed(Subject::Disk, finding, cure),
-        ..DISK_WANTED => Check::warning(Subject::Disk, finding, cure),
+        DISK_NEEDED..DISK_WANTED => Check::warning(Subject::Disk, finding, cure),
         _ => Check::ok(Subject::Disk, finding),
     }
 }
@@ -127,6 +127,7 @@ fn gibibytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::report::Verdict;
 
     #[track_caller]
     fn expect(check: &Check, verdict: Verdict, finding: &str, cure: &str) {

@@ -1,13 +1,17 @@
 //! The host with an account: log in, open a shell, and let the host say how it is.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::backend::error::{Cause, ScriptErrorKind};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE, GET_DIAGNOSIS};
+use crate::backend::windows::sessions::judge;
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::findings;
 use crate::doctor::report::{Check, Report, Subject};
@@ -17,26 +21,37 @@ use crate::winrm::error::{Error, Kind, Operation};
 use crate::winrm::session::{Output, Session};
 use crate::winrm::stdin::Stdin;
 
+/// How long logging in and the script may take together. A host that answers slowly takes seconds.
+const LIMIT: Duration = Duration::from_secs(5 * 60);
+
 /// Logs in, once, and checks what needs an account.
 pub async fn check(endpoint: &Endpoint, report: &mut Report) {
     let session = Session::new(endpoint.clone());
-    let run = run_script(&session).await;
+    let run = timeout(LIMIT, run_script(&session)).await;
     let received = Timestamp::now();
     session.close().await;
     let output = match run {
-        Ok(output) => output,
-        Err(error) => return failed_run(endpoint, report, &error),
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return failed_run(endpoint, report, &error),
+        Err(_) => return report.add(endless(&endpoint.host)),
     };
     reached(endpoint, report);
     report.add(Check::ok(Subject::Shell, "a shell opens and runs commands"));
     let stderr = clixml::error_text(&output.stderr);
-    match read(&output, &stderr) {
+    match read(&output) {
         Ok(diagnosis) => findings::add(&diagnosis, received, report),
         Err(cause) => {
             report.add(Check::ok(Subject::Authorization, "the account may open a command shell"));
             report.add(powershell_failure(&endpoint.host, &cause, &stderr));
         }
     }
+}
+
+fn endless(host: &str) -> Check {
+    let finding = format!("running PowerShell on {host}: no end within {} minutes", LIMIT.as_secs() / 60);
+    let cure =
+        "Check that the host is not overloaded and that its WMI answers (`Get-CimInstance Win32_LogicalDisk` there).";
+    Check::failed(Subject::Powershell, finding, cure)
 }
 
 async fn run_script(session: &Session) -> Result<Output, Error> {
@@ -46,10 +61,10 @@ async fn run_script(session: &Session) -> Result<Output, Error> {
     session.run("powershell.exe", &arguments, Stdin::Bytes(vec![Bytes::from(frame)])).await
 }
 
-fn read(output: &Output, stderr: &str) -> Result<Diagnosis, Cause> {
+fn read(output: &Output) -> Result<Diagnosis, Cause> {
     let mut reader = ReplyReader::new(GET_DIAGNOSIS.name);
     reader.feed(&output.stdout);
-    let result = reader.finish(i64::from(output.exit_code), stderr)?;
+    let result = judge(reader, output)?;
     Diagnosis::deserialize(result).map_err(|error| {
         Cause::Unintelligible(format!("the result of the script {} is not as promised: {error}", GET_DIAGNOSIS.name))
     })
@@ -95,6 +110,7 @@ fn powershell_failure(host: &str, cause: &Cause, stderr: &str) -> Check {
              2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2), which needs .NET Framework 4.5.2, and restart the host."
         }
         _ if stderr.contains("ConstrainedLanguage") || stderr.contains("language mode") => CONSTRAINED,
+        Cause::Lost { .. } => "Check again; if it happens again, look for what breaks connections on the way.",
         Cause::Script { .. } => "Correct what the script names, then check again.",
         _ => {
             "Run `powershell.exe -NoProfile -Command $PSVersionTable` on the host under this account, and check that \
@@ -115,8 +131,8 @@ mod tests {
 
     #[track_caller]
     fn check(stdout: &str, stderr: &str, cure: &str) {
-        let output = Output { exit_code: 1, stdout: stdout.into(), stderr: Vec::new() };
-        let cause = read(&output, stderr).expect_err("no diagnosis");
+        let output = Output { exit_code: 1, stdout: stdout.into(), stderr: stderr.into(), may_lack_output: false };
+        let cause = read(&output).expect_err("no diagnosis");
         let check = powershell_failure("mfa01.contoso.com", &cause, stderr);
         assert!(check.finding.contains("mfa01.contoso.com"), "{check:?}");
         assert!(check.cure.as_deref().is_some_and(|text| text.contains(cure)), "{check:?}");

@@ -103,7 +103,9 @@ fn check(worsen: impl FnOnce(&mut State), subject: &str, code: i32, expected: Ex
         checks.iter().filter(|check| check["result"] != "ok" && check["result"] != "note").collect();
     let [check] = noticed.as_slice() else { panic!("not one check: {noticed:#?}") };
     assert_eq!((check["check"].as_str(), found), (Some(subject), code));
-    expected.assert_eq(&format!("{}: {}\n{}\n", check["result"], check["finding"], check["cure"]));
+    // A second may pass between the two readings of a clock.
+    let finding = check["finding"].to_string().replace("is 91 s", "is 90 s").replace("is 92 s", "is 90 s");
+    expected.assert_eq(&format!("{}: {finding}\n{}\n", check["result"], check["cure"]));
 }
 
 #[test]
