@@ -154,9 +154,9 @@ fn the_way_to_a_host() {
             "expired",
             certificate(Certificate::Expired),
             expect![[r#"
-            tls: connecting to mfa01.contoso.com: the TLS connection could not be set up: invalid peer certificate: certificate expired: verification time … (UNIX), but certificate is not valid after … (… seconds ago)
-            Renew the certificate of the host's HTTPS listener and name the new one there (`Set-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*';Transport='HTTPS'} -ValueSet @{CertificateThumbprint='...'}`). If its dates are right, correct the clock of the machine this runs on.
-        "#]],
+                tls: connecting to mfa01.contoso.com: the TLS connection could not be set up: invalid peer certificate: certificate expired: verification … (UNIX), but certificate is not valid … … seconds ago)
+                Renew the certificate of the host's HTTPS listener and name the new one there (`Set-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*';Transport='HTTPS'} -ValueSet @{CertificateThumbprint='...'}`). If its dates are right, correct the clock of the machine this runs on.
+            "#]],
         ),
         (
             "other name",
@@ -289,9 +289,9 @@ fn working_on_a_host() {
             "quota of shells",
             fault(Kind::Create, Fault::too_many_shells(30)),
             expect![[r#"
-            shell: opening a shell on mfa01.contoso.com: the account's quota of shells on the host is used up: fault … (The WS-Management service cannot process the request. This user is allowed a maximum number of 30 concurrent shells, which has been exceeded. Close existing shells or raise the quota for this user.)
-            Close left-over shells of the account on the host (`Get-WSManInstance -ResourceURI shell -Enumerate`) or raise `MaxShellsPerUser` (`winrm set winrm/config/winrs @{MaxShellsPerUser="30"}`).
-        "#]],
+                shell: opening a shell on mfa01.contoso.com: the account's quota of shells on the host is used up: fault 2150859173 (The WS-Management service cannot process the request. This user is allowed a maximum number of 30 concurrent shells, which has been exceeded. Close existing shells or raise the quota for this user.)
+                Close left-over shells of the account on the host (`Get-WSManInstance -ResourceURI shell -Enumerate`) or raise `MaxShellsPerUser` (`winrm set winrm/config/winrs @{MaxShellsPerUser="30"}`).
+            "#]],
         ),
         (
             "any fault",
@@ -345,17 +345,17 @@ fn working_on_a_host() {
             "quota of operations",
             fault(Kind::Command, Fault::too_many_operations(1500, Shape::WmiError)),
             expect![[r#"
-            powershell: starting a command on mfa01.contoso.com: the quota of operations on the host is used up: fault … (The WS-Management service cannot process the request. This user is allowed a maximum number of 1500 concurrent operations, which has been exceeded. Close existing operations for this user, or raise the quota for this user.)
-            Wait until other sessions of the account have ended, or raise `MaxConcurrentOperationsPerUser` (`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser="1500"}`).
-        "#]],
+                powershell: starting a command on mfa01.contoso.com: the quota of operations on the host is used up: fault 2150859174 (The WS-Management service cannot process the request. This user is allowed a maximum number of 1500 concurrent operations, which has been exceeded. Close existing operations for this user, or raise the quota for this user.)
+                Wait until other sessions of the account have ended, or raise `MaxConcurrentOperationsPerUser` (`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser="1500"}`).
+            "#]],
         ),
         (
             "shell gone",
             on(Kind::Command, Effect::LoseShell),
             expect![[r#"
-            powershell: starting a command on mfa01.contoso.com: the shell or its command is gone: fault … (The request for the Windows Remote Shell with ShellId CD5BB00F-5C6C-48EA-A30A-2EA567961B3A failed because the shell was not found on the server. Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the server. Provide the correct ShellId or create a new shell and retry the operation.)
-            The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. Find out whether the command had finished before it is run again.
-        "#]],
+                powershell: starting a command on mfa01.contoso.com: the shell or its command is gone: fault 2150858843 (The request for the Windows Remote Shell with … failed because the shell was not found on the server. Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the server. Provide the correct ShellId or create a new shell and retry the operation.)
+                The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. Find out whether the command had finished before it is run again.
+            "#]],
         ),
         (
             "lost under way",
@@ -377,9 +377,9 @@ fn working_on_a_host() {
             "shell lost",
             on(Kind::Receive, Effect::LoseShell),
             expect![[r#"
-            powershell: waiting for a command on mfa01.contoso.com: the shell or its command is gone: fault … (The request for the Windows Remote Shell with ShellId 7AD62A45-912D-4128-ADA2-8F364390FF1F failed because the shell was not found on the server. Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the server. Provide the correct ShellId or create a new shell and retry the operation.)
-            The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. Find out whether the command had finished before it is run again.
-        "#]],
+                powershell: waiting for a command on mfa01.contoso.com: the shell or its command is gone: fault 2150858843 (The request for the Windows Remote Shell with … failed because the shell was not found on the server. Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the server. Provide the correct ShellId or create a new shell and retry the operation.)
+                The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. Find out whether the command had finished before it is run again.
+            "#]],
         ),
     ]);
 }

@@ -92,6 +92,19 @@ fn worsen(state: &mut State) {
     });
 }
 
+#[test]
+fn unverified_certificates_are_warned_of_and_plain_http_is_sealed() {
+    let lab = lab(Mode::Native);
+    let doctor = Doctor::of(&lab).with("ca_certificate", json!(null));
+    let (code, report) = doctor.with("insecure_skip_verify", json!(true)).report();
+    assert_eq!((code, &report["checks"][2]["result"]), (0, &json!("warning")));
+    let doctor = Doctor::of(&lab).with("ca_certificate", json!(null));
+    let (code, report) = doctor.with("use_https", json!(false)).report();
+    assert_eq!((code, &report["checks"][2]["result"]), (0, &json!("ok")));
+    let finding = report["checks"][4]["finding"].as_str().expect("a finding");
+    assert!(finding.ends_with("is accepted (NTLM, with encrypted messages)"), "{finding}");
+}
+
 /// A change to a host, and the check that must notice it.
 #[track_caller]
 fn check(worsen: impl FnOnce(&mut State), subject: &str, code: i32, expected: Expect) {
