@@ -45,6 +45,7 @@
 pub mod backend;
 pub mod config;
 pub mod docs;
+pub mod doctor;
 pub mod plan;
 pub mod resource;
 pub mod rpc;

@@ -1,5 +1,9 @@
 //! What an operator can do about each kind of failure: full sentences, naming settings and commands.
 
+use std::io;
+
+use rustls::CertificateError;
+
 use crate::winrm::error::{Kind, Refusal};
 
 /// The cure for a failure of this kind.
@@ -51,13 +55,37 @@ fn to_connect(kind: &Kind) -> &'static str {
              `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate."
         }
         Kind::Proxy { .. } => "Check the proxy's address, and that it allows CONNECT to this host and port.",
-        Kind::Tls(_) => {
-            "Check that the certificate of the host's HTTPS listener is valid, carries the host's name and comes from \
-             an authority that is trusted here, or give the authority's certificate."
-        }
+        Kind::Tls(error) => to_trust(error),
         _ => {
             "Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, \
              5986 for HTTPS)."
+        }
+    }
+}
+
+/// By what the verification of the certificate said.
+fn to_trust(error: &io::Error) -> &'static str {
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(cause)) = error else {
+        return "Check that an HTTPS listener answers on this port (`winrm enumerate winrm/config/listener`), that it has \
+                a certificate with a private key, and that TLS 1.2 or 1.3 is enabled on the host.";
+    };
+    match cause {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => {
+            "Renew the certificate of the host's HTTPS listener and name the new one there (`Set-WSManInstance \
+             -ResourceURI winrm/config/Listener -SelectorSet @{Address='*';Transport='HTTPS'} -ValueSet \
+             @{CertificateThumbprint='...'}`). If its dates are right, correct the clock of the machine this runs on."
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "Name the host as its certificate does, set `server_name` to a name in the certificate, or give the HTTPS \
+             listener a certificate with the host's full name as a DNS name."
+        }
+        _ => {
+            "Check that the certificate of the host's HTTPS listener comes from an authority that is trusted here, or \
+             give the authority's certificate as `ca_certificate` (a self-signed certificate is its own authority)."
         }
     }
 }

@@ -105,7 +105,7 @@ async fn through_proxy(proxy: &str, target: &str, after: Duration) -> Result<Tcp
 }
 
 /// Host and port of `http://host:port`; the port may be absent and is 80 then.
-fn proxy_address(proxy: &str) -> Result<(&str, u16), Kind> {
+pub fn proxy_address(proxy: &str) -> Result<(&str, u16), Kind> {
     let parsed = proxy.strip_prefix("http://").and_then(|rest| {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.rsplit_once(':') {

@@ -87,8 +87,15 @@ function Get-CimInstance {
     if ($Namespace) { throw "the simulated host has no $Namespace" }
     switch -Regex ("$ClassName|$Filter") {
         '^Win32_OperatingSystem\|$' {
-            $system = (Read-LabState)['operating_system']
-            return [pscustomobject]@{ Caption = $system['caption']; Version = $system['version']; LastBootUpTime = ConvertFrom-LabTime $system['last_boot'] }
+            $state = Read-LabState
+            $system = $state['operating_system']
+            $ahead = if ($null -ne $state['clock_ahead']) { $state['clock_ahead'] } else { 0 }
+            return [pscustomobject]@{ Caption = $system['caption']; Version = $system['version']; LastBootUpTime = ConvertFrom-LabTime $system['last_boot']; LocalDateTime = [datetime]::Now.AddSeconds($ahead) }
+        }
+        '^Win32_LogicalDisk\|DeviceID=''C:''$' {
+            $drive = (Read-LabState)['system_drive']
+            if ($null -eq $drive) { $drive = @{ size = 64424509440; free = 42949672960 } }
+            return [pscustomobject]@{ DeviceID = 'C:'; Size = [uint64]$drive['size']; FreeSpace = [uint64]$drive['free'] }
         }
         '^Win32_Service\|Name=''([^'']+)''$' {
             $found = Get-LabService $Matches[1]
@@ -113,6 +120,23 @@ function Get-LabTokenService {
     if (-not $state['adfs'] -or $state['services']['adfssrv']['state'] -ne 'Running') { throw 'Invalid namespace' }
     $source = if ((Read-LabDatabase $state) -eq 'wid') { '\\.\pipe\microsoft##wid\tsql\query' } else { 'sql01.contoso.com' }
     [pscustomobject]@{ ConfigurationDatabaseConnectionString = "Data Source=$source;Initial Catalog=AdfsConfigurationV3;Integrated Security=True" }
+}
+
+# ---- WinRM's own settings ----
+
+function Get-WSManInstance {
+    # An XML element, as of WinRM; what it does not tell is not in it.
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)] [uri] $ResourceURI)
+    $quotas = (Read-LabState)['winrm_quotas']
+    if ($null -eq $quotas) { $quotas = @{ max_memory_per_shell_mb = 1024; max_shells_per_user = 30; max_envelope_size_kb = 500 } }
+    switch ([string]$ResourceURI) {
+        'winrm/config/winrs' { $names = [ordered]@{ MaxMemoryPerShellMB = 'max_memory_per_shell_mb'; MaxShellsPerUser = 'max_shells_per_user' } }
+        'winrm/config' { $names = [ordered]@{ MaxEnvelopeSizekb = 'max_envelope_size_kb' } }
+        default { throw "the simulated host's WinRM has no $ResourceURI" }
+    }
+    $elements = foreach ($name in $names.Keys) { if ($null -ne $quotas[$names[$name]]) { "<cfg:$name>$($quotas[$names[$name]])</cfg:$name>" } }
+    ([xml]"<cfg:Settings xmlns:cfg=`"http://schemas.microsoft.com/wbem/wsman/1/config`">$(@($elements) -join '')</cfg:Settings>").DocumentElement
 }
 
 # ---- Services, network, events, account ----

@@ -48,8 +48,44 @@ pub struct State {
     /// The group of MFA Servers that replicate with this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication_group: Option<String>,
+    /// Absent: Windows' defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub winrm_quotas: Option<WinrmQuotas>,
+    /// Absent: room enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_drive: Option<SystemDrive>,
+    /// How far the host's clock is ahead of the right time, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead: Option<i64>,
     #[serde(default)]
     pub faults: Faults,
+}
+
+/// What WinRM tells of its limits; null where it does not tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WinrmQuotas {
+    pub max_memory_per_shell_mb: Option<i64>,
+    pub max_shells_per_user: Option<i64>,
+    pub max_envelope_size_kb: Option<i64>,
+}
+
+/// Drive C:, in bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SystemDrive {
+    pub size: i64,
+    pub free: i64,
+}
+
+impl Default for WinrmQuotas {
+    fn default() -> Self {
+        Self { max_memory_per_shell_mb: Some(1024), max_shells_per_user: Some(30), max_envelope_size_kb: Some(500) }
+    }
+}
+
+impl Default for SystemDrive {
+    fn default() -> Self {
+        Self { size: 64_424_509_440, free: 42_949_672_960 }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

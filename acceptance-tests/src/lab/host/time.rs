@@ -26,6 +26,11 @@ pub fn last_multiple(period_seconds: i64) -> String {
     Timestamp::from_second(now - now.rem_euclid(period_seconds.max(1))).map(format).unwrap_or_default()
 }
 
+/// Some seconds after now, or before it when negative.
+pub fn ahead(seconds: i64) -> String {
+    format(Timestamp::now() + jiff::SignedDuration::from_secs(seconds))
+}
+
 /// Some seconds before now.
 pub fn ago(seconds: u32) -> String {
     format(Timestamp::now() - jiff::SignedDuration::from_secs(seconds.into()))

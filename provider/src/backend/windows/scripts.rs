@@ -37,6 +37,7 @@ scripts! {
     COMPLETE_INSTALLER = "Complete-Installer";
     EXPORT_ADAPTER_CONFIGURATION = "Export-AdapterConfiguration";
     GET_ADFS_SYNCHRONIZATION = "Get-AdfsSynchronization";
+    GET_DIAGNOSIS = "Get-Diagnosis";
     GET_FILE_IDENTITY = "Get-FileIdentity";
     GET_HOST_FACTS = "Get-HostFacts";
     GET_INSTALLER_STATE = "Get-InstallerState";

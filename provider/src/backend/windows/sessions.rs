@@ -119,7 +119,7 @@ impl Runner for Sessions {
 
 /// What a script's run came to. A missing reply says nothing about the script when a connection broke on the way: the
 /// reply may have been in what was lost.
-fn judge(reader: ReplyReader, output: &Output) -> Result<Value, Cause> {
+pub fn judge(reader: ReplyReader, output: &Output) -> Result<Value, Cause> {
     match reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr)) {
         Err(Cause::Unintelligible(reason)) if output.may_lack_output => {
             Err(Cause::Lost { reason: format!("output of the host was lost with a connection, and {reason}") })

@@ -1,5 +1,5 @@
-//! The front door: the handshake line for a client, a few words for a person. The only place that writes to standard
-//! output, and the only one besides the log that writes to standard error.
+//! The front door: the handshake line for a client, a few words for a person. In a serving process the only place that
+//! writes to standard output, and the only one besides the log that writes to standard error.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -96,6 +96,7 @@ and run `terraform init` and `terraform plan`. Options for a person:
     --version   print the version
     --help      print this text
     --debug     serve without being started by Terraform, for a debugger
+    doctor      check whether a host can be worked on; `doctor --help` says how
 ",
         name = env!("CARGO_PKG_NAME"),
         version = env!("CARGO_PKG_VERSION"),

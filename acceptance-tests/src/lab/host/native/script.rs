@@ -8,8 +8,8 @@ use crate::lab::host::native::parameters::{
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
-    adapter, adapter_configuration, adfs_service, backup, compare, facts, files, installers, policy, pool, transfer,
-    web_config,
+    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, policy, pool,
+    transfer, web_config,
 };
 
 /// One call of a script.
@@ -49,6 +49,7 @@ const fn script(
 /// All scripts.
 pub const ALL: &[Script] = &[
     script("Get-HostFacts", &[], facts::run),
+    script("Get-Diagnosis", &[], diagnosis::run),
     script(
         "Backup-Directory",
         &[text("source"), text("backup_id"), text("name"), optional_flag("fresh")],

@@ -17,12 +17,6 @@ if ([Environment]::Is64BitOperatingSystem -and -not [Environment]::Is64BitProces
     throw (New-Failure precondition 'this is a 32-bit PowerShell on a 64-bit Windows, which sees another registry; the 64-bit powershell.exe is needed')
 }
 
-function Test-Administrator {
-    # In the group and not filtered: a filtered token has the group for denials only, and a medium integrity label.
-    $groups = @(whoami.exe /groups /fo csv /nh) -join "`n"
-    $groups -match '\bS-1-5-32-544\b' -and $groups -match '\bS-1-16-(12288|16384)\b'
-}
-
 function Get-PendingRebootReason {
     $current = "$software\Microsoft\Windows\CurrentVersion"
     $servicing = "$current\Component Based Servicing"

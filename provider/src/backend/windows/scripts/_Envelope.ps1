@@ -287,6 +287,12 @@ function Get-RegistryValue {
     , (Get-Item -LiteralPath $Key).GetValue($Name)
 }
 
+function Test-Administrator {
+    # In the group and not filtered: a filtered token has the group for denials only, and a medium integrity label.
+    $groups = @(whoami.exe /groups /fo csv /nh) -join "`n"
+    $groups -match '\bS-1-5-32-544\b' -and $groups -match '\bS-1-16-(12288|16384)\b'
+}
+
 function Get-HostService {
     # The Win32_Service of a name, or nothing.
     param([string] $Name)

@@ -8,6 +8,7 @@ pub mod adfs_service;
 pub mod backup;
 pub mod compare;
 pub mod configuration_entries;
+pub mod diagnosis;
 pub mod facts;
 pub mod files;
 pub mod installer_log;

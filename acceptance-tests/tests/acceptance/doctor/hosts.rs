@@ -1,0 +1,179 @@
+//! What `doctor` says of hosts that can be reached: healthy ones, and ones that would fail an upgrade later.
+
+use acceptance_tests::lab::estate::demo;
+use acceptance_tests::lab::host::error::LabError;
+use acceptance_tests::lab::host::state::{State, SystemDrive, WinrmQuotas};
+use acceptance_tests::lab::server::{Lab, Mode};
+use acceptance_tests::powershell;
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::run::{Doctor, HOST};
+
+fn lab(mode: Mode) -> Lab {
+    let estate = demo::temporary().expect("the estate");
+    Lab::start_in_background(&estate, mode).expect("the lab")
+}
+
+fn change(lab: &Lab, change: impl FnOnce(&mut State)) {
+    let host = lab.estate().host(HOST).expect("the host");
+    let update = |state: &mut State| -> Result<(), LabError> {
+        change(state);
+        Ok(())
+    };
+    host.update(update).expect("the state");
+}
+
+/// The report's text without what differs between runs.
+fn text(lab: &Lab, doctor: &Doctor) -> String {
+    doctor.run().stdout.replace(&lab.proxy_url, "http://proxy:3128")
+}
+
+#[test]
+fn a_healthy_host_passes_every_check() {
+    let lab = lab(Mode::Native);
+    let doctor = Doctor::of(&lab);
+    expect![[r#"
+        mfa01.contoso.com at https://mfa01.contoso.com:5986/wsman as Administrator through the proxy http://proxy:3128
+
+        ok       name            127.0.0.1 is an address; it is the proxy, which looks mfa01.contoso.com up
+                                 itself
+        ok       TCP             port 5986 takes connections through the proxy
+        ok       TLS             TLS 1.3; the certificate is valid, carries the name, and is trusted by
+                                 `ca_certificate`
+        ok       WS-Management   https://mfa01.contoso.com:5986/wsman answers and offers Negotiate, Basic
+        ok       authentication  Administrator is accepted (NTLM, bound to the TLS channel)
+        ok       authorization   the account is an administrator of MFA01
+        ok       shell           a shell opens and runs commands
+        ok       PowerShell      PowerShell 5.1.14393.5582 in FullLanguage mode on Microsoft Windows Server
+                                 2016 Standard
+        ok       quotas          MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500
+        ok       clock           the host's clock and this machine's differ by no more than 60 s
+        note     double hop      a network logon cannot go on from the host to another one with the same
+                                 account: files come over https or from this machine, never from a UNC path
+        ok       disk            C: has 40.0 GiB free of 60.0 GiB
+
+        The host can be used; 0 warnings.
+    "#]]
+    .assert_eq(&text(&lab, &doctor));
+    assert_eq!(doctor.run().code, 0);
+    assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new());
+}
+
+#[test]
+fn real_powershell_gives_the_same_report() {
+    if let Err(reason) = powershell::find() {
+        acceptance_tests::skip::skipped("doctor under PowerShell", &reason);
+        return;
+    }
+    let reports = [Mode::Native, Mode::PowerShell].map(|mode| {
+        let lab = lab(mode);
+        change(&lab, worsen);
+        Doctor::of(&lab).report()
+    });
+    // The first checks name the lab's ports. The clocks are read at different moments.
+    let later = reports.map(|(code, mut report)| {
+        report["checks"][9]["finding"].take();
+        (code, report["checks"].as_array().expect("checks")[4..].to_vec())
+    });
+    let [native, powershell] = later;
+    assert_eq!(native, powershell);
+    assert_eq!(native.0, 1);
+}
+
+fn worsen(state: &mut State) {
+    state.administrator = false;
+    state.clock_ahead = Some(600);
+    state.system_drive = Some(SystemDrive { size: 64 << 30, free: 512 << 20 });
+    state.winrm_quotas = Some(WinrmQuotas {
+        max_memory_per_shell_mb: Some(150),
+        max_shells_per_user: None,
+        max_envelope_size_kb: Some(500),
+    });
+}
+
+#[test]
+fn unverified_certificates_are_warned_of_and_plain_http_is_sealed() {
+    let lab = lab(Mode::Native);
+    let doctor = Doctor::of(&lab).with("ca_certificate", json!(null));
+    let (code, report) = doctor.with("insecure_skip_verify", json!(true)).report();
+    assert_eq!((code, &report["checks"][2]["result"]), (0, &json!("warning")));
+    let doctor = Doctor::of(&lab).with("ca_certificate", json!(null));
+    let (code, report) = doctor.with("use_https", json!(false)).report();
+    assert_eq!((code, &report["checks"][2]["result"]), (0, &json!("ok")));
+    let finding = report["checks"][4]["finding"].as_str().expect("a finding");
+    assert!(finding.ends_with("is accepted (NTLM, with encrypted messages)"), "{finding}");
+}
+
+/// A change to a host, and the check that must notice it.
+#[track_caller]
+fn check(worsen: impl FnOnce(&mut State), subject: &str, code: i32, expected: Expect) {
+    let lab = lab(Mode::Native);
+    change(&lab, worsen);
+    let (found, report) = Doctor::of(&lab).report();
+    let checks = report["checks"].as_array().expect("checks");
+    let noticed: Vec<&Value> =
+        checks.iter().filter(|check| check["result"] != "ok" && check["result"] != "note").collect();
+    let [check] = noticed.as_slice() else { panic!("not one check: {noticed:#?}") };
+    assert_eq!((check["check"].as_str(), found), (Some(subject), code));
+    // A second may pass between the two readings of a clock.
+    let finding = check["finding"].to_string().replace("is 91 s", "is 90 s").replace("is 92 s", "is 90 s");
+    expected.assert_eq(&format!("{}: {finding}\n{}\n", check["result"], check["cure"]));
+}
+
+#[test]
+fn what_would_fail_an_upgrade_is_said_with_its_cure() {
+    check(
+        |state| state.administrator = false,
+        "authorization",
+        1,
+        expect![[r#"
+        "failed": "the account has no administrator rights on MFA01, or they are filtered out of a remote logon"
+        "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there."
+    "#]],
+    );
+    check(
+        |state| state.clock_ahead = Some(-90),
+        "clock",
+        0,
+        expect![[r#"
+        "warning": "the host's clock is 90 s behind this machine's"
+        "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner."
+    "#]],
+    );
+    check(
+        |state| state.system_drive = Some(SystemDrive { size: 64 << 30, free: 3 << 30 }),
+        "disk",
+        0,
+        expect![[r#"
+        "warning": "C: has 3.0 GiB free of 64.0 GiB"
+        "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind."
+    "#]],
+    );
+    let narrow = WinrmQuotas { max_memory_per_shell_mb: Some(150), ..WinrmQuotas::default() };
+    check(
+        |state| state.winrm_quotas = Some(narrow),
+        "quotas",
+        0,
+        expect![[r#"
+        "warning": "MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxEnvelopeSizekb 500"
+        "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
+    "#]],
+    );
+}
+
+#[test]
+fn an_old_powershell_is_named_with_what_to_install() {
+    let lab = lab(Mode::Native);
+    change(&lab, |state| state.powershell_version = "4.0".to_owned());
+    let (code, report) = Doctor::of(&lab).report();
+    let results: Vec<_> =
+        report["checks"].as_array().expect("checks").iter().map(|check| check["result"].clone()).collect();
+    assert_eq!(json!(results[5..10]), json!(["ok", "ok", "failed", "skipped", "skipped"]));
+    let check = &report["checks"][7];
+    expect![[r#"
+        "running PowerShell on mfa01.contoso.com: PowerShell 4.0 was found; Windows PowerShell 5.1 or later is needed. Install Windows Management Framework 5.1, which needs .NET Framework 4.5.2 or later (script Get-Diagnosis)"
+        "Install Windows Management Framework 5.1 (`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2), which needs .NET Framework 4.5.2, and restart the host."
+    "#]].assert_eq(&format!("{}\n{}\n", check["finding"], check["cure"]));
+    assert_eq!(code, 1);
+}

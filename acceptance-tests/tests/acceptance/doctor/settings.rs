@@ -1,0 +1,66 @@
+//! Command lines and settings that cannot be used: exit status 2, the reason on standard error, nothing sent.
+
+use acceptance_tests::lab::estate::demo;
+use acceptance_tests::lab::server::{Lab, Mode};
+use serde_json::{Value, json};
+
+use super::run::{Doctor, HOST};
+
+#[track_caller]
+fn check(change: impl FnOnce(&mut Doctor), sentence: &str) {
+    let estate = demo::temporary().expect("the estate");
+    let lab = Lab::start_in_background(&estate, Mode::Native).expect("the lab");
+    let mut doctor = Doctor::of(&lab);
+    change(&mut doctor);
+    let run = doctor.run();
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+    assert!(run.stderr.contains(sentence), "{sentence:?} is not in: {}", run.stderr);
+    assert_eq!(lab.host(HOST).record().connections, 0, "something was sent");
+}
+
+#[test]
+fn unusable_settings_are_named_before_anything_is_sent() {
+    let set = |attribute: &'static str, value: Value| move |doctor: &mut Doctor| doctor.connection[attribute] = value;
+    check(|doctor| doctor.connection = json!([]), "does not hold a JSON object");
+    check(set("prot", json!(5985)), "no attribute \"prot\"; it can have hosts, username");
+    check(set("timeouts", json!({ "conect": "1s" })), "no attribute \"conect\"");
+    check(set("port", json!("a")), "expected a number, found a string");
+    check(set("port", json!(70000)), "A port is a whole number from 1 to 65535");
+    check(set("auth", json!("kerberos")), "\"kerberos\" is not supported yet");
+    check(set("ca_certificate", json!("ca.pem")), "not the name of a file");
+    check(set("hosts", json!(["*.dmz.contoso.com"])), "do not match mfa01.contoso.com");
+    check(|doctor| doctor.password.clear(), "AZUREMFA_PASSWORD");
+    check(|doctor| doctor.arguments = vec!["--connection".into(), "dmz".into()], "AZUREMFA_DMZ_USERNAME");
+    check(|doctor| doctor.arguments = vec!["--password".into(), "M4rk3r".into()], "argument 5 is not known");
+    let allowed = ("AZUREMFA_ALLOWED_HOSTS".to_owned(), "*.dmz.contoso.com".to_owned());
+    check(|doctor| doctor.environment.push(allowed), "allows only *.dmz.contoso.com");
+    check(
+        |doctor| doctor.connection = json!({ "use_https": false, "auth": "basic" }),
+        "\"basic\" sends the password itself",
+    );
+}
+
+#[test]
+fn a_named_connection_reads_its_own_variables() {
+    let estate = demo::temporary().expect("the estate");
+    let lab = Lab::start_in_background(&estate, Mode::Native).expect("the lab");
+    let mut doctor = Doctor::of(&lab);
+    doctor.arguments = vec!["--connection".into(), "dmz-east".into()];
+    let (username, password) = (std::mem::take(&mut doctor.username), doctor.password.clone());
+    doctor.environment = vec![("AZUREMFA_DMZ_EAST_USERNAME".into(), username)];
+    doctor.environment.push(("AZUREMFA_DMZ_EAST_PASSWORD".into(), password));
+    let run = doctor.run();
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn help_is_an_answer() {
+    let estate = demo::temporary().expect("the estate");
+    let lab = Lab::start_in_background(&estate, Mode::Native).expect("the lab");
+    let run = Doctor::of(&lab).run_with(&["--help".to_owned()]);
+    assert_eq!(run.code, 0);
+    assert!(run.stdout.contains("doctor --host HOST") && run.stdout.contains("never from the command line"));
+    let run = Doctor::of(&lab).run_with(&[]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("the option --host is missing"), "{}", run.stderr);
+}

@@ -1,0 +1,168 @@
+//! What a host's own words mean: rights, PowerShell, quotas, clock and disk, each against what an upgrade needs.
+
+use jiff::Timestamp;
+
+use crate::doctor::diagnosis::{Diagnosis, Drive, Quotas};
+use crate::doctor::host::CONSTRAINED;
+use crate::doctor::report::{Check, Report, Subject};
+
+/// Windows' own defaults since Windows Server 2012; with less, setups and copies are known to fail.
+const MEMORY_MB: u64 = 1024;
+const SHELLS: u64 = 30;
+const ENVELOPE_KB: u64 = 500;
+
+/// Clocks further apart are worth a word, in seconds.
+const CLOCK_NOTICED: i64 = 60;
+/// Kerberos refuses clocks further apart.
+const CLOCK_KERBEROS: i64 = 5 * 60;
+
+const GIB: u64 = 1024 * 1024 * 1024;
+/// What the setups, their unpacked files and their logs need for certain.
+const DISK_NEEDED: u64 = GIB;
+/// With less there is no room for the backups of more than an upgrade or two.
+const DISK_WANTED: u64 = 5 * GIB;
+
+/// Adds what the host says. `received` is this machine's time when it did.
+pub fn add(diagnosis: &Diagnosis, received: Timestamp, report: &mut Report) {
+    report.add(authorization(diagnosis));
+    report.add(powershell(diagnosis));
+    report.add(quotas(&diagnosis.quotas));
+    report.add(clock(diagnosis.now.as_second() - received.as_second()));
+    report.add(Check::note(
+        Subject::DoubleHop,
+        "a network logon cannot go on from the host to another one with the same account: files come over https or \
+         from this machine, never from a UNC path",
+    ));
+    report.add(disk(&diagnosis.system_drive));
+}
+
+fn authorization(diagnosis: &Diagnosis) -> Check {
+    let host = &diagnosis.computer_name;
+    if diagnosis.administrator {
+        return Check::ok(Subject::Authorization, format!("the account is an administrator of {host}"));
+    }
+    Check::failed(
+        Subject::Authorization,
+        format!("the account has no administrator rights on {host}, or they are filtered out of a remote logon"),
+        "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member \
+         'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path \
+         HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy \
+         -Value 1 -PropertyType DWord -Force` there.",
+    )
+}
+
+fn powershell(diagnosis: &Diagnosis) -> Check {
+    let Diagnosis { operating_system, powershell_version, language_mode, .. } = diagnosis;
+    let finding = format!("PowerShell {powershell_version} in {language_mode} mode on {operating_system}");
+    match language_mode.as_str() {
+        "FullLanguage" => Check::ok(Subject::Powershell, finding),
+        _ => Check::failed(Subject::Powershell, finding, CONSTRAINED),
+    }
+}
+
+fn quotas(quotas: &Quotas) -> Check {
+    let rows = [
+        ("MaxMemoryPerShellMB", quotas.max_memory_per_shell_mb, MEMORY_MB, "winrm/config/winrs"),
+        ("MaxShellsPerUser", quotas.max_shells_per_user, SHELLS, "winrm/config/winrs"),
+        ("MaxEnvelopeSizekb", quotas.max_envelope_size_kb, ENVELOPE_KB, "winrm/config"),
+    ];
+    let found = rows.map(|(name, value, ..)| match value {
+        Some(value) => format!("{name} {value}"),
+        None => format!("{name} not readable"),
+    });
+    let mut cures = Vec::new();
+    for (name, value, least, place) in rows {
+        match value {
+            Some(value) if value < least => {
+                cures.push(format!("Raise {name} to at least {least}: `winrm set {place} @{{{name}=\"{least}\"}}`."));
+            }
+            Some(_) => {}
+            None => cures.push(format!("Look at {name} on the host itself: `winrm get {place}`.")),
+        }
+    }
+    let finding = found.join(", ");
+    if cures.is_empty() {
+        Check::ok(Subject::Quotas, finding)
+    } else {
+        Check::warning(Subject::Quotas, finding, cures.join(" "))
+    }
+}
+
+/// `ahead` is by how many seconds the host's clock is ahead of this machine's.
+fn clock(ahead: i64) -> Check {
+    let apart = ahead.unsigned_abs();
+    if apart <= CLOCK_NOTICED.unsigned_abs() {
+        let finding = format!("the host's clock and this machine's differ by no more than {CLOCK_NOTICED} s");
+        return Check::ok(Subject::Clock, finding);
+    }
+    let direction = if ahead > 0 { "ahead of" } else { "behind" };
+    let finding = format!("the host's clock is {apart} s {direction} this machine's");
+    let cure = "Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to \
+        see its source; `timedatectl` on a Linux runner.";
+    let consequence = if apart > CLOCK_KERBEROS.unsigned_abs() {
+        "Kerberos refuses more than five minutes, and certificates and AD FS tokens may seem out of date."
+    } else {
+        "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes."
+    };
+    Check::warning(Subject::Clock, finding, format!("{consequence} {cure}"))
+}
+
+fn disk(drive: &Drive) -> Check {
+    let finding = format!("{} has {} free of {}", drive.name, gibibytes(drive.free), gibibytes(drive.size));
+    let cure = "Free space on the system drive: it takes the setups, their logs, and the backups in \
+        `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image \
+        /StartComponentCleanup` remove what Windows itself left behind.";
+    match drive.free {
+        ..DISK_NEEDED => Check::failed(Subject::Disk, finding, cure),
+        DISK_NEEDED..DISK_WANTED => Check::warning(Subject::Disk, finding, cure),
+        _ => Check::ok(Subject::Disk, finding),
+    }
+}
+
+fn gibibytes(bytes: u64) -> String {
+    let tenths = bytes / (GIB / 10);
+    format!("{}.{} GiB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::report::Verdict;
+
+    #[track_caller]
+    fn expect(check: &Check, verdict: Verdict, finding: &str, cure: &str) {
+        assert_eq!(check.verdict, verdict, "{check:?}");
+        assert!(check.finding.contains(finding), "{check:?}");
+        assert!(check.cure.as_deref().unwrap_or_default().contains(cure), "{check:?}");
+    }
+
+    #[test]
+    fn clocks_are_compared_both_ways() {
+        expect(&clock(60), Verdict::Ok, "no more than 60 s", "");
+        expect(&clock(-60), Verdict::Ok, "no more than 60 s", "");
+        expect(&clock(61), Verdict::Warning, "61 s ahead", "Times in logs");
+        expect(&clock(-301), Verdict::Warning, "301 s behind", "tokens may seem out of date");
+    }
+
+    #[test]
+    fn drives_have_room_or_not() {
+        let drive = |free| Drive { name: "C:".to_owned(), size: 60 * GIB, free };
+        expect(&disk(&drive(DISK_NEEDED - 1)), Verdict::Failed, "C: has 1.0 GiB free of 60.0 GiB", "Free space");
+        expect(&disk(&drive(DISK_NEEDED)), Verdict::Warning, "1.0 GiB free", "Free space");
+        expect(&disk(&drive(DISK_WANTED)), Verdict::Ok, "5.0 GiB free", "");
+    }
+
+    #[test]
+    fn each_quota_has_its_command() {
+        let wide = Quotas {
+            max_memory_per_shell_mb: Some(2_147_483_647),
+            max_shells_per_user: Some(SHELLS),
+            max_envelope_size_kb: Some(ENVELOPE_KB),
+        };
+        expect(&quotas(&wide), Verdict::Ok, "MaxMemoryPerShellMB 2147483647, MaxShellsPerUser 30", "");
+        let narrow = Quotas { max_memory_per_shell_mb: Some(150), max_envelope_size_kb: None, ..wide };
+        let check = quotas(&narrow);
+        expect(&check, Verdict::Warning, "MaxEnvelopeSizekb not readable", "MaxMemoryPerShellMB=\"1024\"");
+        expect(&check, Verdict::Warning, "MaxMemoryPerShellMB 150", "`winrm get winrm/config`");
+    }
+}

@@ -1,0 +1,146 @@
+//! The way to the host without an account: name, TCP, TLS, and whether WS-Management answers.
+
+use std::io;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use rustls::ProtocolVersion;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+use crate::doctor::report::{Check, Report, Subject};
+use crate::winrm::endpoint::{Authentication, Endpoint, TlsOptions, Transport};
+use crate::winrm::error::{Error, Kind, Operation, Refusal};
+use crate::winrm::http::{Failure, Http};
+use crate::winrm::tls::Tls;
+use crate::winrm::transport::{self, Stream};
+
+/// A check failed, so that the next ones cannot be made. The report says which.
+#[derive(Debug)]
+pub struct Blocked;
+
+/// What a check found, or why it failed.
+type Found<T> = Result<(T, Check), Kind>;
+
+const SOAP: &str = "application/soap+xml;charset=UTF-8";
+
+/// Checks the way, over one connection.
+pub async fn check(endpoint: &Endpoint, report: &mut Report) -> Result<(), Blocked> {
+    let ((), check) = name(endpoint).await.map_err(|kind| block(report, endpoint, Subject::Name, kind))?;
+    report.add(check);
+    let (stream, check) = tcp(endpoint).await.map_err(|kind| block(report, endpoint, Subject::Tcp, kind))?;
+    report.add(check);
+    let (stream, check) = tls(endpoint, stream).await.map_err(|kind| block(report, endpoint, Subject::Tls, kind))?;
+    report.add(check);
+    let (offered, check) = http(endpoint, stream).await.map_err(|kind| block(report, endpoint, Subject::Http, kind))?;
+    report.add(check);
+    scheme(endpoint, offered).map_err(|kind| block(report, endpoint, Subject::Authentication, kind))
+}
+
+fn block(report: &mut Report, endpoint: &Endpoint, subject: Subject, kind: Kind) -> Blocked {
+    let operation = if subject == Subject::Authentication { Operation::Authenticate } else { Operation::Connect };
+    report.add(Check::of_error(subject, &Error::new(&endpoint.host, operation, kind)));
+    Blocked
+}
+
+async fn name(endpoint: &Endpoint) -> Found<()> {
+    let host = endpoint.host.trim_matches(['[', ']']);
+    let (name, port) = match &endpoint.proxy {
+        Some(proxy) => transport::proxy_address(proxy)?,
+        None => (host, endpoint.port),
+    };
+    let name = name.trim_matches(['[', ']']);
+    let addresses = match timeout(endpoint.timeouts.connect, lookup_host((name, port))).await {
+        Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
+        Ok(Err(source)) => return Err(Kind::Name { name: name.to_owned(), source }),
+        Err(_) => return Err(Kind::Name { name: name.to_owned(), source: io::ErrorKind::TimedOut.into() }),
+    };
+    let found = addresses_text(name, addresses);
+    let finding = match &endpoint.proxy {
+        Some(_) => format!("{found}; it is the proxy, which looks {host} up itself"),
+        None => found,
+    };
+    Ok(((), Check::ok(Subject::Name, finding)))
+}
+
+fn addresses_text(name: &str, mut addresses: Vec<IpAddr>) -> String {
+    if name.parse::<IpAddr>().is_ok() {
+        return format!("{name} is an address");
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    format!("{name} is {}", addresses.join(", "))
+}
+
+async fn tcp(endpoint: &Endpoint) -> Found<Stream> {
+    let stream = transport::open(endpoint, None).await?;
+    let through = if endpoint.proxy.is_some() { " through the proxy" } else { "" };
+    Ok((stream, Check::ok(Subject::Tcp, format!("port {} takes connections{through}", endpoint.port))))
+}
+
+async fn tls(endpoint: &Endpoint, stream: Stream) -> Found<Stream> {
+    let Transport::Https(options) = &endpoint.transport else {
+        let finding = "not used: over HTTP the messages are encrypted by NTLM itself";
+        return Ok((stream, Check::ok(Subject::Tls, finding)));
+    };
+    let tls = Tls::new(&endpoint.host, options)?;
+    let after = endpoint.timeouts.connect;
+    let stream = timeout(after, tls.connector.connect(tls.name, stream.bytes))
+        .await
+        .map_err(|_| Kind::Timeout { after })?
+        .map_err(Kind::Tls)?;
+    let version = match stream.get_ref().1.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS 1.2",
+    };
+    let check = certificate(options, version);
+    Ok((Stream { bytes: Box::new(stream), binding: None }, check))
+}
+
+fn certificate(options: &TlsOptions, version: &str) -> Check {
+    if options.insecure_skip_verify {
+        return Check::warning(
+            Subject::Tls,
+            format!("{version}; the certificate was not verified (`insecure_skip_verify`)"),
+            "Whoever can stand in between can read and change what is sent. Give the authority's certificate as \
+             `ca_certificate` and remove `insecure_skip_verify`.",
+        );
+    }
+    let trusted = if options.ca_certificate.is_some() { "by `ca_certificate`" } else { "by this machine's roots" };
+    Check::ok(Subject::Tls, format!("{version}; the certificate is valid, carries the name, and is trusted {trusted}"))
+}
+
+/// Asks without an account. WS-Management refuses that, and names the schemes it takes.
+async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
+    let after = endpoint.timeouts.connect;
+    let exchange = async {
+        let mut http = Http::new(endpoint, stream).await?;
+        http.post(None, SOAP, Bytes::new()).await.map_err(|(Failure::NotSent(kind) | Failure::Sent(kind))| kind)
+    };
+    let answer = timeout(after, exchange).await.map_err(|_| Kind::Timeout { after })??;
+    match answer.status {
+        StatusCode::UNAUTHORIZED => {
+            let offered = answer.offered();
+            let list = if offered.is_empty() { "no authentication".to_owned() } else { offered.join(", ") };
+            let finding = format!("{} answers and offers {list}", endpoint.url());
+            Ok((offered, Check::ok(Subject::Http, finding)))
+        }
+        StatusCode::FORBIDDEN => Err(Kind::Forbidden),
+        _ => Err(answer.without_message()),
+    }
+}
+
+/// Credentials are not shown to a service that does not offer their scheme.
+fn scheme(endpoint: &Endpoint, offered: Vec<String>) -> Result<(), Kind> {
+    let wanted = match endpoint.authentication {
+        Authentication::Basic { .. } => "Basic",
+        Authentication::Ntlm { .. } => "Negotiate",
+    };
+    if offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted)) {
+        Ok(())
+    } else {
+        Err(Kind::Unauthorized { offered, refusal: Refusal::NotOffered })
+    }
+}
