@@ -66,7 +66,8 @@ async fn hosts(endpoints: &[Endpoint], times: usize) -> Outcome {
     for _ in 0..times {
         let begin = Instant::now();
         let mut tasks = tokio::task::JoinSet::new();
-        for endpoint in endpoints.iter().cloned() {
+        for endpoint in endpoints {
+            let endpoint = endpoint.clone();
             tasks.spawn(async move { ask(&endpoint, 0).await });
         }
         while let Some(asked) = tasks.join_next().await {
