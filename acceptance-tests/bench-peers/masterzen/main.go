@@ -1,0 +1,231 @@
+// A peer of the WinRM benchmark: masterzen/winrm, and winrmcp for files, as Packer and Terraform's provisioners use them.
+//
+// It speaks the command line that acceptance-tests/src/bench/peer.rs describes.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/masterzen/winrm"
+	"github.com/packer-community/winrmcp/winrmcp"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(arguments []string) error {
+	if len(arguments) < 4 {
+		return fmt.Errorf("usage: peer ACTION AUTHENTICATION URLS COUNT [ARGUMENT]")
+	}
+	action, authentication, urls := arguments[0], arguments[1], strings.Split(arguments[2], ",")
+	count, err := strconv.Atoi(arguments[3])
+	if err != nil {
+		return err
+	}
+	switch action {
+	case "commands":
+		further, err := strconv.Atoi(arguments[4])
+		if err != nil {
+			return err
+		}
+		return commands(authentication, urls[0], count, further)
+	case "upload":
+		return upload(authentication, urls[0], count, arguments[4])
+	case "hosts":
+		return hosts(authentication, urls, count)
+	}
+	return fmt.Errorf("unknown action %s", action)
+}
+
+func timed(name string, work func() error) error {
+	begin := time.Now()
+	if err := work(); err != nil {
+		return err
+	}
+	fmt.Printf("%s %f\n", name, time.Since(begin).Seconds())
+	return nil
+}
+
+func endpoint(address string) (*winrm.Endpoint, error) {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(parsed.Port())
+	if err != nil {
+		return nil, err
+	}
+	authority, err := os.ReadFile(os.Getenv("LAB_AUTHORITY"))
+	if err != nil {
+		return nil, err
+	}
+	secure := parsed.Scheme == "https"
+	return winrm.NewEndpoint(parsed.Hostname(), port, secure, false, authority, nil, nil, time.Minute), nil
+}
+
+// transport is NTLM with message encryption over HTTP, NTLM over HTTPS, or nil for Basic.
+func transport(authentication, address string) func() winrm.Transporter {
+	if authentication != "ntlm" {
+		return nil
+	}
+	if strings.HasPrefix(address, "https:") {
+		return func() winrm.Transporter { return &winrm.ClientNTLM{} }
+	}
+	return func() winrm.Transporter {
+		encryption, err := winrm.NewEncryption("ntlm")
+		if err != nil {
+			panic(err)
+		}
+		return encryption
+	}
+}
+
+func client(authentication, address string) (*winrm.Client, error) {
+	endpoint, err := endpoint(address)
+	if err != nil {
+		return nil, err
+	}
+	parameters := *winrm.DefaultParameters
+	parameters.TransportDecorator = transport(authentication, address)
+	return winrm.NewClientWithParameters(endpoint, os.Getenv("LAB_USER"), os.Getenv("LAB_PASSWORD"), &parameters)
+}
+
+func quick(shell *winrm.Shell) error {
+	command, err := shell.Execute("quick")
+	if err != nil {
+		return err
+	}
+	defer command.Close()
+	output, err := io.ReadAll(command.Stdout)
+	if err != nil {
+		return err
+	}
+	command.Wait()
+	if string(output) != "quick\r\n" {
+		return fmt.Errorf("the command printed %q", output)
+	}
+	return nil
+}
+
+func session(authentication, address string, further int) error {
+	client, err := client(authentication, address)
+	if err != nil {
+		return err
+	}
+	shell, err := client.CreateShell()
+	if err != nil {
+		return err
+	}
+	defer shell.Close()
+	if err := quick(shell); err != nil {
+		return err
+	}
+	for range further {
+		if err := timed("further", func() error { return quick(shell) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func commands(authentication, address string, sessions, further int) error {
+	for range sessions {
+		if err := timed("cold", func() error { return session(authentication, address, further) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func upload(authentication, address string, times int, file string) error {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	authority, err := os.ReadFile(os.Getenv("LAB_AUTHORITY"))
+	if err != nil {
+		return err
+	}
+	copier, err := winrmcp.New(parsed.Host, &winrmcp.Config{
+		Auth:                  winrmcp.Auth{User: os.Getenv("LAB_USER"), Password: os.Getenv("LAB_PASSWORD")},
+		Https:                 parsed.Scheme == "https",
+		CACertBytes:           authority,
+		OperationTimeout:      time.Minute,
+		MaxOperationsPerShell: 15,
+		TransportDecorator:    transport(authentication, address),
+	})
+	if err != nil {
+		return err
+	}
+	for range times {
+		if err := timed("upload", func() error { return copier.Copy(file, "C:/Windows/Temp/upload.bin") }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func memory(field string) (int, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		if rest, found := strings.CutPrefix(line, field+":"); found {
+			return strconv.Atoi(strings.Fields(rest)[0])
+		}
+	}
+	return 0, fmt.Errorf("no %s in /proc/self/status", field)
+}
+
+func hosts(authentication string, urls []string, times int) error {
+	for range times {
+		if err := timed("one", func() error { return session(authentication, urls[0], 0) }); err != nil {
+			return err
+		}
+	}
+	idle, err := memory("VmRSS")
+	if err != nil {
+		return err
+	}
+	failures := make(chan error, len(urls))
+	all := func() error {
+		var group sync.WaitGroup
+		for _, address := range urls {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				failures <- session(authentication, address, 0)
+			}()
+		}
+		group.Wait()
+		for range urls {
+			if err := <-failures; err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for range times {
+		if err := timed("all", all); err != nil {
+			return err
+		}
+	}
+	peak, err := memory("VmHWM")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("memory %d\n", max(0, peak-idle))
+	return nil
+}

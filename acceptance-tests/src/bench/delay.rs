@@ -1,0 +1,179 @@
+//! A TCP proxy that makes loopback as slow as a distant host, and counts what goes through.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+/// A port in front of another. Dropping it closes the port and its connections.
+pub struct Delay {
+    address: SocketAddr,
+    counts: Arc<Counts>,
+    task: JoinHandle<()>,
+}
+
+/// Bytes that went through: TCP payload, so with HTTP heads and TLS.
+#[derive(Default)]
+struct Counts {
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
+/// Chunks on the way in one direction; more than this is on no link of interest, and bounds the memory.
+const ON_THE_WAY: usize = 256;
+
+impl Delay {
+    /// Opens a port that leads to `target` and back in `round_trip`.
+    ///
+    /// Half of it is added each way, and the first bytes of a connection come one round trip later, as the
+    /// connection's own set-up takes that long.
+    pub async fn open(target: SocketAddr, round_trip: Duration) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let counts = Arc::new(Counts::default());
+        let task = tokio::spawn(serve(listener, target, round_trip, Arc::clone(&counts)));
+        Ok(Self { address, counts, task })
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Bytes that clients have sent so far.
+    pub fn bytes_up(&self) -> u64 {
+        self.counts.up.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that have gone to clients so far.
+    pub fn bytes_down(&self) -> u64 {
+        self.counts.down.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Delay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, target: SocketAddr, round_trip: Duration, counts: Arc<Counts>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((client, _)) = accepted {
+                    connections.spawn(connect(client, target, round_trip, Arc::clone(&counts)));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connect(client: TcpStream, target: SocketAddr, round_trip: Duration, counts: Arc<Counts>) {
+    let established = Instant::now() + round_trip;
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    // Waiting for more to send at once would be a delay that nobody asked for.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (client_reads, client_writes) = client.into_split();
+    let (server_reads, server_writes) = server.into_split();
+    let half = round_trip / 2;
+    tokio::join!(
+        carry(client_reads, server_writes, established, half, &counts.up),
+        carry(server_reads, client_writes, established, half, &counts.down),
+    );
+}
+
+/// Carries one direction to its end; what has arrived leaves `delay` later, however much is on the way.
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    established: Instant,
+    delay: Duration,
+    count: &AtomicU64,
+) {
+    let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(ON_THE_WAY);
+    let read = async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            count.fetch_add(length as u64, Ordering::Relaxed);
+            let leaves = Instant::now().max(established) + delay;
+            if sender.send((leaves, Bytes::copy_from_slice(&buffer[..length]))).await.is_err() {
+                return;
+            }
+        }
+    };
+    let write = async move {
+        while let Some((leaves, bytes)) = receiver.recv().await {
+            if !delay.is_zero() {
+                tokio::time::sleep_until(leaves).await;
+            }
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        // The other side may be gone already.
+        let _ = to.shutdown().await;
+    };
+    tokio::join!(read, write);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that sends each byte back at once.
+    async fn echo() -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("port");
+        let address = listener.local_addr().expect("address");
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut reads, mut writes) = stream.split();
+                    let _ = tokio::io::copy(&mut reads, &mut writes).await;
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn adds_a_round_trip_to_each_exchange_and_one_to_the_first() {
+        let round_trip = Duration::from_millis(40);
+        let delay = Delay::open(echo().await, round_trip).await.expect("delay");
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, delay.port())).await.expect("connection");
+        for (sent, at_least) in [(b"first", 2), (b"again", 1)] {
+            let begin = Instant::now();
+            stream.write_all(sent).await.expect("sent");
+            let mut received = [0; 5];
+            stream.read_exact(&mut received).await.expect("received");
+            assert_eq!(&received, sent);
+            assert!(begin.elapsed() >= round_trip * at_least, "{:?}", begin.elapsed());
+        }
+        assert_eq!((delay.bytes_up(), delay.bytes_down()), (10, 10));
+    }
+
+    #[tokio::test]
+    async fn carries_the_end_of_a_connection() {
+        let delay = Delay::open(echo().await, Duration::ZERO).await.expect("delay");
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, delay.port())).await.expect("connection");
+        let sent = vec![7; 1_000_000];
+        let (mut reads, mut writes) = stream.split();
+        let mut received = Vec::new();
+        let send = async {
+            writes.write_all(&sent).await.expect("sent");
+            writes.shutdown().await.expect("ended");
+        };
+        let (_, read) = tokio::join!(send, reads.read_to_end(&mut received));
+        read.expect("received");
+        assert_eq!(received, sent);
+    }
+}

@@ -1,0 +1,193 @@
+//! The clients that are measured: each a program of ours around somebody's library, run as a process.
+//!
+//! All take the same command line and print lines `name value`, times in seconds:
+//! - `commands AUTHENTICATION URL SESSIONS FURTHER`: a session, the command `quick`, `FURTHER` more of them (each
+//!   printed as `further`), the session's end; all of it printed as `cold`.
+//! - `upload AUTHENTICATION URL TIMES FILE SHA256`: a session, the file's bytes to a program on the host that must
+//!   answer with their SHA-256, the session's end; printed as `upload`.
+//! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at
+//!   the end `memory`, the highest resident size less that before all were asked, in KiB.
+//!
+//! `LAB_USER`, `LAB_PASSWORD` and `LAB_AUTHORITY` (a PEM file) are in the environment.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::bench::figures::Figures;
+use crate::bench::stage::{Failure, PASSWORD, Ports, Stage, USER};
+use crate::{paths, tools};
+
+/// A client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// This project's.
+    Own,
+    Pypsrp,
+    Pywinrm,
+    /// And winrmcp for files.
+    Masterzen,
+}
+
+/// How a client logs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    Basic,
+    Ntlm,
+}
+
+/// The programs, or why they cannot be had.
+pub struct Peers(Vec<(Client, Result<Vec<OsString>, String>)>);
+
+/// Exactly these, so that a new release of a client does not change what is compared.
+const PACKAGES: [&str; 4] = ["pywinrm==0.5.0", "pypsrp==0.9.1", "pyspnego==0.12.4", "requests_ntlm==1.3.0"];
+/// Whether this is what `cargo bench-lab` runs. Our own client is built as the benchmark is.
+const RELEASE: bool = !cfg!(debug_assertions);
+/// A client that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(300);
+
+impl Client {
+    pub const ALL: [Self; 4] = [Self::Own, Self::Pypsrp, Self::Pywinrm, Self::Masterzen];
+    /// All but our own.
+    pub const OTHERS: [Self; 3] = [Self::Pypsrp, Self::Pywinrm, Self::Masterzen];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Pypsrp => "pypsrp",
+            Self::Pywinrm => "pywinrm",
+            Self::Masterzen => "masterzen",
+        }
+    }
+
+    /// What it is, and how it is used here.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Own if RELEASE => "own: `azuremfa::winrm::session::Session`, built as it is shipped (release)",
+            Self::Own => "own: `azuremfa::winrm::session::Session`, built for development: slower than what is shipped",
+            Self::Pypsrp => {
+                "pypsrp 0.9.1: its WinRS shell; files as raw standard input of one command, cut to what it says fits a \
+                 message (its own `Client.copy` needs PSRP, which the lab does not speak)"
+            }
+            Self::Pywinrm => {
+                "pywinrm 0.5.0: its `Session`, which opens a shell for every command; files in the way of Ansible's \
+                 winrm connection, base64 lines of 250,000 bytes on standard input"
+            }
+            Self::Masterzen => {
+                "masterzen: masterzen/winrm of 2025-09-27, files by packer-community/winrmcp of 2022-11-26 (the name \
+                 under which the Go module proxy has masterzen/winrmcp)"
+            }
+        }
+    }
+}
+
+impl Authentication {
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Ntlm => "ntlm",
+        }
+    }
+}
+
+impl Peers {
+    /// Builds or fetches all of them.
+    ///
+    /// # Errors
+    /// When our own cannot be built.
+    pub fn prepare() -> Result<Self, Failure> {
+        let own = own().map_err(Failure::Client)?;
+        let python = tools::python_environment("python-winrm-peers", &PACKAGES).map_err(|error| error.to_string());
+        let script = folder().join("peer.py");
+        let with_python = |name: &str| {
+            let python = python.clone()?;
+            Ok(vec![python.into(), script.clone().into(), name.into()])
+        };
+        Ok(Self(vec![
+            (Client::Own, Ok(own)),
+            (Client::Pypsrp, with_python("pypsrp")),
+            (Client::Pywinrm, with_python("pywinrm")),
+            (Client::Masterzen, masterzen()),
+        ]))
+    }
+
+    /// The clients that cannot be had, and why.
+    pub fn skipped(&self) -> impl Iterator<Item = (Client, &str)> {
+        self.0.iter().filter_map(|(client, program)| Some((*client, program.as_ref().err()?.as_str())))
+    }
+
+    /// Runs a client to its end. `arguments` follow the URLs.
+    ///
+    /// # Errors
+    /// Why the client is not there, or what it complained about.
+    pub async fn run(
+        &self,
+        client: Client,
+        stage: &Stage,
+        (action, authentication, ports): (&str, Authentication, &Ports),
+        arguments: &[String],
+    ) -> Result<Figures, String> {
+        let program = self.0.iter().find(|(known, _)| *known == client).map(|(_, program)| program.clone());
+        let program = program.ok_or("it is not prepared")??;
+        let (totals, up, down) = (stage.totals(), ports.bytes_up(), ports.bytes_down());
+        let mut command = tokio::process::Command::new(&program[0]);
+        command
+            .args(&program[1..])
+            .args([action, authentication.argument(), &ports.urls()])
+            .args(arguments)
+            .envs([("LAB_USER", USER), ("LAB_PASSWORD", PASSWORD)])
+            .env("LAB_AUTHORITY", stage.authority())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = tokio::time::timeout(LIMIT, command.output())
+            .await
+            .map_err(|_| format!("it did not end within {} s", LIMIT.as_secs()))?
+            .map_err(|error| format!("it cannot be started: {error}"))?;
+        if !output.status.success() {
+            return Err(last_line(&output.stderr));
+        }
+        let after = stage.totals();
+        Ok(Figures {
+            requests: (after.requests - totals.requests) as f64,
+            processes: (after.processes - totals.processes) as f64,
+            bytes_up: (ports.bytes_up() - up) as f64,
+            bytes_down: (ports.bytes_down() - down) as f64,
+            ..Figures::read(&String::from_utf8_lossy(&output.stdout))
+        })
+    }
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench-peers")
+}
+
+/// Built apart from the lab, which must not share code with the client.
+fn own() -> Result<Vec<OsString>, String> {
+    const PACKAGE: &str = "bench-peer-azuremfa";
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let (profile, folder) = if RELEASE { ("release", "release") } else { ("dev", "debug") };
+    let arguments = ["build", "--quiet", "--package", PACKAGE, "--profile", profile];
+    build(Command::new(cargo).args(arguments).current_dir(paths::root()))?;
+    Ok(vec![paths::target().join(folder).join(PACKAGE).into()])
+}
+
+fn masterzen() -> Result<Vec<OsString>, String> {
+    let program = paths::tools().join("bench-peer-masterzen/peer");
+    let source = folder().join("masterzen");
+    build(Command::new("go").args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source))?;
+    Ok(vec![program.into()])
+}
+
+fn build(command: &mut Command) -> Result<(), String> {
+    let shown = command.get_program().to_string_lossy().into_owned();
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("{shown} cannot be started: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(format!("{shown} failed: {}", last_line(&output.stderr))) }
+}
+
+fn last_line(printed: &[u8]) -> String {
+    let printed = String::from_utf8_lossy(printed);
+    let last = printed.lines().rev().find(|line| !line.trim().is_empty());
+    last.unwrap_or("it printed nothing").trim().to_owned()
+}

@@ -1,0 +1,164 @@
+//! The rows of the table: what was measured, what is promised, and whether the promise holds.
+
+use crate::bench::peer::Client;
+
+/// All rows, and notes on them.
+#[derive(Default)]
+pub struct Rows {
+    pub rows: Vec<Row>,
+    pub notes: Vec<String>,
+}
+
+/// One comparison.
+#[derive(Debug)]
+pub struct Row {
+    pub name: String,
+    pub own: String,
+    pub peer: &'static str,
+    pub theirs: String,
+    pub ratio: String,
+    pub target: String,
+    pub verdict: &'static str,
+}
+
+/// How a figure is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Unit {
+    Count,
+    Bytes,
+    /// Bytes on the wire per byte of the file.
+    PerByte,
+    Seconds,
+    Times,
+    /// Given in KiB.
+    Memory,
+}
+
+/// What a row promises.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// Our own figure is at most this.
+    Own(f64),
+    /// Our own figure is at most this part of the other's.
+    Ratio(f64),
+    /// Nothing is promised.
+    None,
+}
+
+impl Rows {
+    /// Adds a remark below the table, once.
+    pub fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// A figure of our own alone.
+    pub fn own(&mut self, name: &str, unit: Unit, own: f64, target: Target) {
+        self.rows.push(Row {
+            name: name.to_owned(),
+            own: unit.write(own),
+            peer: "-",
+            theirs: "-".to_owned(),
+            ratio: "-".to_owned(),
+            target: target.write(unit),
+            verdict: target.judge(own, None),
+        });
+    }
+
+    /// Our own figure beside another client's, or beside the reason why there is none.
+    pub fn against(
+        &mut self,
+        name: &str,
+        unit: Unit,
+        own: f64,
+        (client, theirs): (Client, Result<f64, &str>),
+        target: Target,
+    ) {
+        if let Err(reason) = theirs {
+            self.note(format!("{}: {name}: skipped: {reason}", client.name()));
+        }
+        self.rows.push(Row {
+            name: name.to_owned(),
+            own: unit.write(own),
+            peer: client.name(),
+            theirs: theirs.map_or("skipped".to_owned(), |theirs| unit.write(theirs)),
+            ratio: theirs.map_or("-".to_owned(), |theirs| format!("{:.2}", own / theirs)),
+            target: target.write(unit),
+            verdict: target.judge(own, theirs.ok()),
+        });
+    }
+
+    /// Something promised that cannot be measured because it is not there.
+    pub fn absent(&mut self, name: &str, reason: &str, target: &str) {
+        self.note(format!("{name}: {reason}"));
+        self.rows.push(Row {
+            name: name.to_owned(),
+            own: "not there".to_owned(),
+            peer: "-",
+            theirs: "-".to_owned(),
+            ratio: "-".to_owned(),
+            target: target.to_owned(),
+            verdict: "missed",
+        });
+    }
+}
+
+impl Unit {
+    fn write(self, value: f64) -> String {
+        match self {
+            Self::Count if value.fract() == 0.0 => format!("{value:.0}"),
+            Self::Count => format!("{value:.1}"),
+            Self::Bytes => format!("{value:.0} B"),
+            Self::PerByte => format!("{value:.3}"),
+            Self::Seconds => format!("{value:.3} s"),
+            Self::Times => format!("{value:.1} times"),
+            Self::Memory => format!("{:.1} MiB", value / 1024.0),
+        }
+    }
+}
+
+impl Target {
+    fn write(self, unit: Unit) -> String {
+        match self {
+            Self::Own(limit) => format!("at most {}", unit.write(limit)),
+            Self::Ratio(limit) => format!("ratio at most {limit:.2}"),
+            Self::None => "-".to_owned(),
+        }
+    }
+
+    fn judge(self, own: f64, theirs: Option<f64>) -> &'static str {
+        let met = match self {
+            Self::Own(limit) => own <= limit,
+            Self::Ratio(limit) => match theirs {
+                Some(theirs) => own <= limit * theirs,
+                None => return "skipped",
+            },
+            Self::None => return "-",
+        };
+        if met { "met" } else { "missed" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(target: Target, own: f64, theirs: Result<f64, &str>, ratio: &str, verdict: &str) {
+        let mut rows = Rows::default();
+        rows.against("row", Unit::Seconds, own, (Client::Pypsrp, theirs), target);
+        assert_eq!((rows.rows[0].ratio.as_str(), rows.rows[0].verdict), (ratio, verdict));
+        assert_eq!(rows.notes.len(), usize::from(theirs.is_err()));
+    }
+
+    #[test]
+    fn judges_by_the_target() {
+        check(Target::Ratio(0.5), 1.0, Ok(2.0), "0.50", "met");
+        check(Target::Ratio(0.5), 1.1, Ok(2.0), "0.55", "missed");
+        check(Target::Ratio(0.5), 1.0, Err("not here"), "-", "skipped");
+        check(Target::Own(4.0), 4.0, Ok(8.0), "0.50", "met");
+        check(Target::Own(4.0), 5.0, Err("not here"), "-", "missed");
+        check(Target::None, 5.0, Ok(5.0), "1.00", "-");
+    }
+}

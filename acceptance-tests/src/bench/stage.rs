@@ -1,0 +1,164 @@
+//! What the clients are measured against: lab hosts whose programs cost next to nothing.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::bench::delay::Delay;
+use crate::lab::wire::machine::{Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost};
+use crate::lab::wire::record::Listener;
+use crate::lab::wire::server::{StartError, WireServer};
+
+pub const USER: &str = "operator";
+pub const PASSWORD: &str = "a password of the lab";
+
+/// A server with some hosts.
+pub struct Stage {
+    server: WireServer,
+    started: Arc<AtomicUsize>,
+    authority: NamedTempFile,
+}
+
+/// Ports in front of hosts, one for each.
+pub struct Ports {
+    scheme: &'static str,
+    ports: Vec<Delay>,
+}
+
+/// Totals of a stage at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub requests: usize,
+    pub processes: usize,
+}
+
+/// A measurement could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("the lab does not start")]
+    Lab(#[from] StartError),
+    #[error("a file or port of the lab cannot be made")]
+    Io(#[from] std::io::Error),
+    /// A client failed; says which and what it printed.
+    #[error("{0}")]
+    Client(String),
+}
+
+impl Stage {
+    /// Starts a server with this many hosts.
+    pub async fn start(hosts: usize) -> Result<Self, Failure> {
+        let started = Arc::new(AtomicUsize::new(0));
+        let mut builder = WireServer::builder();
+        for number in 0..hosts {
+            builder = builder.host(machine(number, Arc::clone(&started)));
+        }
+        let server = builder.start().await?;
+        let mut authority = NamedTempFile::new()?;
+        authority.write_all(server.authority_pem().as_bytes())?;
+        Ok(Self { server, started, authority })
+    }
+
+    /// A file with the certificates that clients have to trust.
+    pub fn authority(&self) -> &std::path::Path {
+        self.authority.path()
+    }
+
+    /// Opens ports to the first `hosts` hosts at this distance.
+    pub async fn open(&self, hosts: usize, listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
+        let mut ports = Vec::new();
+        for number in 0..hosts {
+            let address: SocketAddr = self.server.open_port(&name(number), listener).await?;
+            ports.push(Delay::open(address, round_trip).await?);
+        }
+        let scheme = if listener == Listener::Https { "https" } else { "http" };
+        Ok(Ports { scheme, ports })
+    }
+
+    /// What has happened so far on all hosts.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals { processes: self.started.load(Ordering::Relaxed), ..Totals::default() };
+        for host in self.server.hosts() {
+            totals.requests += host.record().requests.len();
+        }
+        totals
+    }
+}
+
+impl Ports {
+    /// The URLs of the hosts, joined by commas.
+    pub fn urls(&self) -> String {
+        let url = |port: &Delay| format!("{}://localhost:{}/wsman", self.scheme, port.port());
+        self.ports.iter().map(url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Bytes that clients have sent so far.
+    pub fn bytes_up(&self) -> u64 {
+        self.ports.iter().map(Delay::bytes_up).sum()
+    }
+
+    /// Bytes that clients have received so far.
+    pub fn bytes_down(&self) -> u64 {
+        self.ports.iter().map(Delay::bytes_down).sum()
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("bench{number:03}.contoso.com")
+}
+
+fn machine(number: usize, started: Arc<AtomicUsize>) -> Arc<dyn Machine> {
+    Arc::new(ClosureMachine {
+        name: name(number),
+        account: Account::administrator(USER, PASSWORD),
+        start: move |command: CommandLine| {
+            started.fetch_add(1, Ordering::Relaxed);
+            Process::spawn(move |process| play(command, process))
+        },
+    })
+}
+
+/// `quick` prints its name. `sha256` prints the hash of its input, `sha256-of-lines` that of what base64 lines stand
+/// for. All else prints nothing and succeeds, which is what winrmcp's `echo` and PowerShell do.
+async fn play(command: CommandLine, mut process: ProcessHost) {
+    let output = match command.program.as_str() {
+        "quick" => "quick\r\n".to_owned(),
+        "sha256" => hash_input(&mut process).await,
+        "sha256-of-lines" => hash_lines(&mut process).await,
+        _ => String::new(),
+    };
+    if process.stdout(output).await.is_ok() {
+        process.exit(0).await;
+    }
+}
+
+async fn hash_input(process: &mut ProcessHost) -> String {
+    let mut hash = Sha256::new();
+    while let Some(chunk) = process.read_stdin().await {
+        hash.update(&chunk);
+    }
+    hex(&hash.finalize())
+}
+
+async fn hash_lines(process: &mut ProcessHost) -> String {
+    let mut hash = Sha256::new();
+    let input = process.read_stdin_to_end().await;
+    for line in input.split(|&byte| byte == b'\n') {
+        match BASE64_STANDARD.decode(line.trim_ascii()) {
+            Ok(bytes) => hash.update(&bytes),
+            Err(error) => return error.to_string(),
+        }
+    }
+    hex(&hash.finalize())
+}
+
+/// In lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,43 @@
+//! The table as people read it: Markdown whose columns are aligned, so that it can be read as it is printed.
+
+use crate::bench::rows::{Row, Rows};
+
+const HEAD: [&str; 7] = ["row", "own", "peer", "theirs", "ratio", "target", "verdict"];
+
+/// The whole page.
+pub fn document(rows: &Rows, clients: &[&str]) -> String {
+    let mut cells = vec![HEAD.map(str::to_owned)];
+    cells.extend(rows.rows.iter().map(of_row));
+    let missed = rows.rows.iter().filter(|row| row.verdict == "missed").count();
+    let met = rows.rows.iter().filter(|row| row.verdict == "met").count();
+    let list = |lines: Vec<String>| lines.iter().map(|line| format!("- {line}\n")).collect::<String>();
+    let clients = list(clients.iter().map(|&client| client.to_owned()).collect());
+    let notes = if rows.notes.is_empty() { String::new() } else { format!("\n{}", list(rows.notes.clone())) };
+    format!(
+        "# Benchmark of the WinRM client\n\n\
+         Written by `cargo bench-lab`. The hosts are the lab's, whose programs cost next to nothing, so this is the \
+         transport alone. Requests, bytes and processes are exact; times are medians on a machine that does other work \
+         too, and mean something only as ratios within one run. `at 20 ms` is behind a proxy that adds 10 ms each way and \
+         one round trip for each new connection; bytes are all that TCP carries, with HTTP heads and TLS.\n\n\
+         {}\n{met} met, {missed} missed.\n{notes}\n## Clients\n\n{clients}",
+        format(&cells)
+    )
+}
+
+fn of_row(row: &Row) -> [String; 7] {
+    [row.name.as_str(), &row.own, row.peer, &row.theirs, &row.ratio, &row.target, row.verdict].map(str::to_owned)
+}
+
+/// A Markdown table with columns padded to their widest cell.
+fn format(rows: &[[String; 7]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        text += &line((0..7).map(|column| format!("{:1$}", row[column], width(column))).collect());
+        if number == 0 {
+            text += &line((0..7).map(|column| "-".repeat(width(column))).collect());
+        }
+    }
+    text
+}
