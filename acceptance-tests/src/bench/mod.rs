@@ -34,7 +34,7 @@ pub async fn bench(progress: &mut (dyn Write + Send)) -> Result<String, Failure>
         let _ = writeln!(progress, "measuring {}", group.name());
         match run.group(group, &mut rows).await {
             // The others still say something.
-            Err(Failure::Client(reason)) => rows.absent(group.name(), &reason, "measured"),
+            Err(Failure::Client(reason)) => rows.absent(group.name(), &reason, "measured", "missed"),
             result => result?,
         }
     }

@@ -43,7 +43,7 @@ pub struct Peers(Vec<(Client, Result<Vec<OsString>, String>)>);
 /// Exactly these, so that a new release of a client does not change what is compared.
 const PACKAGES: [&str; 4] = ["pywinrm==0.5.0", "pypsrp==0.9.1", "pyspnego==0.12.4", "requests_ntlm==1.3.0"];
 /// Whether this is what `cargo bench-lab` runs. Our own client is built as the benchmark is.
-const RELEASE: bool = !cfg!(debug_assertions);
+pub const RELEASE: bool = !cfg!(debug_assertions);
 /// A client that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -130,6 +130,7 @@ impl Peers {
     ) -> Result<Figures, String> {
         let program = self.0.iter().find(|(known, _)| *known == client).map(|(_, program)| program.clone());
         let program = program.ok_or("it is not prepared")??;
+        let refusals = stage.refusals().len();
         let (totals, up, down) = (stage.totals(), ports.bytes_up(), ports.bytes_down());
         let mut command = tokio::process::Command::new(&program[0]);
         command
@@ -145,7 +146,12 @@ impl Peers {
             .map_err(|_| format!("it did not end within {} s", LIMIT.as_secs()))?
             .map_err(|error| format!("it cannot be started: {error}"))?;
         if !output.status.success() {
-            return Err(last_line(&output.stderr));
+            let told = last_line(&output.stderr);
+            // Clients seldom say why they were refused; the lab knows.
+            return Err(match stage.refusals().get(refusals) {
+                Some(reason) => format!("{told} (the lab: {reason})"),
+                None => told,
+            });
         }
         let after = stage.totals();
         Ok(Figures {

@@ -76,8 +76,11 @@ impl Rows {
         target: Target,
     ) {
         if let Err(reason) = theirs {
-            self.note(format!("{}: {name}: skipped: {reason}", client.name()));
+            self.note(format!("{}: skipped: {reason}", client.name()));
         }
+        // A promise about our own figure is judged once, not beside each client.
+        let repeated = matches!(target, Target::Own(_)) && self.rows.iter().any(|row| row.name == name);
+        let target = if repeated { Target::None } else { target };
         self.rows.push(Row {
             name: name.to_owned(),
             own: unit.write(own),
@@ -89,17 +92,17 @@ impl Rows {
         });
     }
 
-    /// Something promised that cannot be measured because it is not there.
-    pub fn absent(&mut self, name: &str, reason: &str, target: &str) {
+    /// Something promised that there is no figure for; `verdict` says whether that breaks the promise.
+    pub fn absent(&mut self, name: &str, reason: &str, target: &str, verdict: &'static str) {
         self.note(format!("{name}: {reason}"));
         self.rows.push(Row {
             name: name.to_owned(),
-            own: "not there".to_owned(),
+            own: "none".to_owned(),
             peer: "-",
             theirs: "-".to_owned(),
             ratio: "-".to_owned(),
             target: target.to_owned(),
-            verdict: "missed",
+            verdict,
         });
     }
 }

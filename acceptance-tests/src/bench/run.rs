@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::bench::figures::Figures;
-use crate::bench::peer::{Authentication, Client, Peers};
+use crate::bench::peer::{Authentication, Client, Peers, RELEASE};
 use crate::bench::rows::{Rows, Target, Unit};
 use crate::bench::stage::{Failure, Stage, hex};
 use crate::lab::wire::record::Listener;
@@ -186,6 +186,13 @@ impl Run<'_> {
 
     /// 100 MB to one host.
     async fn large_uploads(&self, rows: &mut Rows) -> Result<(), Failure> {
+        let name = "upload of 100 MB, 4 streams, wall at 20 ms";
+        rows.absent(name, "the client uploads over one stream", "at most 0.30 of 1 stream", "missed");
+        if !RELEASE {
+            let reason = "unoptimised cryptography takes minutes for it; `cargo bench-lab` measures it";
+            rows.absent("upload of 100 MB, 1 stream", reason, "-", "skipped");
+            return Ok(());
+        }
         let file = incompressible(LARGE)?;
         let ports = self.stage.open(1, Listener::Http, FAR).await?;
         let how = ("upload", Authentication::Ntlm, &ports);
@@ -201,8 +208,6 @@ impl Run<'_> {
         rows.against(&name("bytes per byte"), Unit::PerByte, per_byte(&own), bytes, Target::None);
         let seconds = (Client::Pypsrp, theirs.and_then(|theirs| printed(theirs, "upload")));
         rows.against(&name("wall at 20 ms"), Unit::Seconds, own_printed(&own, "upload")?, seconds, Target::None);
-        let name = "upload of 100 MB, 4 streams, wall at 20 ms";
-        rows.absent(name, "the client uploads over one stream", "at most 0.30 of 1 stream");
         Ok(())
     }
 

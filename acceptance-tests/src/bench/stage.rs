@@ -81,6 +81,11 @@ impl Stage {
         Ok(Ports { scheme, ports })
     }
 
+    /// Why logons were refused so far, on all hosts.
+    pub fn refusals(&self) -> Vec<String> {
+        self.server.hosts().flat_map(|host| host.record().refusals).collect()
+    }
+
     /// What has happened so far on all hosts.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals { processes: self.started.load(Ordering::Relaxed), ..Totals::default() };
