@@ -165,6 +165,12 @@ impl Run<'_> {
             let requests = theirs.map(|theirs| (theirs.requests * parts / times as f64).round());
             let bytes = theirs.map(|theirs| per_byte(theirs, times) * parts);
             let seconds = theirs.and_then(|theirs| printed(theirs, "upload")).map(|seconds| seconds * parts);
+            if client == Client::Masterzen && theirs.is_ok() {
+                rows.note(format!(
+                    "masterzen: upload: measured with one {WINRMCP_PART}th of the file and multiplied, which leaves it {WINRMCP_PART} \
+                     logons; what it does grows with the length of the file"
+                ));
+            }
             let target = match client {
                 Client::Pypsrp => Target::Ratio(0.55),
                 Client::Masterzen => Target::Ratio(0.05),
@@ -177,10 +183,6 @@ impl Run<'_> {
             rows.against(&name("bytes per byte"), Unit::PerByte, own_bytes, (client, bytes), Target::Own(1.35));
             rows.against(&name("wall at 20 ms"), Unit::Seconds, own_seconds, (client, seconds), target);
         }
-        rows.note(format!(
-            "masterzen: upload: measured with one {WINRMCP_PART}th of the file and multiplied, which leaves it {WINRMCP_PART} \
-             logons; what it does grows with the length of the file"
-        ));
         Ok(())
     }
 
