@@ -24,9 +24,9 @@ pub fn host_scripts() -> PathBuf {
     paths::root().join("acceptance-tests/powershell")
 }
 
-/// Where compiled helpers and files with versions are kept between runs.
+/// Where compiled helpers and files with versions are kept between runs: `AZUREMFA_LAB_CACHE`, else below `target`.
 pub fn cache() -> PathBuf {
-    paths::target().join("lab-cache")
+    std::env::var_os("AZUREMFA_LAB_CACHE").map_or_else(|| paths::target().join("lab-cache"), PathBuf::from)
 }
 
 /// A process of a simulated host that runs the text of `-EncodedCommand`. Pipes are the caller's.

@@ -10,7 +10,7 @@ use crate::lab::host::installer::{adapter, programs, server, web};
 use crate::lab::host::product::component::{Component, ships};
 use crate::lab::host::product::files;
 use crate::lab::host::state::{Connection, State};
-use crate::lab::host::{registry, time};
+use crate::lab::host::{powershell, registry, time};
 
 /// The port on which a master answers its subordinates.
 pub const REPLICATION_PORT: i64 = 49155;
@@ -83,6 +83,9 @@ impl Estate {
     /// The wire is not told; [`crate::lab::server::Lab::restart`] does both.
     pub fn reboot(&self, host: &str) -> Result<(), LabError> {
         let host = self.host(host)?;
+        for task in host.state()?.scheduled_tasks.into_values() {
+            task.process_id.into_iter().for_each(|process| powershell::end_task(&host, process));
+        }
         host.update(|state| {
             let now = time::now();
             state.operating_system.last_boot = boot_after(&state.operating_system.last_boot, &now);

@@ -10,7 +10,9 @@ use crate::lab::host::native::frame::{self, FrameError};
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::script;
 use crate::lab::host::powershell::PowerShell;
-use crate::lab::wire::machine::{Account, CommandLine, Machine, Output, Process, ProcessHost, account_matches};
+use crate::lab::wire::machine::{
+    Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
+};
 use crate::lab::wire::server::WireServer;
 
 /// How the processes of a host are played.
@@ -86,8 +88,8 @@ impl Host {
             Player::Native => self.run_native(process, header, read, fault).await,
             Player::PowerShell(powershell) => {
                 let inner = powershell.start(&self.folder, &encoded);
-                let Some(fault) = fault else { return relay(process, inner, read, true).await };
-                if let Some(process) = relay_silently(process, inner, read).await {
+                let left = relay(process, inner, read, fault.is_none()).await;
+                if let (Some(process), Some(fault)) = (left, fault) {
                     self.play(process, &name, &fault).await;
                 }
             }
@@ -163,45 +165,43 @@ async fn fail(process: ProcessHost, error: &FrameError) {
     process.exit(1).await;
 }
 
-/// Carries input and output of a process that plays another.
-async fn relay(process: ProcessHost, inner: Process, read: Vec<u8>, shown: bool) {
-    let _ = relay_until_exit(process, inner, read, shown).await;
-}
-
-/// The same without showing any output; gives the process back when the inner one has ended.
-async fn relay_silently(process: ProcessHost, inner: Process, read: Vec<u8>) -> Option<ProcessHost> {
-    relay_until_exit(process, inner, read, false).await
-}
-
-async fn relay_until_exit(mut process: ProcessHost, inner: Process, read: Vec<u8>, shown: bool) -> Option<ProcessHost> {
-    // The other half of the inner process lives as long as this end of it is kept.
+/// Carries input and output between a process of the host and the one that plays it. `read` is input that was read
+/// already. Unless the output is `shown`, gives the process back when the inner one has ended.
+async fn relay(mut process: ProcessHost, inner: Process, read: Vec<u8>, shown: bool) -> Option<ProcessHost> {
     let Process { stdin, mut output, kill, alive: _ } = inner;
-    let mut stdin = Some(stdin);
     let sender = process.output();
-    if let Some(stdin) = &stdin {
-        // A process that ended before it read its input still has output to be carried.
-        let _ = stdin.send(read.into()).await;
-    }
-    let code = loop {
-        tokio::select! {
-            chunk = process.read_stdin(), if stdin.is_some() => match (chunk, &stdin) {
-                (Some(chunk), Some(pipe)) => {
-                    let _ = pipe.send(chunk).await;
-                }
-                _ => stdin = None,
-            },
-            next = output.recv() => match next {
-                Some(Output::Exit(code)) => break code,
-                None => break 1,
+    let carry_input = async {
+        let mut chunk = Some(bytes::Bytes::from(read));
+        while let Some(bytes) = chunk {
+            // A process that does not read to the end of its input still has output to be carried.
+            if stdin.send(bytes).await.is_err() {
+                break;
+            }
+            chunk = process.read_stdin().await;
+        }
+        drop(stdin);
+        std::future::pending::<Option<i32>>().await
+    };
+    let carry_output = async {
+        loop {
+            match output.recv().await {
+                Some(Output::Exit(code)) => break Some(code),
+                None => break Some(EXIT_CRASHED),
                 Some(next) if shown => sender.send(next).await.ok()?,
                 Some(_) => {}
-            },
+            }
         }
     };
+    let code = tokio::select! {
+        code = carry_input => code,
+        code = carry_output => code,
+    };
+    // The inner process lives as long as this end of it is kept.
     drop(kill);
-    if shown {
-        process.exit(code).await;
-        return None;
+    match code {
+        Some(code) if shown => process.exit(code).await,
+        Some(_) => return Some(process),
+        None => {}
     }
-    Some(process)
+    None
 }

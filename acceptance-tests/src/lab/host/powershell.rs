@@ -1,10 +1,11 @@
 //! Hosts played by real PowerShell processes, which run exactly the bytes that were sent.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::lab::host::error::LabError;
 use crate::lab::host::folder::HostFolder;
-use crate::lab::host::product::{adapter, files};
+use crate::lab::host::product::adapter;
 use crate::lab::host::time;
 use crate::lab::wire::local_process;
 use crate::lab::wire::machine::Process;
@@ -35,7 +36,6 @@ impl PowerShell {
     pub fn start(&self, host: &HostFolder, encoded: &str) -> Process {
         let mut command = powershell::host_command(&self.program, host.path(), encoded);
         command.env("AZUREMFA_LAB_BINARY", &self.lab);
-        command.env("AZUREMFA_LAB_CACHE", files::cache());
         local_process::start(command.into())
     }
 
@@ -59,6 +59,17 @@ impl PowerShell {
     }
 }
 
+/// Ends the process of a scheduled task with what it started, as a restart of the host does.
+pub fn end_task(host: &HostFolder, process: i64) {
+    let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).into_owned();
+    // A number may have gone to somebody else's process meanwhile.
+    if words.contains("Enter-LabHost.ps1") && words.contains(&host.path().display().to_string()) {
+        // It leads a group of its own. One that has ended by itself is ended too.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{process}")]).stderr(Stdio::null()).status();
+    }
+}
+
 /// Replaces files of a host whose version only its state knows.
 fn use_made_files(host: &HostFolder) -> Result<(), LabError> {
     host.update(|state| {
@@ -69,7 +80,7 @@ fn use_made_files(host: &HostFolder) -> Result<(), LabError> {
             } else {
                 format!("{version}.dll")
             };
-            let made = files::cache().join("assemblies").join(name);
+            let made = powershell::cache().join("assemblies").join(name);
             let bytes = std::fs::read(&made).map_err(LabError::file(&made))?;
             if host.read(path).is_ok_and(|present| present == bytes) {
                 continue;

@@ -104,6 +104,29 @@ async fn faults_are_the_same_under_powershell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_ends_real_processes_too() {
+    if powershell_for("restarts under PowerShell").is_none() {
+        return;
+    }
+    let estate = demo::temporary().expect("an estate");
+    estate.set_installer_time(600_000).expect("set");
+    let lab = Lab::start(&estate, Mode::PowerShell).await.expect("a lab");
+    let bytes = release::package("user_portal", "7.0.0.9");
+    let host = estate.host(PORTAL).expect("a host");
+    host.write("C:\\Setup\\p.msi", &bytes).expect("a package");
+    let start = json!({ "installation_id": "cut", "file": "C:\\Setup\\p.msi", "arguments": ["/qn"], "timeout_minutes": 5,
+        "sha256": release::sha256(&bytes) });
+    assert_eq!(Shell::open(&lab, PORTAL).await.ask("Start-Installer", &start).await["result"]["started"], true);
+    let process = host.state().expect("a state").scheduled_tasks["\\terraform-provider-azuremfa\\cut"].process_id;
+    let process = format!("/proc/{}/cmdline", process.expect("a running process"));
+    lab.restart(PORTAL).expect("a restart");
+    // Without an owner it stays a zombie for a moment, whose command line is empty.
+    assert_eq!(std::fs::read(process).unwrap_or_default(), b"");
+    let id = json!({ "installation_id": "cut" });
+    assert_eq!(Shell::open(&lab, PORTAL).await.ask("Get-InstallerState", &id).await["result"]["state"], "interrupted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_script_ends_without_a_reply() {
     let lab = serve().await;
     let poked = fault("Set-ApplicationPoolRuntime", Moment::After, ScriptEffect::Silence);

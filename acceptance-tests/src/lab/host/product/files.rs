@@ -1,12 +1,11 @@
 //! Files with a version in them: programs and libraries.
 
 use std::io;
-use std::path::PathBuf;
 
 use crate::lab::host::folder::HostFolder;
 use crate::lab::host::product::adapter;
 use crate::lab::host::state::State;
-use crate::paths;
+use crate::powershell;
 
 /// Writes a program or library of a version, and notes the version in the state.
 ///
@@ -22,13 +21,8 @@ pub fn write_adapter_assembly(host: &HostFolder, state: &mut State, windows: &st
     write(host, state, windows, &assembly, &format!("MultiFactorAuthAdfsAdapter-{assembly}.dll"))
 }
 
-/// Where real assemblies are kept between runs: `AZUREMFA_LAB_CACHE`, else `target/lab-cache`.
-pub fn cache() -> PathBuf {
-    std::env::var_os("AZUREMFA_LAB_CACHE").map_or_else(|| paths::target().join("lab-cache"), PathBuf::from)
-}
-
 fn write(host: &HostFolder, state: &mut State, windows: &str, version: &str, made: &str) -> io::Result<()> {
-    let bytes = match std::fs::read(cache().join("assemblies").join(made)) {
+    let bytes = match std::fs::read(powershell::cache().join("assemblies").join(made)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => format!("lab file {version}\r\n").into_bytes(),
         Err(error) => return Err(error),
