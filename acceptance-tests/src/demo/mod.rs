@@ -74,7 +74,13 @@ pub fn run(demo: Demo<'_>) -> Result<(), Broken> {
     stage.plan("drift.tfplan", 2)?.shows(&format!("version = \"{OLD}\" -> \"{NEW}\""))?;
 
     stage.heading("What happened, in the order in which it happened")?;
-    stage.say(&table::upgrades(&done, &before))?;
+    let table = table::upgrades(&done, &before);
+    stage.say(&table)?;
+    for component in Component::ALL.map(Component::name) {
+        if !table.contains(component) {
+            return Err(Broken::Missing { what: "the closing table".to_owned(), text: component.to_owned() });
+        }
+    }
     if demo.keep {
         stage.keep()?;
     }

@@ -13,8 +13,8 @@ use crate::workspace::Workspace;
 pub enum Broken {
     #[error("terraform {command} ended with {found} instead of {expected}")]
     ExitCode { command: String, expected: i32, found: i32 },
-    #[error("terraform {command} does not show {text:?}")]
-    Missing { command: String, text: String },
+    #[error("{what} does not show {text:?}")]
+    Missing { what: String, text: String },
     #[error("terraform or its output could not be handled")]
     Io(#[from] std::io::Error),
     #[error("the simulated estate could not be handled")]
@@ -129,7 +129,7 @@ impl Shown {
         if folded.contains(text) {
             return Ok(());
         }
-        Err(Broken::Missing { command: self.command.clone(), text: text.to_owned() })
+        Err(Broken::Missing { what: format!("terraform {}", self.command), text: text.to_owned() })
     }
 }
 

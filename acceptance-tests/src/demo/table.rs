@@ -8,10 +8,10 @@ pub fn upgrades(journal: &[Entry], before: &[Installed]) -> String {
     let mut rows = vec![["component", "host", "before", "after"].map(str::to_owned)];
     for entry in journal.iter().filter(|entry| entry.what == "install") {
         let detail = |name: &str| entry.detail[name].as_str().unwrap_or_default().to_owned();
-        let package = detail("package");
-        let was = before.iter().find(|row| row.host == entry.host && row.component.name() == package);
+        let component = detail("component");
+        let was = before.iter().find(|row| row.host == entry.host && row.component.name() == component);
         let version = was.map(|row| row.version.clone()).unwrap_or_default();
-        rows.push([package, entry.host.clone(), version, detail("version")]);
+        rows.push([component, entry.host.clone(), version, detail("version")]);
     }
     format(&rows)
 }

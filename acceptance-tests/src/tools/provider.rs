@@ -50,7 +50,11 @@ fn fill_mirror(binary: &std::path::Path) -> PathBuf {
         let folder = version.join(platform());
         std::fs::create_dir_all(&folder).expect("the mirror's folder can be made");
         let link = folder.join(FILE);
-        // Several test processes may do this at once; a link that is there already points to the same file.
+        // A target folder may have been copied from another checkout, with links to that one's binary.
+        if std::fs::read_link(&link).is_ok_and(|there| there != binary) {
+            std::fs::remove_file(&link).expect("a link can be replaced");
+        }
+        // Several test processes may do this at once.
         match std::os::unix::fs::symlink(binary, &link) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             other => other.expect("the mirror can be filled"),

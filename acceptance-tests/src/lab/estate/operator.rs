@@ -6,8 +6,8 @@ use crate::lab::estate::Estate;
 use crate::lab::estate::inventory;
 use crate::lab::host::error::LabError;
 use crate::lab::host::folder::HostFolder;
-use crate::lab::host::installer::{adapter, programs, server, web};
-use crate::lab::host::product::component::{Component, ships};
+use crate::lab::host::installer::{adapter, programs, redistributable, server, web};
+use crate::lab::host::product::component::{Component, is_new_generation, ships};
 use crate::lab::host::product::files;
 use crate::lab::host::state::{Connection, State};
 use crate::lab::host::{powershell, registry, time};
@@ -133,6 +133,12 @@ fn put_on_version(host: &HostFolder, state: &mut State, component: Component, ve
     let file = inventory::file(host, state, component);
     match component {
         Component::Server => {
+            if is_new_generation(version) {
+                // As the setup does that was run by hand.
+                for architecture in ["x86", "x64"] {
+                    redistributable::install(state, architecture, redistributable::BUNDLED);
+                }
+            }
             let program = file.unwrap_or_else(|| format!("{folder}pfsvc.exe"));
             files::write_versioned(host, state, &program, version)?;
             server::write_packages(host, &folder, version)?;

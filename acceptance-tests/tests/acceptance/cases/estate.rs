@@ -124,7 +124,7 @@ fn two_upgrades_follow_each_other() {
 fn powershell_and_native_hosts_are_upgraded_alike() {
     let told = [Mode::PowerShell, Mode::Native].map(|mode| {
         let estate = demo_estate::temporary().expect("the demo estate can be made");
-        let case = Case::on(Release::Installed, estate, mode)?;
+        let case = Case::in_mode(estate, mode)?;
         upgrade(&case, "7.0.0.9", "7.0.0.9", "mfa01.contoso.com", "mfa02.contoso.com");
         check_vendor_order(&case.journal());
         Some(Told::by(&case))
@@ -164,7 +164,7 @@ fn a_host_below_the_powershell_floor_is_named_with_what_to_install() {
         let estate = demo_estate::temporary().expect("the demo estate can be made");
         let host = "portal09.dmz.contoso.com";
         demo_estate::portal_host(host, "6.3.1.1").powershell("4.0").write(&estate).expect("a host can be made");
-        let Some(case) = Case::on(Release::Installed, estate, mode) else { continue };
+        let Some(case) = Case::in_mode(estate, mode) else { continue };
         case.configure(&[&hcl::portal("dmz", "6.3.1.1", &[host], "")]);
         case.plan().ended(1).says(host).says("4.0").says("Windows Management Framework 5.1");
     }

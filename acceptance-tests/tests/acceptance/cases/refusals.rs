@@ -8,8 +8,6 @@ use acceptance_tests::lab::host::product::web_config::Settings;
 use acceptance_tests::tools::terraform::Release;
 use acceptance_tests::workspace::Run;
 
-use acceptance_tests::lab::server::Mode;
-
 use crate::support::case::Case;
 use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
@@ -21,7 +19,7 @@ const RELEASES: [Release; 3] = [Release::Installed, Release::Library, Release::O
 fn check_invalid(blocks: &str, place: &str, sentences: &[&str]) {
     for release in RELEASES {
         let estate = demo::temporary().expect("the demo estate can be made");
-        let Some(case) = Case::on(release, estate, Mode::Native) else { continue };
+        let Some(case) = Case::on(release, estate) else { continue };
         case.configure(&[blocks]);
         let run = case.workspace.run(&["validate", "-no-color"]).ended(1);
         says_all(run.says(place), sentences);
@@ -32,7 +30,7 @@ fn check_invalid(blocks: &str, place: &str, sentences: &[&str]) {
 #[track_caller]
 fn check_refused(estate: Estate, blocks: &str, sentences: &[&str]) {
     for release in RELEASES {
-        let Some(case) = Case::on(release, estate.clone(), Mode::Native) else { continue };
+        let Some(case) = Case::on(release, estate.clone()) else { continue };
         case.configure(&[blocks]);
         says_all(case.plan().ended(1), sentences);
         assert_eq!(case.journal(), Vec::<String>::new(), "a refused plan may do nothing");

@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use acceptance_tests::lab::estate::demo;
-use acceptance_tests::lab::server::Mode;
 use acceptance_tests::tools::terraform::Release;
 
 use crate::support::case::Case;
@@ -79,7 +78,7 @@ fn command_lines() -> Vec<String> {
 /// Runs import and upgrade at TRACE with all logs kept in the workspace, then looks everywhere.
 fn check_nowhere(release: Release, ephemeral: bool) {
     let estate = demo::temporary().expect("the demo estate can be made");
-    let Some(case) = Case::on(release, estate, Mode::Native) else { return };
+    let Some(case) = Case::on(release, estate) else { return };
     let marker = case.lab.password.clone();
     if ephemeral {
         let settings = fs::read_to_string(case.workspace.path().join("provider.tf")).expect("the settings are there");

@@ -1,7 +1,6 @@
 //! Ways of working: targets, loops, JSON, unknowns, saved plans, parallelism, import.
 
 use acceptance_tests::lab::estate::demo;
-use acceptance_tests::lab::server::Mode;
 use acceptance_tests::tools::terraform::Release;
 
 use crate::support::case::Case;
@@ -148,7 +147,7 @@ fn ten_at_a_time() {
 #[track_caller]
 fn check_generated(release: Release) {
     let estate = demo::temporary().expect("the demo estate can be made");
-    let Some(case) = Case::on(release, estate, Mode::Native) else { return };
+    let Some(case) = Case::on(release, estate) else { return };
     case.configure(&[r#"
 import {
   to = azuremfa_server_group.eu

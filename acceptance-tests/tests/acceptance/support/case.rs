@@ -20,19 +20,33 @@ pub struct Case {
 }
 
 impl Case {
-    /// The demo estate, native, on the installed Terraform.
+    /// The demo estate, native, on the installed Terraform, or what can be had in its place.
     pub fn demo() -> Option<Self> {
         Self::new(demo::temporary().expect("the demo estate can be made"))
     }
 
-    /// Any estate, native, on the installed Terraform.
+    /// Any estate, native, on the installed Terraform, or what can be had in its place.
     pub fn new(estate: Estate) -> Option<Self> {
-        Self::on(Release::Installed, estate, Mode::Native)
+        Self::in_mode(estate, Mode::Native)
     }
 
-    /// Any estate, in either mode, on any release. `None`, said and counted, when that cannot be had here.
-    pub fn on(release: Release, estate: Estate, mode: Mode) -> Option<Self> {
-        let cli = cli(release)?;
+    /// Any estate, in either mode, on the installed Terraform, or what can be had in its place.
+    pub fn in_mode(estate: Estate, mode: Mode) -> Option<Self> {
+        match Cli::any() {
+            Ok(cli) => Self::with(cli, estate, mode),
+            Err(reason) => {
+                skip::skipped("cases", &reason.to_string());
+                None
+            }
+        }
+    }
+
+    /// Any estate, native, on a release. `None`, said and counted, when that cannot be had here.
+    pub fn on(release: Release, estate: Estate) -> Option<Self> {
+        Self::with(cli(release)?, estate, Mode::Native)
+    }
+
+    fn with(cli: Cli, estate: Estate, mode: Mode) -> Option<Self> {
         // Installers in cases are quick; what takes long has a case of its own.
         estate.set_installer_time(20).expect("the estate can be changed");
         let lab = match Lab::start_in_background(&estate, mode) {
