@@ -167,6 +167,11 @@ impl Workspace {
         found.unwrap_or_else(|| panic!("{address} is not in the state: {state}"))["values"].clone()
     }
 
+    /// The environment variables of every run.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The program as a person would type it.
     pub fn typed(&self) -> String {
         self.cli.typed()

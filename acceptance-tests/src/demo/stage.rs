@@ -106,14 +106,15 @@ impl Stage<'_> {
     pub fn keep(&mut self) -> Result<(), Broken> {
         let (folder, estate) = (self.workspace.path().display(), self.lab.estate().folder().display());
         let lab = "cargo run -q -p acceptance-tests --bin lab --";
+        let variables: Vec<String> =
+            self.workspace.variables().map(|(name, value)| format!("{name}={value}")).collect();
         self.say(&format!(
             "\nThe estate stays up until you press Ctrl-C. In another terminal, to be the pipeline:\n\n  \
-             cd {folder}\n  export TF_CLI_CONFIG_FILE=$PWD/terraform.rc AZUREMFA_USERNAME={} AZUREMFA_PASSWORD={}\n  \
+             cd {folder}\n  export TF_CLI_CONFIG_FILE=$PWD/terraform.rc {}\n  \
              {} plan\n\nand from this checkout, to be the operator who changes things by hand:\n\n  \
              {lab} show --estate {estate}\n  {lab} set-version mfa02 6.3.1.1 --estate {estate}\n  \
              {lab} promote mfa03 --estate {estate}\n  {lab} journal --estate {estate}\n",
-            self.lab.username,
-            self.lab.password,
+            variables.join(" "),
             self.workspace.typed(),
         ))?;
         loop {
