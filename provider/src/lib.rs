@@ -16,7 +16,7 @@
 //!   [`backend::windows`] turns steps into scripts; the scripts are real files in `backend/windows/scripts`.
 //! - [`winrm`]: bytes and HTTP. Knows nothing of Terraform or of MFA Server.
 //! - [`tf`]: the vocabulary that all share: values, paths, schemas, diagnostics.
-//! - [`secret`]: secrets as a type.
+//! - [`secret`]: secrets as a type. [`causes`]: errors with their causes in one line.
 //!
 //! # Where to begin
 //!
@@ -43,6 +43,7 @@
 //!   adapter is unregistered) or forward (after it).
 
 pub mod backend;
+pub mod causes;
 pub mod config;
 pub mod docs;
 pub mod doctor;

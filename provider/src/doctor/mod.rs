@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::causes;
 use crate::config::environment::{Environment, ProcessEnvironment};
 use crate::doctor::arguments::{Arguments, HELP, Request, UsageError};
-use crate::doctor::report::{Report, chain};
+use crate::doctor::report::Report;
 use crate::doctor::settings::SettingsError;
 use crate::rpc::log;
 use crate::winrm::endpoint::{Authentication, Endpoint};
@@ -46,7 +47,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variable: impl Fn(&str) ->
         Ok(code) => code,
         Err(error) => {
             // There is nowhere left to say that this failed.
-            let _ = writeln!(io::stderr().lock(), "{} doctor: {}", env!("CARGO_PKG_NAME"), chain(&error));
+            let _ = writeln!(io::stderr().lock(), "{} doctor: {}", env!("CARGO_PKG_NAME"), causes::in_one_line(&error));
             ExitCode::from(UNUSABLE)
         }
     }

@@ -1,10 +1,10 @@
 //! What was looked at on a host, what was found, and what cures it: as text for a person, as JSON for a program.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::causes;
 use crate::winrm::error::Error;
 
 /// The checks, in the order in which each needs the ones before.
@@ -141,7 +141,7 @@ impl Check {
 
     /// What the client reported: operation, host, finding and causes, and its advice.
     pub fn of_error(subject: Subject, error: &Error) -> Self {
-        Self::failed(subject, chain(error), error.advice())
+        Self::failed(subject, causes::in_one_line(error), error.advice())
     }
 }
 
@@ -176,17 +176,6 @@ impl Report {
     fn count(&self, verdict: Verdict) -> usize {
         self.checks.iter().filter(|check| check.verdict == verdict).count()
     }
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The widest line of the text, in characters, as far as its words allow.

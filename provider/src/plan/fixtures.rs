@@ -183,15 +183,5 @@ pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
 
 /// Settings that declare everything.
 pub fn policy() -> Policy {
-    Policy {
-        ahead_is_error: false,
-        installable: Installable {
-            release: true,
-            server_setup: true,
-            web_service_sdk: true,
-            user_portal: true,
-            mobile_app_web_service: true,
-            adfs_adapter: true,
-        },
-    }
+    Policy { ahead_is_error: false, installable: Installable::EVERYTHING }
 }

@@ -88,6 +88,18 @@ pub struct Installable {
     pub adfs_adapter: bool,
 }
 
+impl Installable {
+    /// A release that declares everything.
+    pub const EVERYTHING: Self = Self {
+        release: true,
+        server_setup: true,
+        web_service_sdk: true,
+        user_portal: true,
+        mobile_app_web_service: true,
+        adfs_adapter: true,
+    };
+}
+
 /// What a planner decides.
 #[derive(Debug, Clone)]
 pub struct Decision {

@@ -2,9 +2,9 @@
 
 use crate::backend::facts::HostFacts;
 use crate::backend::step::{Action, PackageSource, Step};
-use crate::plan::Desired;
 use crate::plan::evidence::Evidence;
 use crate::plan::token::{SetKind, Token};
+use crate::plan::{Desired, Policy};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -26,6 +26,21 @@ pub fn origin(desired: &Desired, host: &str, facts: &HostFacts) -> Option<Origin
         return Some(Origin::OnHost);
     }
     at_pin().next().cloned().map(Origin::From)
+}
+
+/// Refuses a plan that would run something of the pinned release whose silent arguments nobody has stated. `what` is
+/// the subject of the sentence; `add` is the lines for the provider's configuration.
+pub fn refuse_unstated(desired: &Desired, policy: &Policy, what: &str, add: &str, diagnostics: &mut Diagnostics) {
+    let pin = &desired.pin;
+    let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
+    diagnostics.error_at(
+        Path::of("version"),
+        format!("{}: release {pin} {lacks}", desired.name),
+        format!(
+            "{what} is for you to state: nobody has documented it. In the provider's configuration, under releases = {{ \
+             \"{pin}\" = {{ … }} }}, add: {add}"
+        ),
+    );
 }
 
 impl Origin {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 
+use crate::causes;
 use crate::winrm::channel_binding::tls_server_end_point;
 use crate::winrm::endpoint::{Endpoint, authority};
 use crate::winrm::error::Kind;
@@ -78,7 +79,7 @@ const MAXIMUM_PROXY_ANSWER: usize = 16 * 1024;
 async fn through_proxy(proxy: &str, target: &str, after: Duration) -> Result<TcpStream, Kind> {
     let (host, port) = proxy_address(proxy)?;
     let failed = |answer: String| Kind::Proxy { proxy: authority(host, port), answer };
-    let mut stream = connect(host, port, after).await.map_err(|kind| failed(chain(&kind)))?;
+    let mut stream = connect(host, port, after).await.map_err(|kind| failed(causes::in_one_line(&kind)))?;
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(|error| failed(error.to_string()))?;
     // One byte at a time, so that nothing of what comes through the tunnel is taken away.
@@ -118,16 +119,6 @@ pub fn proxy_address(proxy: &str) -> Result<(&str, u16), Kind> {
     });
     // The text is not repeated: it may carry a password, which is one reason to refuse it.
     parsed.ok_or_else(|| Kind::Setting("the proxy is not of the form `http://host:port`".to_owned()))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::backend::windows::refusals::Refusals;
 use crate::backend::windows::runner::{Call, Runner};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE};
+use crate::causes;
 use crate::winrm::clixml;
 use crate::winrm::error::{Error, Kind, Refusal, Started};
 use crate::winrm::session::{Output, Session};
@@ -190,7 +191,8 @@ fn limit(script: &str) -> Duration {
 
 /// What a failure of the connection means for the step.
 fn cause(error: &Error) -> Cause {
-    let reason = chain(error);
+    // The host stands before it already.
+    let reason = causes::after(format!("{}: {}", error.operation, error.kind), error);
     let advice = error.advice().to_owned();
     match (&error.kind, error.started) {
         (Kind::Setting(_) | Kind::UnencryptedBasic, _) => Cause::NoConnection(format!("{reason}. {advice}")),
@@ -201,18 +203,6 @@ fn cause(error: &Error) -> Cause {
         (_, Started::NotStarted) => Cause::Unreachable { reason, advice },
         (_, Started::Unknown) => Cause::Lost { reason: format!("{reason}. {advice}") },
     }
-}
-
-/// An error and its causes in one line; the host stands before it already.
-fn chain(error: &Error) -> String {
-    let mut text = format!("{}: {}", error.operation, error.kind);
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

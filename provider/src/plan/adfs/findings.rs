@@ -116,17 +116,9 @@ fn check_packages(desired: &Desired, farm: &Farm<'_>, survey: &Survey<'_>, diagn
 }
 
 fn refuse_release(desired: &Desired, policy: &Policy, diagnostics: &mut Diagnostics) {
-    let pin = &desired.pin;
-    let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
-    diagnostics.error_at(
-        Path::of("version"),
-        format!("{}: release {pin} {lacks}", desired.name),
-        format!(
-            "With which arguments the adapter's package runs silently is for you to state: nobody has documented it. In the \
-             provider's configuration, under releases = {{ \"{pin}\" = {{ … }} }}, add: adfs_adapter = {{ arguments = \
-             [\"/qn\", \"/norestart\"] }}"
-        ),
-    );
+    let what = "With which arguments the adapter's package runs silently";
+    let add = r#"adfs_adapter = { arguments = ["/qn", "/norestart"] }"#;
+    packages::refuse_unstated(desired, policy, what, add, diagnostics);
 }
 
 /// The scopes whose rules name an MFA Server provider other than the wanted one.

@@ -3,10 +3,10 @@
 
 use crate::backend::facts::{WebComponent, WebKind};
 use crate::plan::checks::{Seen, Survey, prerequisites};
+use crate::plan::packages;
 use crate::plan::server_group::{Plan, sdk};
 use crate::plan::{Desired, Policy, component, pools};
 use crate::tf::diagnostic::Diagnostics;
-use crate::tf::path::Path;
 
 /// Checks what a run is about to use.
 pub fn check(desired: &Desired, survey: &Survey<'_>, plan: &Plan<'_>, policy: &Policy, diagnostics: &mut Diagnostics) {
@@ -51,16 +51,8 @@ fn check_release(
     if lines.is_empty() {
         return;
     }
-    let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
-    diagnostics.error_at(
-        Path::of("version"),
-        format!("{}: release {pin} {lacks}", desired.name),
-        format!(
-            "What is run on the hosts, and with which arguments it runs silently, is for you to state: nobody has \
-             documented it. In the provider's configuration, under releases = {{ \"{pin}\" = {{ … }} }}, add: {}",
-            lines.join("; ")
-        ),
-    );
+    let what = "What is run on the hosts, and with which arguments it runs silently,";
+    packages::refuse_unstated(desired, policy, what, &lines.join("; "), diagnostics);
 }
 
 /// Where the server already runs the pin only its SDK's package runs, and that brings no Visual C++.

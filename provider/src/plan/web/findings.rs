@@ -111,19 +111,12 @@ pub fn check_release(desired: &Desired, set: &WebSet, policy: &Policy, diagnosti
     if stated {
         return;
     }
-    let pin = &desired.pin;
-    let lacks = if policy.installable.release { "does not say how it is installed" } else { "is not declared" };
-    diagnostics.error_at(
-        Path::of("version"),
-        format!("{}: release {pin} {lacks}", desired.name),
-        format!(
-            "With which arguments the {}'s package keeps its place and runs silently is for you to state: nobody has \
-             documented it. In the provider's configuration, under releases = {{ \"{pin}\" = {{ … }} }}, add: {attribute} = \
-             {{ arguments = [\"TARGETVDIR={{virtual_directory}}\", \"TARGETSITE=/LM/W3SVC/{{site_id}}\", \
-             \"TARGETAPPPOOL={{application_pool}}\"] }}",
-            set.kind.title()
-        ),
+    let what = format!("With which arguments the {}'s package keeps its place and runs silently", set.kind.title());
+    let add = format!(
+        "{attribute} = {{ arguments = [\"TARGETVDIR={{virtual_directory}}\", \"TARGETSITE=/LM/W3SVC/{{site_id}}\", \
+         \"TARGETAPPPOOL={{application_pool}}\"] }}"
     );
+    packages::refuse_unstated(desired, policy, &what, &add, diagnostics);
 }
 
 /// One set has one directory: what stands behind one address is the same on all hosts.

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
+use crate::causes;
 use crate::config::{ProviderConfig, Reaction};
 use crate::plan::{View, Views};
 use crate::tf::diagnostic::Diagnostics;
@@ -66,12 +67,5 @@ fn refuse(name: &str, host: &str, error: &HostError, advice: &str, diagnostics: 
 
 /// An error as a sentence, its causes included, without the last dot.
 pub fn sentence(error: &HostError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text.trim_end_matches('.').to_owned()
+    causes::in_one_line(error).trim_end_matches('.').to_owned()
 }

@@ -70,15 +70,8 @@ pub fn current(views: Views, hosts: &[String]) -> Views {
 
 /// What the settings allow. While they are unknown nothing is held against a plan; apply plans again.
 pub fn policy(provider: Option<&ProviderConfig>, pin: &Version) -> Policy {
-    let installable = Installable {
-        release: true,
-        server_setup: true,
-        web_service_sdk: true,
-        user_portal: true,
-        mobile_app_web_service: true,
-        adfs_adapter: true,
-    };
-    provider.map_or(Policy { ahead_is_error: false, installable }, |provider| provider.policy(pin))
+    let unknown = Policy { ahead_is_error: false, installable: Installable::EVERYTHING };
+    provider.map_or(unknown, |provider| provider.policy(pin))
 }
 
 /// Says of every host whether it can be reached as the settings are; never asks the host.

@@ -11,6 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::causes;
 use crate::rpc::log::line::line;
 
 /// Writes this crate's events up to a level.
@@ -109,8 +110,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let causes = std::iter::successors(Some(value), |error| error.source());
-        self.set(field, causes.map(ToString::to_string).collect::<Vec<_>>().join(": ").into());
+        self.set(field, causes::in_one_line(value).into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -1,12 +1,12 @@
 //! The front door: the handshake line for a client, a few words for a person. In a serving process the only place that
 //! writes to standard output, and the only one besides the log that writes to standard error.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use crate::causes;
 use crate::rpc::log::keys::PROVIDER_ADDRESS;
 
 /// The version of the handshake itself.
@@ -69,11 +69,7 @@ pub fn help_as_error() {
 
 /// Says why the process cannot serve.
 pub fn failure(error: &dyn std::error::Error) {
-    let mut text = format!("[ERROR] {}: {error}", env!("CARGO_PKG_NAME"));
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
-        let _ = write!(text, ": {cause}");
-    }
-    text.push('\n');
+    let text = format!("[ERROR] {}: {}\n", env!("CARGO_PKG_NAME"), causes::in_one_line(error));
     to_error(&text);
 }
 
