@@ -50,8 +50,8 @@ if ($File) {
     return
 }
 $writer = New-Object AzureMfaLab.ReplyWriter ([Console]::Out)
+# Runs below the envelope that replies, whose parameters say what was asked.
+$writer.OnReply = [Action[string]]{ param($reply) Add-LabFileWork -ScriptName $ScriptName -ArgumentText $ArgumentText -ReplyText $reply }
 [Console]::SetOut($writer)
-# Dot-sourced, so that what was sent can be read afterwards for the journal.
-. ([ScriptBlock]::Create([System.Text.Encoding]::Unicode.GetString([Convert]::FromBase64String($EncodedCommand))))
+& ([ScriptBlock]::Create([System.Text.Encoding]::Unicode.GetString([Convert]::FromBase64String($EncodedCommand))))
 [Console]::Out.Flush()
-if ($writer.Reply -and (Get-Variable -Name part -ErrorAction SilentlyContinue)) { Add-LabFileWork -ScriptName $field[2] -ArgumentText $part[2] -ReplyText $writer.Reply }

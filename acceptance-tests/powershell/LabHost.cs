@@ -69,7 +69,8 @@ namespace AzureMfaLab
     public sealed class ReplyWriter : TextWriter
     {
         private readonly TextWriter inner;
-        public string Reply { get; private set; }
+        // Told of each reply before it is seen outside.
+        public Action<string> OnReply { get; set; }
 
         public ReplyWriter(TextWriter inner) { this.inner = inner; }
         public override Encoding Encoding { get { return inner.Encoding; } }
@@ -77,7 +78,7 @@ namespace AzureMfaLab
         public override void Write(string value) { inner.Write(value); }
         public override void WriteLine(string value)
         {
-            if (value != null && value.StartsWith("AZUREMFA-REPLY:", StringComparison.Ordinal)) { Reply = value.Substring(15); }
+            if (OnReply != null && value != null && value.StartsWith("AZUREMFA-REPLY:", StringComparison.Ordinal)) { OnReply(value.Substring(15)); }
             // Lines end as on Windows.
             inner.Write(value + "\r\n");
         }

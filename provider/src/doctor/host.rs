@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::backend::error::{Cause, ScriptErrorKind};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE, GET_DIAGNOSIS};
-use crate::backend::windows::sessions::judge;
+use crate::backend::windows::worker::judge;
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::findings;
 use crate::doctor::report::{Check, Report, Subject};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -15,7 +16,8 @@ use crate::winrm::stdin::{Pieces, Stdin};
 /// A command that has started. Dropped before its end, it is terminated on the host.
 pub(crate) struct Command {
     host: Arc<Host>,
-    lease: Lease,
+    /// Absent while nothing is asked of a command that is only kept.
+    lease: Option<Lease>,
     shell: Option<Arc<Shell>>,
     id: String,
     /// Nothing is left on the host that would have to be ended.
@@ -58,12 +60,31 @@ impl Command {
         if matches!(stdin, Stdin::None) {
             return Ok(());
         }
-        let mut pieces = Pieces::new(stdin);
+        self.send_all(Pieces::new(stdin), true).await.map_err(Error::after_start)
+    }
+
+    /// Sends bytes to the command's standard input, which stays open. The error says whether the command can have got
+    /// all of them.
+    pub(crate) async fn write(&mut self, bytes: Vec<Bytes>) -> Result<(), Error> {
+        self.send_all(Pieces::new(Stdin::Bytes(bytes)), false).await
+    }
+
+    /// Gives the connection back until something is asked again.
+    pub(crate) fn rest(&mut self) {
+        self.lease = None;
+    }
+
+    /// Lets it end with its shell.
+    pub(crate) fn leave(mut self) {
+        self.ended = true;
+    }
+
+    async fn send_all(&mut self, mut pieces: Pieces<'_>, ends: bool) -> Result<(), Error> {
         loop {
             let length = self.host.piece.load(Ordering::Relaxed);
             let (piece, last) = pieces.peek(length).await.map_err(|error| self.error(Kind::Stdin(error)))?;
             let length = piece.len();
-            match self.send(piece, last).await {
+            match self.send(piece, last && ends).await {
                 Ok(()) if last => return Ok(()),
                 Ok(()) => pieces.advance(length),
                 Err(error) if is_too_large(&error.kind) && length > SMALLEST_PIECE => {
@@ -71,7 +92,8 @@ impl Command {
                     self.host.piece.fetch_min(smaller, Ordering::Relaxed);
                     tracing::info!(host = %self.host.name, bytes = smaller, "the host wants smaller messages");
                 }
-                Err(error) => return Err(error),
+                Err(error) if last => return Err(error),
+                Err(error) => return Err(Error { started: Started::NotStarted, ..error }),
             }
         }
     }
@@ -109,7 +131,7 @@ impl Command {
         loop {
             let message = self.host.sender.receive(self.shell_id(), &self.id);
             let result = self.exchange(Operation::ReceiveOutput, message, reply::received).await;
-            match result {
+            match result.map_err(Error::after_start) {
                 Ok(received) => {
                     self.ended = matches!(received.state, reply::CommandState::Done(_));
                     return Ok(Some(received));
@@ -135,7 +157,11 @@ impl Command {
         message: String,
         read: impl FnOnce(&roxmltree::Document<'_>) -> Result<T, Kind>,
     ) -> Result<T, Error> {
-        let result = match self.lease.exchange(operation, message).await {
+        let lease = match &mut self.lease {
+            Some(lease) => lease,
+            none => none.insert(self.host.connections.lease().await),
+        };
+        let result = match lease.exchange(operation, message).await {
             Ok(reply) => reply
                 .document()
                 .and_then(|document| read(&document))
@@ -144,7 +170,7 @@ impl Command {
         };
         let error = match result {
             Ok(value) => return Ok(value),
-            Err(error) => error.after_start(),
+            Err(error) => error,
         };
         if matches!(error.kind, Kind::ShellGone(_)) {
             // The number also stands for a command that is gone, for instance when the reply that
@@ -211,6 +237,7 @@ async fn start_in_shell(
         let error = match request_start(&host, &mut lease, &shell, command, arguments).await {
             Ok(id) => {
                 tracing::debug!(host = %host.name, command = %id, "started a command");
+                let lease = Some(lease);
                 return Ok(Command { host, lease, shell: Some(shell), id, ended: false, may_lack_output: false });
             }
             Err(error) => error,

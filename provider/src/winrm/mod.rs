@@ -1,7 +1,7 @@
 //! A WS-Management client for Windows hosts: one shell per session, commands with streams, typed faults.
 //!
 //! Read in this order: [`endpoint`] says where a host is and how to log in, [`session`] is what
-//! callers use, [`command`] is one process from start to exit code. Below them, [`connections`]
+//! callers use, [`command`] is one process from start to exit code, [`process`] one that is talked with. Below them, [`connections`]
 //! bounds and reuses connections, [`connection`] is one authenticated connection and
 //! [`http`] what it speaks, [`soap`] writes and reads the messages.
 //!
@@ -22,6 +22,7 @@ pub mod connections;
 pub mod endpoint;
 pub mod error;
 pub mod http;
+pub mod process;
 pub mod session;
 pub mod shell;
 pub mod soap;

@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 use crate::winrm::command::{Command, is_refused_input};
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::{Error, Kind, MAXIMUM_COMMAND_LINE, Operation};
+use crate::winrm::process::Process;
 use crate::winrm::shell::{Host, spawn};
 use crate::winrm::soap::reply::CommandState;
 use crate::winrm::stdin::Stdin;
@@ -49,6 +50,11 @@ impl Session {
         Self { owner: Arc::new(Owner(Host::new(endpoint))) }
     }
 
+    /// Whether the two are clones of one another.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.owner, &other.owner)
+    }
+
     /// Logs on and opens the shell, unless one is open. Nothing runs yet.
     pub async fn open(&self) -> Result<(), Error> {
         let host = Arc::clone(&self.owner.0);
@@ -61,6 +67,20 @@ impl Session {
         tokio::spawn(task.in_current_span())
             .await
             .unwrap_or_else(|_| Err(Error::before_start(&name, Operation::CreateShell, Kind::ConnectionLost(None))))
+    }
+
+    /// Starts a process in the host's shell that is talked with while it runs; limits and quoting as with
+    /// [`Session::run`]. It ends with the session.
+    pub async fn start(&self, command: &str, arguments: &[&str]) -> Result<Process, Error> {
+        self.start_command(command, arguments).await.map(Process::new)
+    }
+
+    async fn start_command(&self, command: &str, arguments: &[&str]) -> Result<Command, Error> {
+        let host = &self.owner.0;
+        check_length(command, arguments)
+            .map_err(|kind| Error::before_start(&host.name, Operation::StartCommand, kind))?;
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Command::start(host, command.to_owned(), arguments).await
     }
 
     /// Runs one process in the host's shell and waits for its end, however long that takes.
@@ -87,11 +107,7 @@ impl Session {
         stdin: Stdin<'_>,
         on_stdout: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<Output, Error> {
-        let host = &self.owner.0;
-        check_length(command, arguments)
-            .map_err(|kind| Error::before_start(&host.name, Operation::StartCommand, kind))?;
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut command = Command::start(host, command.to_owned(), arguments).await?;
+        let mut command = self.start_command(command, arguments).await?;
         // A process may end without reading its input; its exit code and words are then worth more
         // than the host's complaint about the input.
         let refused = match command.feed(stdin).await {

@@ -8,6 +8,7 @@ mod ntlm_server;
 mod requests;
 mod robustness;
 mod server;
+mod worker;
 
 use std::time::Duration;
 

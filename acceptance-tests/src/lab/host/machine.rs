@@ -8,8 +8,9 @@ use crate::lab::host::faults::{Moment, ScriptEffect, ScriptFault};
 use crate::lab::host::folder::HostFolder;
 use crate::lab::host::native::frame::{self, FrameError};
 use crate::lab::host::native::reply::{self, Failure};
-use crate::lab::host::native::script;
+use crate::lab::host::native::{script, worker};
 use crate::lab::host::powershell::PowerShell;
+use crate::lab::host::resident;
 use crate::lab::wire::machine::{
     Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
 };
@@ -33,10 +34,10 @@ pub struct LabMachine {
     account: Account,
 }
 
-struct Host {
+pub(super) struct Host {
     name: String,
-    folder: HostFolder,
-    player: Player,
+    pub(super) folder: HostFolder,
+    pub(super) player: Player,
     link: Link,
 }
 
@@ -74,15 +75,18 @@ impl Machine for LabMachine {
 
 impl Host {
     /// Runs a script, with whatever fault is due for it.
-    async fn run_script(&self, mut process: ProcessHost, encoded: String) {
+    async fn run_script(self: &Arc<Self>, mut process: ProcessHost, encoded: String) {
         let (header, read) = match frame::read_header(&mut process).await {
             Ok(read) => read,
             Err(error) => return fail(process, &error).await,
         };
+        if header.script == worker::NAME {
+            return resident::serve(Arc::clone(self), process, header, read, &encoded).await;
+        }
         let name = header.script.clone();
         let fault = self.take_fault(&name);
         if let Some(fault) = fault.clone().filter(|fault| fault.when == Moment::Before) {
-            return self.play(process, &name, &fault).await;
+            return self.play(process, &name, None, &fault).await;
         }
         match &self.player {
             Player::Native => self.run_native(process, header, read, fault).await,
@@ -90,7 +94,7 @@ impl Host {
                 let inner = powershell.start(&self.folder, &encoded);
                 let left = relay(process, inner, read, fault.is_none()).await;
                 if let (Some(process), Some(fault)) = (left, fault) {
-                    self.play(process, &name, &fault).await;
+                    self.play(process, &name, None, &fault).await;
                 }
             }
         }
@@ -119,7 +123,7 @@ impl Host {
         // A defect of the lab shows as a process that ends without a reply.
         let lines = lines.await.unwrap_or_default();
         if let Some(fault) = fault {
-            return self.play(process, &name, &fault).await;
+            return self.play(process, &name, None, &fault).await;
         }
         for line in lines {
             if process.stdout(format!("{line}\r\n")).await.is_err() {
@@ -129,18 +133,20 @@ impl Host {
         process.exit(0).await;
     }
 
-    fn take_fault(&self, script: &str) -> Option<ScriptFault> {
+    pub(super) fn take_fault(&self, script: &str) -> Option<ScriptFault> {
         let waiting = self.folder.state().is_ok_and(|state| !state.faults.script.is_empty());
         let take = || self.folder.update(|state| Ok::<_, Failure>(state.faults.take_script(script)));
         waiting.then(take).and_then(Result::ok).flatten()
     }
 
-    /// Lets the caller see a fault.
-    async fn play(&self, process: ProcessHost, script: &str, fault: &ScriptFault) {
+    /// Lets the caller see a fault. In a worker the call has a number.
+    pub(super) async fn play(&self, process: ProcessHost, script: &str, call: Option<u64>, fault: &ScriptFault) {
         match fault.effect {
             ScriptEffect::Error => {
                 let failure = Failure::other("this was to fail, as the lab was told");
-                let _ = process.stdout(format!("{}\r\n", reply::line(script, Err(failure)))).await;
+                let line = reply::line(script, Err(failure));
+                let line = call.map_or_else(|| line.clone(), |call| reply::numbered(&line, call));
+                let _ = process.stdout(format!("{line}\r\n")).await;
                 process.exit(0).await;
             }
             ScriptEffect::Silence => process.exit(1).await,
@@ -160,7 +166,7 @@ impl Host {
     }
 }
 
-async fn fail(process: ProcessHost, error: &FrameError) {
+pub(super) async fn fail(process: ProcessHost, error: &FrameError) {
     let _ = process.stderr(format!("{error}\r\n")).await;
     process.exit(1).await;
 }

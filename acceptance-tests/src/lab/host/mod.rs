@@ -17,6 +17,7 @@ pub mod native;
 pub mod powershell;
 pub mod product;
 pub mod registry;
+pub mod resident;
 pub mod state;
 pub mod time;
 pub mod windows_path;

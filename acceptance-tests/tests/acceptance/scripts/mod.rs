@@ -14,6 +14,7 @@ mod estate;
 mod installers;
 mod pattern;
 mod wire;
+mod worker;
 
 /// PowerShell, or a counted skip of the named group.
 pub fn powershell_for(group: &str) -> Option<PathBuf> {

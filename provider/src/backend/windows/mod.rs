@@ -30,6 +30,7 @@ pub mod connection;
 pub mod endpoint;
 pub mod files;
 pub mod gap;
+pub mod hosts;
 pub mod installers;
 pub mod observations;
 pub mod packages;
@@ -43,6 +44,7 @@ pub mod sessions;
 pub mod verify;
 pub mod web;
 pub mod work;
+pub mod worker;
 
 /// The hosts that the provider's connections lead to.
 pub struct WindowsBackend {

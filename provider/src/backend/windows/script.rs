@@ -9,10 +9,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::backend::error::{Cause, ScriptErrorKind};
+use crate::backend::windows::scripts::{ENVELOPE, Script};
 
 const REPLY: &[u8] = b"AZUREMFA-REPLY:";
 const LOG: &[u8] = b"AZUREMFA-LOG:";
 const DATA: &[u8] = b"AZUREMFA-DATA:";
+/// A worker is about to run a call; its number follows.
+const BEGIN: &[u8] = b"AZUREMFA-BEGIN:";
+/// A call has ended in a worker without a reply; its number follows.
+const END: &[u8] = b"AZUREMFA-END:";
 
 /// Longer lines are not kept; no script writes any.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
@@ -24,6 +29,30 @@ pub fn frame(name: &str, envelope: &str, script: &str, arguments: &Value) -> Vec
     let arguments = ascii_json(arguments);
     let header = format!("azuremfa 1 {name} {} {} {}\n", envelope.len(), script.len(), arguments.len());
     [header.as_bytes(), envelope.as_bytes(), script.as_bytes(), arguments.as_bytes()].concat()
+}
+
+/// A call as a worker reads it: a header line, then what the worker does not have yet of envelope and script, then the
+/// arguments. With `announced` the worker says that it begins.
+pub fn worker_frame(call: u64, script: Script, known: Known, arguments: &Value, announced: bool) -> Vec<u8> {
+    let envelope = if known.envelope { "" } else { ENVELOPE };
+    let source = if known.script { "" } else { script.source };
+    let arguments = ascii_json(arguments);
+    let manner = if announced { "announced" } else { "silent" };
+    let sizes = format!("{} {} {}", envelope.len(), source.len(), arguments.len());
+    let header = format!("call {call} {} {sizes} {manner}\n", script.name);
+    [header.as_bytes(), envelope.as_bytes(), source.as_bytes(), arguments.as_bytes()].concat()
+}
+
+/// What a worker has of the texts that a call needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    pub envelope: bool,
+    pub script: bool,
+}
+
+/// Asks a worker for the reply to a call once more; it answers when it has ended the call.
+pub fn repeat_frame(call: u64) -> Vec<u8> {
+    format!("repeat {call}\n").into_bytes()
 }
 
 /// The words after `powershell.exe` that run the bootstrap.
@@ -38,8 +67,12 @@ pub fn powershell_arguments(bootstrap: &str) -> Vec<String> {
 #[derive(Debug)]
 pub struct ReplyReader {
     script: &'static str,
+    /// The call's number, in a worker.
+    call: Option<u64>,
     line: Vec<u8>,
     reply: Option<Vec<u8>>,
+    begun: bool,
+    ended: bool,
     /// The first thing that was not as promised.
     broken: Option<&'static str>,
 }
@@ -47,7 +80,22 @@ pub struct ReplyReader {
 impl ReplyReader {
     /// A reader for one run of a script.
     pub fn new(script: &'static str) -> Self {
-        Self { script, line: Vec::new(), reply: None, broken: None }
+        Self { script, call: None, line: Vec::new(), reply: None, begun: false, ended: false, broken: None }
+    }
+
+    /// A reader for one call in a worker.
+    pub fn of_call(script: &'static str, call: u64) -> Self {
+        Self { call: Some(call), ..Self::new(script) }
+    }
+
+    /// Whether the worker has said that it began the call, or has answered it.
+    pub fn has_begun(&self) -> bool {
+        self.begun || self.has_ended()
+    }
+
+    /// Whether the worker has done with the call.
+    pub fn has_ended(&self) -> bool {
+        self.ended || self.reply.is_some()
     }
 
     /// Takes a piece of standard output; gives the data that complete lines of it carry.
@@ -69,7 +117,7 @@ impl ReplyReader {
             return Err(Cause::Unintelligible(format!("the script {} {broken}", self.script)));
         }
         match &self.reply {
-            Some(reply) => decode(self.script, reply),
+            Some(reply) => decode(self.script, self.call, reply),
             None => Err(Cause::Unintelligible(without_reply(self.script, exit_code, stderr))),
         }
     }
@@ -87,9 +135,15 @@ impl ReplyReader {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         if let Some(reply) = line.strip_prefix(REPLY) {
-            if self.reply.replace(reply.to_vec()).is_some() {
+            // A worker that was asked again may have been heard the first time after all.
+            let again = |before: Vec<u8>| self.call.is_none() || before != reply;
+            if self.reply.replace(reply.to_vec()).is_some_and(again) {
                 self.broken.get_or_insert("replied twice");
             }
+        } else if let Some(number) = line.strip_prefix(BEGIN) {
+            self.begun |= self.is_this_call(number);
+        } else if let Some(number) = line.strip_prefix(END) {
+            self.ended |= self.is_this_call(number);
         } else if let Some(entry) = line.strip_prefix(LOG) {
             log(self.script, entry);
         } else if let Some(encoded) = line.strip_prefix(DATA) {
@@ -105,12 +159,18 @@ impl ReplyReader {
         }
         None
     }
+
+    fn is_this_call(&self, number: &[u8]) -> bool {
+        self.call.is_some_and(|call| call.to_string().as_bytes() == number)
+    }
 }
 
 #[derive(Deserialize)]
 struct Reply {
     ok: bool,
     script: String,
+    #[serde(default)]
+    call: Option<u64>,
     #[serde(default)]
     result: Option<Value>,
     #[serde(default)]
@@ -131,12 +191,15 @@ struct LogEntry {
     message: String,
 }
 
-fn decode(script: &str, reply: &[u8]) -> Result<Value, Cause> {
+fn decode(script: &str, call: Option<u64>, reply: &[u8]) -> Result<Value, Cause> {
     let unintelligible = |what: &str| Cause::Unintelligible(format!("the script {script} {what}"));
     let reply: Reply =
         serde_json::from_slice(reply).map_err(|_| unintelligible("wrote a reply that is not as promised"))?;
     if reply.script != script {
         return Err(unintelligible("wrote the reply of another script"));
+    }
+    if reply.call != call {
+        return Err(unintelligible("wrote the reply of another call"));
     }
     match (reply.ok, reply.result, reply.error) {
         (true, Some(result), None) => Ok(result),

@@ -18,6 +18,38 @@ pub const BOOTSTRAP: &str = include_str!("scripts/_Bootstrap.ps1");
 /// Runs a script and writes its reply; holds what the scripts share.
 pub const ENVELOPE: &str = include_str!("scripts/_Envelope.ps1");
 
+/// Serves calls one after the other; runs in the place of the envelope.
+pub const WORKER: &str = include_str!("scripts/_Worker.ps1");
+
+impl Script {
+    /// Whether it only looks, so that it may run twice.
+    pub fn only_looks(&self) -> bool {
+        self.name.starts_with("Get-")
+    }
+
+    /// How it may share a process with other scripts.
+    pub fn company(&self) -> Company {
+        match *self {
+            // The vendor's own script loads the vendor's assemblies, which no later installer could then replace.
+            REGISTER_ADAPTER | UNREGISTER_ADAPTER => Company::None,
+            // What modules have read before programs were installed, or a pool changed, is not what is there now.
+            COMPLETE_INSTALLER | SET_APPLICATION_POOL_RUNTIME => Company::Last,
+            _ => Company::Any,
+        }
+    }
+}
+
+/// Whether a script may share its process with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// With any that comes before or after.
+    Any,
+    /// With those before it; the process ends with it.
+    Last,
+    /// With none.
+    None,
+}
+
 macro_rules! scripts {
     ($($constant:ident = $name:literal;)*) => {
         $(pub const $constant: Script = Script {
@@ -66,7 +98,7 @@ mod tests {
     #[test]
     fn every_text_is_ascii() {
         let texts = ALL.iter().map(|script| (script.name, script.source));
-        for (name, text) in texts.chain([("_Bootstrap", BOOTSTRAP), ("_Envelope", ENVELOPE)]) {
+        for (name, text) in texts.chain([("_Bootstrap", BOOTSTRAP), ("_Envelope", ENVELOPE), ("_Worker", WORKER)]) {
             assert!(text.is_ascii(), "{name}.ps1 is not ASCII");
         }
     }

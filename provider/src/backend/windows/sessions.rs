@@ -1,6 +1,5 @@
 //! Scripts over WinRM: one session per host and process, opened when a host is first asked and used again.
 
-use std::collections::HashMap;
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,12 +17,13 @@ use tokio_util::io::StreamReader;
 use crate::backend::error::Cause;
 use crate::backend::windows::connection::{Connection, Connections};
 use crate::backend::windows::endpoint;
+use crate::backend::windows::hosts::{Hosts, Visit};
 use crate::backend::windows::refusals::Refusals;
 use crate::backend::windows::runner::{Call, Runner};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
-use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE};
+use crate::backend::windows::scripts::{BOOTSTRAP, Company, ENVELOPE};
+use crate::backend::windows::worker::{Broken, Worker, judge};
 use crate::causes;
-use crate::winrm::clixml;
 use crate::winrm::error::{Error, Kind, Refusal, Started};
 use crate::winrm::session::{Output, Session};
 use crate::winrm::stdin::Stdin;
@@ -33,11 +33,14 @@ const QUERY_LIMIT: Duration = Duration::from_secs(5 * 60);
 const CHANGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 const COPY_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
 
+/// After this time without use a session is closed: the next one costs a logon, an open one a shell of the account.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+
 /// The sessions of this process.
 pub struct Sessions {
     connections: Arc<Connections>,
     bootstrap: Vec<String>,
-    sessions: Mutex<HashMap<String, Session>>,
+    hosts: Arc<Hosts>,
     refusals: Refusals,
 }
 
@@ -47,20 +50,18 @@ impl Sessions {
         Self {
             connections,
             bootstrap: powershell_arguments(BOOTSTRAP),
-            sessions: Mutex::default(),
+            hosts: Hosts::new(IDLE_AFTER),
             refusals: Refusals::default(),
         }
     }
 
-    /// The host's session. Which connection it takes, and whether the host may be reached at all, is decided before a
-    /// byte is sent.
-    fn session(&self, host: &str) -> Result<(Session, &Connection), Cause> {
+    /// The host's session, to be used. Which connection it takes, and whether the host may be reached at all, is decided
+    /// before a byte is sent.
+    fn enter(&self, host: &str) -> Result<(Visit, &Connection), Cause> {
         let connection = self.connections.connection_for(host).map_err(Cause::NoConnection)?;
         self.refusals.check(host, connection)?;
         let endpoint = endpoint::of(host, connection).map_err(Cause::NoConnection)?;
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = sessions.entry(host.to_ascii_lowercase()).or_insert_with(|| Session::new(endpoint));
-        Ok((session.clone(), connection))
+        Ok((self.hosts.enter(host, endpoint), connection))
     }
 
     /// Logs on, before which nobody has accepted the credentials: one host after the other, so that the first refusal is
@@ -81,14 +82,31 @@ impl Sessions {
         }
         cause(error)
     }
-}
 
-#[async_trait]
-impl Runner for Sessions {
-    #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script.name))]
-    async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
-        let (session, connection) = self.session(host)?;
-        self.log_on(host, &session, connection).await?;
+    /// Runs a script in a process that stays. One that had died before it began the call is replaced, once.
+    async fn run_in_worker(&self, visit: &Visit, call: &Call) -> Result<Value, Failure> {
+        let mut kept = visit.worker();
+        loop {
+            let reused = kept.is_some();
+            let mut worker = match kept.take() {
+                Some(worker) => worker,
+                None => Worker::start(&visit.session, &self.words()).await.map_err(Failure::Session)?,
+            };
+            match worker.call(call.script, &call.arguments).await {
+                Ok(result) => {
+                    visit.keep(worker);
+                    return result.map_err(Failure::Run);
+                }
+                Err(broken) if reused && broken.nothing_was_done() => {
+                    tracing::info!(script = call.script.name, reason = %broken, "starting PowerShell anew");
+                }
+                Err(broken) => return Err(broken.into()),
+            }
+        }
+    }
+
+    /// Runs a script in a process of its own.
+    async fn run_alone(&self, visit: &Visit, call: Call) -> Result<Value, Failure> {
         let script = call.script;
         let frame = frame(script.name, ENVELOPE, script.source, &call.arguments);
         let stdin = match call.input {
@@ -98,34 +116,37 @@ impl Runner for Sessions {
                 Stdin::Reader(Box::new(io::Cursor::new(frame).chain(body)))
             }
         };
-        let arguments: Vec<&str> = self.bootstrap.iter().map(String::as_str).collect();
         let mut reader = ReplyReader::new(script.name);
-        let limit = limit(script.name);
-        let run = stream(&session, &arguments, stdin, &mut reader, call.output);
-        let output = match tokio::time::timeout(limit, run).await {
-            Ok(Ok(output)) => output,
-            Ok(Err(Failure::GivenUp)) => return Err(Cause::Stopped),
-            Ok(Err(Failure::Session(error))) => return Err(self.failed(host, connection, &error)),
-            Err(_) => return Err(Cause::Lost { reason: format!("no end within {} minutes", limit.as_secs() / 60) }),
-        };
-        judge(reader, &output)
+        let output = stream(&visit.session, &self.words(), stdin, &mut reader, call.output).await?;
+        judge(reader, &output).map_err(Failure::Run)
     }
 
-    async fn close(&self) {
-        let sessions: Vec<_> =
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, session)| session).collect();
-        futures_util::future::join_all(sessions.iter().map(Session::close)).await;
+    fn words(&self) -> Vec<&str> {
+        self.bootstrap.iter().map(String::as_str).collect()
     }
 }
 
-/// What a script's run came to. A missing reply says nothing about the script when a connection broke on the way: the
-/// reply may have been in what was lost.
-pub fn judge(reader: ReplyReader, output: &Output) -> Result<Value, Cause> {
-    match reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr)) {
-        Err(Cause::Unintelligible(reason)) if output.may_lack_output => {
-            Err(Cause::Lost { reason: format!("output of the host was lost with a connection, and {reason}") })
+#[async_trait]
+impl Runner for Sessions {
+    #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script.name))]
+    async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
+        let (visit, connection) = self.enter(host)?;
+        self.log_on(host, &visit.session, connection).await?;
+        let limit = limit(call.script.name);
+        let shares = call.input.is_none() && call.output.is_none() && call.script.company() != Company::None;
+        let run =
+            async { if shares { self.run_in_worker(&visit, &call).await } else { self.run_alone(&visit, call).await } };
+        match tokio::time::timeout(limit, run).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(Failure::GivenUp)) => Err(Cause::Stopped),
+            Ok(Err(Failure::Run(cause))) => Err(cause),
+            Ok(Err(Failure::Session(error))) => Err(self.failed(host, connection, &error)),
+            Err(_) => Err(Cause::Lost { reason: format!("no end within {} minutes", limit.as_secs() / 60) }),
         }
-        judged => judged,
+    }
+
+    async fn close(&self) {
+        self.hosts.close().await;
     }
 }
 
@@ -134,6 +155,17 @@ enum Failure {
     /// Nobody takes its data any more.
     GivenUp,
     Session(Error),
+    /// The run has come to an end, and this is what it came to.
+    Run(Cause),
+}
+
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Session(error) => Self::Session(error),
+            Broken::Ended(cause) | Broken::EndedBefore(cause) => Self::Run(cause),
+        }
+    }
 }
 
 /// The receiver of data has gone.
@@ -202,26 +234,5 @@ fn cause(error: &Error) -> Cause {
         ) => Cause::Denied { reason, advice },
         (_, Started::NotStarted) => Cause::Unreachable { reason, advice },
         (_, Started::Unknown) => Cause::Lost { reason: format!("{reason}. {advice}") },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(stdout: &[u8], may_lack_output: bool, expected: fn(&Result<Value, Cause>) -> bool) {
-        let mut reader = ReplyReader::new("Start-Installer");
-        reader.feed(stdout);
-        let judged = judge(reader, &Output { exit_code: 0, stdout: Vec::new(), stderr: Vec::new(), may_lack_output });
-        assert!(expected(&judged), "{judged:?}");
-    }
-
-    #[test]
-    fn a_reply_that_may_be_lost_is_not_missing() {
-        check(b"", false, |judged| matches!(judged, Err(Cause::Unintelligible(_))));
-        check(b"", true, |judged| matches!(judged, Err(Cause::Lost { .. })));
-        let reply = br#"AZUREMFA-REPLY:{"ok":true,"script":"Start-Installer","result":{}}"#;
-        check(reply, true, Result::is_ok);
     }
 }

@@ -26,6 +26,8 @@ pub struct Frame {
     pub argument_text: String,
     /// What of the raw bytes has arrived together with the frame.
     pub input: Bytes,
+    /// The frame as it was sent.
+    pub raw: Bytes,
 }
 
 /// Standard input did not have the form of a call.
@@ -87,7 +89,9 @@ pub async fn read(process: &mut ProcessHost, header: Header, mut read: Vec<u8>) 
         String::from_utf8_lossy(&read[start + part.start..start + part.end]).into_owned()
     };
     let (script_text, argument_text) = (text(1), text(2));
-    Ok(Frame { header, script_text, argument_text, input: Bytes::copy_from_slice(&read[end..]) })
+    let mut raw = Bytes::from(read);
+    let input = raw.split_off(end);
+    Ok(Frame { header, script_text, argument_text, input, raw })
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ pub mod reply;
 pub mod script;
 pub mod scripts;
 pub mod work_folder;
+pub mod worker;
 pub mod xml;

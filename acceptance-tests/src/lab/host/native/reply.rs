@@ -69,6 +69,14 @@ pub fn line(script: &str, outcome: Result<Value, Failure>) -> String {
     format!("AZUREMFA-REPLY:{}", ascii_json(&reply))
 }
 
+/// A reply line as a worker writes it: with the number of the call. Other lines stay as they are.
+pub fn numbered(line: &str, call: u64) -> String {
+    match line.strip_suffix('}').filter(|_| line.starts_with("AZUREMFA-REPLY:")) {
+        Some(reply) => format!("{reply},\"call\":{call}}}"),
+        None => line.to_owned(),
+    }
+}
+
 /// A log line of a script.
 pub fn log_line(level: &str, message: &str) -> String {
     format!("AZUREMFA-LOG:{}", ascii_json(&json!({ "level": level, "message": message })))

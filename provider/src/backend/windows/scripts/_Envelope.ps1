@@ -10,7 +10,9 @@ param(
     [string] $ScriptName,
     [string] $ScriptText,
     [string] $ArgumentText,
-    [System.IO.Stream] $InputStream
+    [System.IO.Stream] $InputStream,
+    # In a worker: the call's number, and where its reply is kept.
+    [System.Collections.IDictionary] $Call
 )
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
@@ -110,7 +112,10 @@ function Get-FailureKind {
 
 function Write-Reply {
     param([System.Collections.IDictionary] $Reply)
-    [Console]::Out.WriteLine('AZUREMFA-REPLY:' + (ConvertTo-AsciiJson $Reply))
+    if ($null -ne $Call) { $Reply['call'] = $Call['number'] }
+    $line = 'AZUREMFA-REPLY:' + (ConvertTo-AsciiJson $Reply)
+    if ($null -ne $Call) { $Call['reply'] = $line }
+    [Console]::Out.WriteLine($line)
 }
 
 # ---- Files ----

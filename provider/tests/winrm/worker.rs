@@ -1,0 +1,189 @@
+//! Workers: PowerShell starts once per host, and what becomes of a call when the process, the shell or a connection does
+//! not last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azuremfa::backend::error::Cause;
+use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
+use azuremfa::backend::windows::runner::{Call, Runner};
+use azuremfa::backend::windows::scripts::{
+    COMPLETE_BACKUP, COMPLETE_INSTALLER, GET_FILE_IDENTITY, REGISTER_ADAPTER, Script,
+};
+use azuremfa::backend::windows::sessions::Sessions;
+use azuremfa::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::BASIC;
+use crate::server::{Action, HOST, PASSWORD, Server, Turn, USER};
+
+async fn start() -> (Server, Sessions) {
+    let server = Server::start(BASIC).await;
+    let connection = Connection {
+        username: Some(USER.to_owned()),
+        password: Some(Secret::new(PASSWORD)),
+        authentication: azuremfa::backend::windows::connection::Authentication::Basic,
+        ca_certificate: Some(server.certificate.clone()),
+        proxy: Some(format!("http://127.0.0.1:{}", server.port)),
+        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300) },
+        ..Connection::new("default")
+    };
+    let connections = Connections { connections: vec![connection], ..Connections::default() };
+    (server, Sessions::new(Arc::new(connections)))
+}
+
+/// The reply of a call as the worker writes it.
+fn reply(call: u64, script: Script) -> Turn {
+    let text =
+        format!("AZUREMFA-REPLY:{{\"ok\":true,\"script\":\"{}\",\"result\":{{}},\"call\":{call}}}\r\n", script.name);
+    Turn::Output(text.leak().as_bytes(), b"", None)
+}
+
+async fn run(sessions: &Sessions, script: Script) -> Result<Value, Cause> {
+    sessions.run(HOST, Call::new(script, json!({"path": "C:\\x"}))).await
+}
+
+/// What a `Send` brought, decoded.
+fn sent(server: &Server) -> Vec<String> {
+    let of = |body: &str| {
+        let text = body.split("<rsp:Stream").nth(1)?.split('>').nth(1)?.split('<').next()?;
+        Some(String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text"))
+    };
+    let sends = server.seen().into_iter().filter(|seen| seen.action == Action::Send);
+    sends.map(|seen| of(&seen.body).expect("a stream")).collect()
+}
+
+fn count(server: &Server, action: Action) -> usize {
+    server.actions().iter().filter(|seen| **seen == action).count()
+}
+
+#[tokio::test]
+async fn a_second_call_costs_two_requests_and_no_process() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    server.expect(Action::Receive, reply(2, GET_FILE_IDENTITY));
+    assert_eq!(run(&sessions, GET_FILE_IDENTITY).await.expect("a reply"), json!({}));
+    let first = server.actions();
+    assert_eq!(first[first.len() - 4..], [Action::Create, Action::Command, Action::Send, Action::Receive]);
+    assert_eq!(run(&sessions, GET_FILE_IDENTITY).await.expect("a reply"), json!({}));
+    assert_eq!(server.actions()[first.len()..], [Action::Send, Action::Receive]);
+    let sent = sent(&server);
+    assert!(sent[0].starts_with("azuremfa 1 _Worker ") && sent[0].contains("nullcall 1 Get-FileIdentity "));
+    // Envelope and script are there already.
+    assert_eq!(sent[1], "call 2 Get-FileIdentity 0 0 16 silent\n{\"path\":\"C:\\\\x\"}");
+    sessions.close().await;
+    assert_eq!(server.actions().last(), Some(&Action::Delete));
+    assert_eq!(count(&server, Action::Signal), 0, "the process ends with its shell");
+}
+
+#[tokio::test]
+async fn a_query_whose_process_has_died_is_asked_again_once() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    run(&sessions, GET_FILE_IDENTITY).await.expect("a reply");
+    run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of another process");
+    assert_eq!(count(&server, Action::Command), 2);
+    // A process that dies at its first call would die at the next as well.
+    server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
+    server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
+    assert!(matches!(run(&sessions, GET_FILE_IDENTITY).await, Err(Cause::Unintelligible(_))));
+    assert_eq!(count(&server, Action::Command), 3);
+}
+
+#[tokio::test]
+async fn a_change_is_repeated_only_when_it_had_not_begun() {
+    for (output, repeated) in [(&b""[..], true), (b"AZUREMFA-BEGIN:2\r\n", false)] {
+        let (server, sessions) = start().await;
+        server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+        server.expect(Action::Receive, Turn::Output(output, b"", Some(1)));
+        server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+        run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
+        let second = run(&sessions, COMPLETE_BACKUP).await;
+        assert_eq!(second.is_ok(), repeated, "{second:?}");
+        assert_eq!(count(&server, Action::Command), if repeated { 2 } else { 1 });
+    }
+}
+
+#[tokio::test]
+async fn a_shell_that_is_gone_between_calls_is_replaced() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+    server.expect(Action::Send, Turn::Last);
+    run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
+    server.expect(Action::Send, Turn::Fault(2_150_858_843, "w:InvalidSelectors"));
+    server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+    run(&sessions, COMPLETE_BACKUP).await.expect("a reply in a new shell");
+    assert_eq!(count(&server, Action::Create), 2);
+}
+
+#[tokio::test]
+async fn a_call_whose_input_may_have_arrived_is_not_repeated() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+    run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
+    server.expect(Action::Send, Turn::Drop);
+    let error = run(&sessions, COMPLETE_BACKUP).await.expect_err("unknown");
+    assert!(matches!(error, Cause::Lost { .. }), "{error:?}");
+    assert_eq!(count(&server, Action::Command), 1);
+    // The next one does not go to a process of which nobody knows what it does.
+    server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+    run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
+    assert_eq!(count(&server, Action::Command), 2);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_lost_with_a_connection_is_asked_for() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, Turn::Drop);
+    server.expect(Action::Receive, Turn::Fault(2_150_858_793, "w:TimedOut"));
+    server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+    run(&sessions, COMPLETE_BACKUP).await.expect("the reply, given again");
+    assert_eq!(sent(&server).last().map(String::as_str), Some("repeat 1\n"));
+    // What such a process says next could be what was late.
+    server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+    run(&sessions, COMPLETE_BACKUP).await.expect("a reply of another process");
+    assert_eq!(count(&server, Action::Command), 2);
+}
+
+#[tokio::test]
+async fn the_reply_of_another_call_is_none() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, reply(2, GET_FILE_IDENTITY));
+    let error = run(&sessions, GET_FILE_IDENTITY).await.expect_err("not its reply");
+    assert!(error.to_string().contains("reply of another call"), "{error}");
+}
+
+#[tokio::test]
+async fn some_scripts_do_not_share_their_process() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, reply(1, COMPLETE_INSTALLER));
+    run(&sessions, COMPLETE_INSTALLER).await.expect("a reply");
+    server.wait_for(Action::Signal, 1).await;
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    run(&sessions, GET_FILE_IDENTITY).await.expect("a reply");
+    assert_eq!(count(&server, Action::Command), 2);
+    let alone = "AZUREMFA-REPLY:{\"ok\":true,\"script\":\"Register-Adapter\",\"result\":{}}\r\n";
+    server.expect(Action::Receive, Turn::Output(alone.as_bytes(), b"", Some(0)));
+    run(&sessions, REGISTER_ADAPTER).await.expect("a reply");
+    assert!(sent(&server).last().is_some_and(|sent| sent.starts_with("azuremfa 1 Register-Adapter ")));
+    assert_eq!(count(&server, Action::Command), 3);
+}
+
+#[tokio::test]
+async fn calls_at_once_have_a_process_each() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, Turn::Late(Duration::from_millis(200)));
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    let slow = run(&sessions, GET_FILE_IDENTITY);
+    let quick = async {
+        server.wait_for(Action::Receive, 1).await;
+        run(&sessions, GET_FILE_IDENTITY).await
+    };
+    let (_, quick) = tokio::join!(slow, quick);
+    quick.expect("a reply while the other runs");
+    assert_eq!((count(&server, Action::Create), count(&server, Action::Command)), (1, 2));
+}
