@@ -20,7 +20,7 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         | Kind::Authentication { .. }
         | Kind::Forbidden
         | Kind::AccessDenied(_) => to_log_in(kind),
-        Kind::NotWsman { .. } | Kind::HttpStatus { .. } | Kind::Malformed(_) => to_be_answered(kind),
+        Kind::NotWsman { .. } | Kind::NotHttp | Kind::HttpStatus { .. } | Kind::Malformed(_) => to_be_answered(kind),
         Kind::Setting(_) => "Correct the setting.",
         Kind::Fault(_) => "The number and text are those of Windows; `winrm helpmsg <number>` explains it on the host.",
         Kind::TimedOut(_) => "Check that the host is not overloaded, then try again.",
@@ -105,6 +105,10 @@ fn to_connect(kind: &Kind) -> &'static str {
 /// By what the verification of the certificate said.
 fn to_trust(error: &io::Error) -> &'static str {
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(rustls::Error::InvalidMessage(_)) = error {
+        return "The port does not speak TLS. Check that port and transport fit together: 5986 is HTTPS, 5985 is HTTP \
+                (`use_https = false`).";
+    }
     let Some(rustls::Error::InvalidCertificate(cause)) = error else {
         return "Check that an HTTPS listener answers on this port (`winrm enumerate winrm/config/listener`), that it has \
                 a certificate with a private key, and that TLS 1.2 or 1.3 is enabled on the host.";
@@ -188,6 +192,10 @@ fn to_be_answered(kind: &Kind) -> &'static str {
         }
         Kind::HttpStatus { .. } => {
             "Check the WinRM service on the host (`winrm quickconfig`, event log Microsoft-Windows-WinRM)."
+        }
+        Kind::NotHttp => {
+            "Check that port and transport fit together: 5986 is HTTPS, 5985 is HTTP (`use_https = false`). Otherwise \
+             something else than WinRM answers on this port."
         }
         Kind::NotWsman { .. } => {
             "Something else answers on this port. Check host, port and path, and whether a proxy answers in the host's \

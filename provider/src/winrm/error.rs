@@ -110,6 +110,9 @@ pub enum Kind {
     /// The answer is not one of a WS-Management service.
     #[error("the answer is not WS-Management (HTTP {status}, content type `{content_type}`)")]
     NotWsman { status: u16, content_type: String },
+    /// The answer is not even HTTP.
+    #[error("the answer is not HTTP")]
+    NotHttp,
     /// Any other HTTP status without a fault.
     #[error("HTTP {status}")]
     HttpStatus { status: u16 },
@@ -226,6 +229,7 @@ impl Kind {
             | Self::Timeout { .. }
             | Self::ConnectionLost(_)
             | Self::Malformed(_)
+            | Self::NotHttp
             | Self::Stdin(_) => false,
         }
     }
