@@ -20,7 +20,7 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         | Kind::Authentication { .. }
         | Kind::Forbidden
         | Kind::AccessDenied(_) => to_log_in(kind),
-        Kind::NotWsman { .. } | Kind::HttpStatus { .. } | Kind::Malformed(_) => to_be_answered(kind),
+        Kind::NotWsman { .. } | Kind::NotHttp | Kind::HttpStatus { .. } | Kind::Malformed(_) => to_be_answered(kind),
         Kind::Setting(_) => "Correct the setting.",
         Kind::Fault(_) => "The number and text are those of Windows; `winrm helpmsg <number>` explains it on the host.",
         Kind::TimedOut(_) => "Check that the host is not overloaded, then try again.",
@@ -28,13 +28,20 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
             "The shell was closed on the host, by a restart of the host or of its WinRM service or by an administrator. \
              Find out whether the command had finished before it is run again."
         }
-        Kind::QuotaShells(_) => {
-            "Close left-over shells of the account on the host (`Get-WSManInstance -ResourceURI shell -Enumerate`) or \
-             raise `MaxShellsPerUser` (`winrm set winrm/config/winrs @{MaxShellsPerUser=\"30\"}`)."
+        Kind::QuotaShells(_)
+        | Kind::QuotaOperations(_)
+        | Kind::QuotaCommands(_)
+        | Kind::QuotaUsers(_)
+        | Kind::QuotaRequests(_)
+        | Kind::QuotaMemory(_)
+        | Kind::TooLarge(_) => to_get_room(kind),
+        Kind::ShellsRefused(_) => {
+            "Allow remote shells on the host (`winrm set winrm/config/winrs @{AllowRemoteShellAccess=\"true\"}`), and look \
+             whether a group policy forbids them (`Allow Remote Shell Access`) or WinRM itself (`Enable-PSRemoting`)."
         }
-        Kind::QuotaOperations(_) => {
-            "Wait until other sessions of the account have ended, or raise `MaxConcurrentOperationsPerUser` \
-             (`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser=\"1500\"}`)."
+        Kind::Aborted(_) => {
+            "The shell, the WinRM service or the host was going down. Look into the event logs System and \
+             Microsoft-Windows-WinRM there, and find out what the command has done before it is run again."
         }
         Kind::Busy(_) => "Wait until the host has worked off what was sent before, then try again.",
         Kind::Timeout { .. } | Kind::ConnectionLost(_) => {
@@ -46,6 +53,38 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         Kind::Stdin(_) => "Check the file or stream that is the command's input.",
     }
 }
+
+/// By the quota that is used up.
+fn to_get_room(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::QuotaShells(_) => {
+            "Close left-over shells of the account on the host (`Get-WSManInstance -ResourceURI shell -Enumerate`) or \
+             raise `MaxShellsPerUser` (`winrm set winrm/config/winrs @{MaxShellsPerUser=\"30\"}`)."
+        }
+        Kind::QuotaCommands(_) => {
+            "Raise `MaxProcessesPerShell` on the host (`winrm set winrm/config/winrs @{MaxProcessesPerShell=\"25\"}`)."
+        }
+        Kind::QuotaUsers(_) => {
+            "Wait until other accounts have closed their shells, or raise `MaxConcurrentUsers` (`winrm set \
+             winrm/config/winrs @{MaxConcurrentUsers=\"10\"}`)."
+        }
+        Kind::QuotaRequests(_) => {
+            "Wait a minute, then try again with less `-parallelism`; other clients of the host count too."
+        }
+        Kind::QuotaMemory(_) => {
+            "Raise `MaxMemoryPerShellMB` on the host (`winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`) and \
+             restart its WinRM service, or free memory there. Find out what the command has done before it is run again."
+        }
+        Kind::TooLarge(_) => TO_TAKE_LARGER,
+        _ => {
+            "Wait until other sessions of the account have ended, or raise `MaxConcurrentOperationsPerUser` \
+             (`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser=\"1500\"}`)."
+        }
+    }
+}
+
+const TO_TAKE_LARGER: &str =
+    "Raise `MaxEnvelopeSizekb` on the host (`winrm set winrm/config @{MaxEnvelopeSizekb=\"500\"}`).";
 
 fn to_connect(kind: &Kind) -> &'static str {
     match kind {
@@ -66,18 +105,23 @@ fn to_connect(kind: &Kind) -> &'static str {
 /// By what the verification of the certificate said.
 fn to_trust(error: &io::Error) -> &'static str {
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(rustls::Error::InvalidMessage(_)) = error {
+        return "The port does not speak TLS. Check that port and transport fit together: 5986 is HTTPS, 5985 is HTTP \
+                (`use_https = false`).";
+    }
     let Some(rustls::Error::InvalidCertificate(cause)) = error else {
         return "Check that an HTTPS listener answers on this port (`winrm enumerate winrm/config/listener`), that it has \
                 a certificate with a private key, and that TLS 1.2 or 1.3 is enabled on the host.";
     };
     match cause {
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "Renew the certificate of the host's HTTPS listener and name the new one there (`Set-WSManInstance \
              -ResourceURI winrm/config/Listener -SelectorSet @{Address='*';Transport='HTTPS'} -ValueSet \
              @{CertificateThumbprint='...'}`). If its dates are right, correct the clock of the machine this runs on."
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "Correct the clock of the machine this runs on (`timedatectl`, `w32tm /resync`). If it is right, the \
+             authority that issued the certificate has a wrong one: issue the certificate anew."
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "Name the host as its certificate does, set `server_name` to a name in the certificate, or give the HTTPS \
@@ -123,12 +167,35 @@ fn to_log_in(kind: &Kind) -> &'static str {
 
 fn to_be_answered(kind: &Kind) -> &'static str {
     match kind {
-        Kind::HttpStatus { status: 413 } => {
-            "Raise `MaxEnvelopeSizekb` on the host (`winrm set winrm/config @{MaxEnvelopeSizekb=\"500\"}`)."
-        }
+        Kind::HttpStatus { status: 413 } => TO_TAKE_LARGER,
         Kind::HttpStatus { status: 404 } => "Check the path (`/wsman` on Windows) and the port.",
+        Kind::HttpStatus { status: 407 } => {
+            "A proxy in between wants a login of its own. Let the connection's `proxy` name it, or take the host out of \
+             what that proxy intercepts."
+        }
+        Kind::HttpStatus { status: 502 | 504 } => {
+            "A gateway or proxy answered in the host's place because it does not reach the host. Check that the host is \
+             up, and the way from there to it."
+        }
+        Kind::HttpStatus { status: 503 } => {
+            "Nobody serves the path behind the host's web server: start the WinRM service there (`Start-Service WinRM`) \
+             or wait until it has started. A gateway in between says the same of a host that is down."
+        }
+        Kind::HttpStatus { status: 400 } => {
+            "The host's web server did not take the request. Check that nothing in between changes it. The token of an \
+             account in very many groups may be too long: raise `MaxFieldLength` and `MaxRequestBytes` on the host \
+             (`HKLM\\SYSTEM\\CurrentControlSet\\Services\\HTTP\\Parameters`)."
+        }
+        Kind::HttpStatus { status: 300..=399 } => {
+            "WinRM never redirects: something else answers. Check host, port and path, and whether a proxy or a login \
+             page stands in between."
+        }
         Kind::HttpStatus { .. } => {
             "Check the WinRM service on the host (`winrm quickconfig`, event log Microsoft-Windows-WinRM)."
+        }
+        Kind::NotHttp => {
+            "Check that port and transport fit together: 5986 is HTTPS, 5985 is HTTP (`use_https = false`). Otherwise \
+             something else than WinRM answers on this port."
         }
         Kind::NotWsman { .. } => {
             "Something else answers on this port. Check host, port and path, and whether a proxy answers in the host's \

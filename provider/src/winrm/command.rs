@@ -105,7 +105,7 @@ impl Command {
             let message = self.host.sender.send(self.shell_id(), &self.id, piece, last);
             match self.exchange(Operation::SendInput, message, |_| Ok(())).await {
                 Err(error) if matches!(error.kind, Kind::Busy(_)) && attempt < BUSY_ATTEMPTS => {
-                    tracing::debug!(host = %self.host.name, attempt, "the host is busy with earlier input");
+                    tracing::info!(host = %self.host.name, attempt, "the host is busy with earlier input");
                     self.host.pause(1).await;
                     attempt += 1;
                 }
@@ -242,7 +242,7 @@ async fn start_in_shell(
             }
             Err(error) => error,
         };
-        let replaceable = matches!(error.kind, Kind::ShellGone(_) | Kind::QuotaOperations(_));
+        let replaceable = matches!(error.kind, Kind::ShellGone(_) | Kind::QuotaOperations(_) | Kind::QuotaCommands(_));
         if !replaceable || repeated {
             host.release(shell);
             return Err(error);
@@ -290,16 +290,12 @@ fn is_lost(kind: &Kind) -> bool {
 }
 
 fn is_too_large(kind: &Kind) -> bool {
-    match kind {
-        Kind::HttpStatus { status } => *status == 413,
-        Kind::Fault(fault) => fault.subcode.as_deref() == Some("EncodingLimit"),
-        _ => false,
-    }
+    matches!(kind, Kind::HttpStatus { status: 413 } | Kind::TooLarge(_))
 }
 
 /// Whether the host refused a piece of input while it still answers about the command itself.
 pub(crate) fn is_refused_input(error: &Error) -> bool {
     error.operation == Operation::SendInput
         && error.started == Started::Unknown
-        && matches!(error.kind, Kind::Fault(_) | Kind::Busy(_) | Kind::AccessDenied(_))
+        && matches!(error.kind, Kind::Fault(_) | Kind::Aborted(_) | Kind::Busy(_) | Kind::AccessDenied(_))
 }

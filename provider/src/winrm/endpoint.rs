@@ -72,8 +72,10 @@ pub struct Timeouts {
     /// For name, TCP, proxy and TLS together.
     pub connect: Duration,
     /// How long the host may hold a request before it answers "not yet". The wait for an HTTP
-    /// reply is this plus [`REPLY_MARGIN`].
+    /// reply is this plus the margin.
     pub operation: Duration,
+    /// [`REPLY_MARGIN`], but for who cannot wait that long.
+    pub margin: Duration,
 }
 
 /// What an HTTP reply may take beyond the operation timeout before the connection counts as dead.
@@ -81,14 +83,14 @@ pub const REPLY_MARGIN: Duration = Duration::from_secs(20);
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60) }
+        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60), margin: REPLY_MARGIN }
     }
 }
 
 impl Timeouts {
     /// How long to wait for one HTTP reply.
     pub fn reply(&self) -> Duration {
-        self.operation + REPLY_MARGIN
+        self.operation + self.margin
     }
 }
 

@@ -110,6 +110,9 @@ pub enum Kind {
     /// The answer is not one of a WS-Management service.
     #[error("the answer is not WS-Management (HTTP {status}, content type `{content_type}`)")]
     NotWsman { status: u16, content_type: String },
+    /// The answer is not even HTTP.
+    #[error("the answer is not HTTP")]
+    NotHttp,
     /// Any other HTTP status without a fault.
     #[error("HTTP {status}")]
     HttpStatus { status: u16 },
@@ -117,17 +120,38 @@ pub enum Kind {
     #[error("{0}")]
     Fault(Fault),
     /// The host held the request for the operation timeout (fault 2150858793).
-    #[error("the host had no answer within the operation timeout")]
+    #[error("the host had no answer within the operation timeout: {0}")]
     TimedOut(Fault),
     /// The shell, or the command in it, does not exist any more (fault 2150858843).
     #[error("the shell or its command is gone: {0}")]
     ShellGone(Fault),
-    /// The account has too many shells on the host (fault 2150859173).
+    /// The account has too many shells on the host (faults 2150859173, 2150859236, 2150859238).
     #[error("the account's quota of shells on the host is used up: {0}")]
     QuotaShells(Fault),
-    /// The account has used up its operations (fault 2150859174), or the shell its commands (2150859241).
+    /// The account has used up its operations (faults 2150859174, 2150859239, 2150859240).
     #[error("the quota of operations on the host is used up: {0}")]
     QuotaOperations(Fault),
+    /// The shell has as many commands as it may have (fault 2150859241).
+    #[error("the shell's quota of commands is used up: {0}")]
+    QuotaCommands(Fault),
+    /// As many accounts have shells as may have some (faults 2150859179, 2150859237).
+    #[error("the host's quota of accounts with shells is used up: {0}")]
+    QuotaUsers(Fault),
+    /// More requests in a while than the host allows (faults 2150859175, 2150859176).
+    #[error("the host gets more requests than it allows: {0}")]
+    QuotaRequests(Fault),
+    /// The shell's processes have no more memory (faults 8, 14, 1455, 1816).
+    #[error("the shell or the host is out of memory: {0}")]
+    QuotaMemory(Fault),
+    /// The host wants smaller messages (subcode `EncodingLimit`, faults 2150858790, 2150858805, 2150858824).
+    #[error("the message is larger than the host takes: {0}")]
+    TooLarge(Fault),
+    /// Remote shells or remote access are switched off (faults 2150859180, 2150859229).
+    #[error("the host is set to refuse remote shells: {0}")]
+    ShellsRefused(Fault),
+    /// The host ended the request while it worked on it (faults 995, 1115, 2150858883).
+    #[error("the host broke the request off: {0}")]
+    Aborted(Fault),
     /// The host is busy with the request before (fault 170).
     #[error("the host is busy: {0}")]
     Busy(Fault),
@@ -187,6 +211,11 @@ impl Kind {
             | Self::ShellGone(_)
             | Self::QuotaShells(_)
             | Self::QuotaOperations(_)
+            | Self::QuotaCommands(_)
+            | Self::QuotaUsers(_)
+            | Self::QuotaRequests(_)
+            | Self::TooLarge(_)
+            | Self::ShellsRefused(_)
             | Self::Busy(_)
             | Self::AccessDenied(_)
             | Self::CommandLineTooLong { .. }
@@ -194,10 +223,13 @@ impl Kind {
             Self::HttpStatus { status } => matches!(status, 300..=499 | 503),
             Self::Authentication { .. }
             | Self::Fault(_)
+            | Self::QuotaMemory(_)
+            | Self::Aborted(_)
             | Self::TimedOut(_)
             | Self::Timeout { .. }
             | Self::ConnectionLost(_)
             | Self::Malformed(_)
+            | Self::NotHttp
             | Self::Stdin(_) => false,
         }
     }

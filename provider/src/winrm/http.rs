@@ -172,7 +172,7 @@ async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Byt
             let error = error.into_error();
             return Err(match (unsent, error.is_parse()) {
                 (true, _) => Failure::NotSent(lost(error)),
-                (false, true) => Failure::Sent(Kind::Malformed("it is not HTTP")),
+                (false, true) => Failure::Sent(Kind::NotHttp),
                 (false, false) => Failure::Sent(lost(error)),
             });
         }

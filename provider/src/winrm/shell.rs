@@ -45,7 +45,7 @@ const SHELL_IDLE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How long the end of a session may wait for a host.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often opening a shell is tried while the account has too many: others may be closing.
+/// How often opening a shell is tried while the host has no room for it: others may be closing theirs.
 const SHELL_ATTEMPTS: u32 = 3;
 
 impl Host {
@@ -73,8 +73,8 @@ impl Host {
         let mut attempt = 1;
         let shell = loop {
             match self.create(lease).await {
-                Err(error) if matches!(error.kind, Kind::QuotaShells(_)) && attempt < SHELL_ATTEMPTS => {
-                    tracing::info!(host = %self.name, attempt, "waiting for the quota of shells");
+                Err(error) if is_passing(&error.kind) && attempt < SHELL_ATTEMPTS => {
+                    tracing::info!(host = %self.name, attempt, error = %error.kind, "waiting for a free shell");
                     self.pause(attempt).await;
                     attempt += 1;
                 }
@@ -172,6 +172,11 @@ impl Shell {
     fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
+}
+
+/// Whether others may give back what was wanting.
+fn is_passing(kind: &Kind) -> bool {
+    matches!(kind, Kind::QuotaShells(_) | Kind::QuotaUsers(_) | Kind::QuotaRequests(_))
 }
 
 /// Runs clean-up work that must not wait for its caller. Without a runtime there is nothing to do:

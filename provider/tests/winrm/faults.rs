@@ -87,7 +87,10 @@ async fn a_command_is_sent_once_when_its_fate_is_unknown() {
         for turn in turns {
             let (result, actions) = run(setup, vec![(Action::Command, turn())]).await;
             expect_error(result, Operation::StartCommand, Started::Unknown, |kind| {
-                matches!(kind, Kind::ConnectionLost(_) | Kind::Malformed(_) | Kind::HttpStatus { status: 500 })
+                matches!(
+                    kind,
+                    Kind::ConnectionLost(_) | Kind::Malformed(_) | Kind::NotHttp | Kind::HttpStatus { status: 500 }
+                )
             });
             assert_eq!(actions[..2], [Action::Create, Action::Command]);
             assert_eq!(actions.iter().filter(|action| **action == Action::Command).count(), 1);

@@ -1,6 +1,7 @@
 //! The WinRM client against a service that does as it is told: requests counted, faults injected.
 
 mod cancellation;
+mod decoders;
 mod faults;
 mod logons;
 mod logs;
@@ -43,7 +44,11 @@ fn endpoint(server: &Server, setup: Setup) -> Endpoint {
         } else {
             Authentication::Basic { username, password }
         },
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300) },
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            operation: Duration::from_millis(300),
+            ..Timeouts::default()
+        },
     }
 }
 

@@ -1,118 +1,19 @@
-//! No bytes of a peer make the client panic, or take for success what is none.
+//! No bytes of a peer make the client panic or wait beyond its timeouts, or take for success what is none.
 
-use azuremfa::winrm::auth::SecurityContext;
-use azuremfa::winrm::channel_binding::tls_server_end_point;
+use std::time::{Duration, Instant};
+
 use azuremfa::winrm::clixml::error_text;
-use azuremfa::winrm::error::Kind;
-use azuremfa::winrm::soap::reply::{CommandState, command_id, parse, received, shell_id};
-use azuremfa::winrm::soap::sealed;
+use azuremfa::winrm::endpoint::Timeouts;
+use azuremfa::winrm::error::{Error, Kind, Operation, Started};
+use azuremfa::winrm::session::{Output, Session};
+use azuremfa::winrm::soap::reply::parse;
 use azuremfa::winrm::stdin::Stdin;
+use proptest::prelude::{Strategy, any, prop};
+use proptest::test_runner::{TestCaseError, TestError};
 
-use crate::server::{Action, Turn};
-use crate::{BASIC, BOUND, SEALED, start};
-
-/// A small generator with a fixed start, so that a failure comes again.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(limit.max(1)).expect("fits")).expect("fits")
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[3]
-    }
-
-    /// A valid text with a few bytes changed, cut out, doubled or cut off.
-    fn damage(&mut self, valid: &[u8]) -> Vec<u8> {
-        let mut bytes = valid.to_vec();
-        for _ in 0..=self.below(4) {
-            let position = self.below(bytes.len());
-            match self.below(5) {
-                0 => bytes.truncate(position),
-                1 if !bytes.is_empty() => bytes[position] = self.byte(),
-                2 if !bytes.is_empty() => drop(bytes.remove(position)),
-                3 => bytes.insert(position, self.byte()),
-                _ => {
-                    let end = position + self.below(bytes.len() - position);
-                    let copy = bytes[position..end].to_vec();
-                    bytes.splice(position..position, copy);
-                }
-            }
-        }
-        bytes
-    }
-}
-
-/// Signs with the sum of the bytes, so that changed bytes are found as real sealing finds them.
-struct Summing;
-
-impl SecurityContext for Summing {
-    fn step(&mut self, _token: Option<&[u8]>) -> Result<Vec<u8>, Kind> {
-        Ok(Vec::new())
-    }
-
-    fn is_complete(&self) -> bool {
-        true
-    }
-
-    fn seal(&mut self, message: &mut Vec<u8>) -> Result<Vec<u8>, Kind> {
-        Ok(sum(message))
-    }
-
-    fn unseal(&mut self, signature: &[u8], message: &[u8]) -> Result<Vec<u8>, Kind> {
-        if signature == sum(message) { Ok(message.to_vec()) } else { Err(Kind::Malformed("a wrong sum")) }
-    }
-}
-
-fn sum(message: &[u8]) -> Vec<u8> {
-    let start = 0xcbf2_9ce4_8422_2325_u64;
-    let sum = message.iter().fold(start, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    sum.to_le_bytes().to_vec()
-}
-
-const RECEIVED: &str = r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:rsp="r"><s:Header/><s:Body><rsp:ReceiveResponse><rsp:Stream Name="stdout" CommandId="c">aGVsbG8=</rsp:Stream><rsp:CommandState CommandId="c" State="http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done"><rsp:ExitCode>3</rsp:ExitCode></rsp:CommandState></rsp:ReceiveResponse></s:Body></s:Envelope>"#;
-
-#[test]
-fn damaged_replies_do_not_panic() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..20_000 {
-        let bytes = random.damage(RECEIVED.as_bytes());
-        let text = String::from_utf8_lossy(&bytes);
-        if let Ok(document) = parse(&text, 200) {
-            let _ = (shell_id(&document), command_id(&document));
-            if let Ok(received) = received(&document)
-                && let CommandState::Done(_) = received.state
-            {
-                assert!(text.contains("Done") && text.contains("ExitCode"), "{text}");
-            }
-        }
-    }
-}
-
-#[test]
-fn damaged_seals_are_never_opened_to_something_else() {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let valid = sealed::seal(&mut Summing, RECEIVED.as_bytes()).expect("sealed");
-    for _ in 0..20_000 {
-        let bytes = random.damage(&valid);
-        if let Ok(opened) = sealed::unseal(&mut Summing, sealed::CONTENT_TYPE, &bytes) {
-            // A part may have come twice; a real context also counts messages.
-            assert!(
-                opened.chunks(RECEIVED.len()).all(|part| part == RECEIVED.as_bytes()),
-                "{}",
-                String::from_utf8_lossy(&bytes)
-            );
-        }
-    }
-}
+use crate::decoders::runner;
+use crate::server::{Action, Server, Setup, Turn};
+use crate::{BASIC, BOUND, SEALED, endpoint, start};
 
 #[test]
 fn deep_nesting_and_definitions_are_refused_or_harmless() {
@@ -121,20 +22,6 @@ fn deep_nesting_and_definitions_are_refused_or_harmless() {
     let laughs = r#"<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><s:Envelope xmlns:s="s"><s:Body>&b;</s:Body></s:Envelope>"#;
     assert!(parse(laughs, 200).is_err());
     let _ = error_text(format!("<Objs>{deep}</Objs>").as_bytes());
-}
-
-#[test]
-fn random_bytes_do_not_panic() {
-    let mut random = Random(0x1234_5678_9abc_def1);
-    let clixml = b"#< CLIXML\r\n<Objs Version=\"1.1.0.1\"><S S=\"Error\">a_x000D__x000A_</S></Objs>";
-    for _ in 0..5_000 {
-        let _ = error_text(&random.damage(clixml));
-        let length = random.below(200);
-        let bytes: Vec<u8> = (0..length).map(|_| random.byte()).collect();
-        let _ = tls_server_end_point(&bytes);
-        let _ = sealed::unseal(&mut Summing, "multipart/encrypted", &bytes);
-        let _ = parse(&String::from_utf8_lossy(&bytes), 200).is_ok();
-    }
 }
 
 /// A whole run against answers that are not HTTP, or HTTP that breaks off.
@@ -159,11 +46,154 @@ async fn damaged_http_is_an_error_in_time() {
     }
 }
 
+/// What a hostile or broken peer answers with.
+#[derive(Clone, Debug)]
+struct Hostile {
+    action: Action,
+    pieces: Vec<Vec<u8>>,
+    pause: Duration,
+    /// The connection stays open afterwards.
+    stays: bool,
+}
+
+/// Times so short that a run against a peer which never answers in full ends soon.
+const SHORT: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    operation: Duration::from_millis(60),
+    margin: Duration::from_millis(60),
+};
+
+/// A request is tried four times at most, with a connection and a login of three requests each.
+const IN_TIME: Duration = Duration::from_secs(4 * 2 + 2);
+
+/// A head and a body that never make a valid answer, cut into pieces.
+fn hostile() -> impl Strategy<Value = Hostile> {
+    let status = prop::sample::select(vec![
+        "HTTP/1.1 200 OK",
+        "HTTP/1.1 200",
+        "HTTP/1.1 204 No Content",
+        "HTTP/1.1 500 Error",
+        "HTTP/1.1 100 Continue",
+        "HTTP/1.1 999 ?",
+        "HTTP/1.1 2000 OK",
+        "HTTP/2 200",
+        "HTTP/1.1 101 Switching Protocols",
+        "ICY 200 OK",
+        "",
+    ]);
+    let header = proptest::prop_oneof![
+        prop::sample::select(vec![
+            "Content-Type: application/soap+xml;charset=UTF-8",
+            "Content-Type: text/html",
+            "Content-Type: multipart/encrypted;boundary=\"Encrypted Boundary\"",
+            "Content-Length: 0",
+            "Content-Length: 10",
+            "Content-Length: 99999",
+            "Content-Length: -1",
+            "Transfer-Encoding: chunked",
+            "Transfer-Encoding: gzip, chunked",
+            "Connection: close",
+            "Connection: upgrade",
+            "Upgrade: h2c",
+            "WWW-Authenticate: Negotiate TlRMTVNTUAACAAAA",
+            "Content-Encoding: gzip",
+        ])
+        .prop_map(str::to_owned),
+        "[ -~]{0,40}",
+    ];
+    let truncated = (0..ENDED.len()).prop_map(|end| ENDED.as_bytes()[..end].to_vec());
+    let body = proptest::prop_oneof![
+        truncated,
+        prop::collection::vec(any::<u8>(), 0..200),
+        prop::sample::select(vec![
+            "",
+            "<html/>",
+            "<s:Envelope xmlns:s=\"s\"/>",
+            "<s:Envelope xmlns:s=\"s\"><s:Body/></s:Envelope>",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "ffffffffffffffff\r\n",
+            "--Encrypted Boundary\r\n--Encrypted Boundary--\r\n",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    let action = prop::sample::select(vec![Action::Create, Action::Command, Action::Send, Action::Receive]);
+    let pace = prop::sample::select(vec![(1, 10), (7, 5), (100_000, 0)]);
+    (action, status, prop::collection::vec(header, 0..5), body, pace, any::<bool>()).prop_map(
+        |(action, status, headers, body, (size, milliseconds), stays)| {
+            let head: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+            let answer = [format!("{status}\r\n{head}\r\n").into_bytes(), body].concat();
+            let pieces = answer.chunks(size).map(<[u8]>::to_vec).collect();
+            Hostile { action, pieces, pause: Duration::from_millis(milliseconds), stays }
+        },
+    )
+}
+
+/// The answer that only ever comes in part.
+const ENDED: &str = r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:rsp="r"><s:Body><rsp:ReceiveResponse><rsp:CommandState CommandId="c" State="http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done"><rsp:ExitCode>0</rsp:ExitCode></rsp:CommandState></rsp:ReceiveResponse></s:Body></s:Envelope>"#;
+
+/// A run with input against a server that answers so each time it is asked for the action.
+async fn run_against(setup: Setup, hostile: &Hostile) -> Result<Output, Error> {
+    let server = Server::start(setup).await;
+    for _ in 0..8 {
+        let (pieces, pause) = (hostile.pieces.clone(), hostile.pause);
+        let turn = if hostile.stays { Turn::DripAndStay(pieces, pause) } else { Turn::Drip(pieces, pause) };
+        server.expect(hostile.action, turn);
+    }
+    let session = Session::new(azuremfa::winrm::endpoint::Endpoint { timeouts: SHORT, ..endpoint(&server, setup) });
+    session.run("a", &[], Stdin::Bytes(vec![bytes::Bytes::from_static(b"input")])).await
+}
+
+#[test]
+fn no_answer_makes_the_client_panic_wait_or_believe() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let setups = prop::sample::select(vec![BASIC, SEALED, BOUND]);
+    let outcome = runner(100).run(&(setups, hostile()), |(setup, hostile)| {
+        let begin = Instant::now();
+        let result = runtime.block_on(run_against(setup, &hostile));
+        let error = result.err().ok_or_else(|| TestCaseError::fail("it was taken for success"))?;
+        let took = begin.elapsed();
+        if took > IN_TIME {
+            return Err(TestCaseError::fail(format!("it took {took:?}")));
+        }
+        let after_start = matches!(hostile.action, Action::Send | Action::Receive);
+        if after_start && error.started == Started::NotStarted {
+            return Err(TestCaseError::fail(format!("a command that runs is said not to have started: {error}")));
+        }
+        Ok(())
+    });
+    if let Err(TestError::Fail(reason, (setup, hostile))) = outcome {
+        let text = String::from_utf8_lossy(&hostile.pieces.concat()).into_owned();
+        panic!("{reason}: {setup:?} {:?} {:?} stays: {} {text:?}", hostile.action, hostile.pause, hostile.stays);
+    }
+}
+
+/// What never ends is given up, after no more bytes than a few buffers hold.
 #[tokio::test]
-async fn an_endless_reply_is_cut_off() {
-    let (server, session) = start(BASIC).await;
-    let long: &'static str = Box::leak("x".repeat(9 * 1024 * 1024).into_boxed_str());
-    server.expect(Action::Create, Turn::Http("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml", long));
-    let error = session.run("a", &[], Stdin::None).await.expect_err("too long");
-    assert!(matches!(error.kind, Kind::Malformed("it is too long")), "{error}");
+async fn endless_answers_are_cut_off() {
+    const X: &[u8] = &[b'x'; 16 * 1024];
+    type Case = (&'static [u8], &'static [u8], fn(&Kind) -> bool);
+    let cases: [Case; 5] = [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n\r\n", X, |kind| {
+            matches!(kind, Kind::Malformed("it is too long"))
+        }),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"4\r\nxxxx\r\n", |kind| {
+            matches!(kind, Kind::Malformed("it is too long") | Kind::Timeout { .. })
+        }),
+        (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n", |kind| matches!(kind, Kind::NotHttp)),
+        (b"HTTP/1.1 200 OK\r\nA: ", X, |kind| matches!(kind, Kind::NotHttp)),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", |kind| matches!(kind, Kind::Timeout { .. })),
+    ];
+    for setup in [BASIC, BOUND] {
+        for (start, more, expected) in cases {
+            let server = Server::start(setup).await;
+            server.expect(Action::Create, Turn::Endless(start, more));
+            let timeouts = Timeouts { operation: Duration::from_secs(1), margin: Duration::from_secs(2), ..SHORT };
+            let session = Session::new(azuremfa::winrm::endpoint::Endpoint { timeouts, ..endpoint(&server, setup) });
+            let error = session.run("a", &[], Stdin::None).await.expect_err("never a success");
+            assert_eq!((error.operation, error.started), (Operation::CreateShell, Started::NotStarted));
+            assert!(expected(&error.kind), "{error}");
+            let limit = if matches!(error.kind, Kind::Timeout { .. }) { usize::MAX } else { 24 * 1024 * 1024 };
+            assert!(server.poured() < limit, "{} bytes were taken before {error}", server.poured());
+        }
+    }
 }

@@ -51,6 +51,12 @@ pub enum Turn {
     Http(&'static str, &'static str),
     /// The right answer, but in the open although it should be sealed.
     Unsealed,
+    /// Pieces of bytes instead of HTTP, and how long to wait before each.
+    Drip(Vec<Vec<u8>>, Duration),
+    /// As [`Turn::Drip`], but the connection stays open afterwards.
+    DripAndStay(Vec<Vec<u8>>, Duration),
+    /// A start, then these bytes over and over, until nobody takes them any more.
+    Endless(&'static [u8], &'static [u8]),
     /// Bytes instead of HTTP.
     Raw(&'static [u8]),
     /// The connection closes without an answer.
@@ -63,7 +69,7 @@ pub enum Turn {
 }
 
 /// How the service is reached and what it asks for.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Setup {
     pub tls: bool,
     pub proxy: bool,
@@ -82,8 +88,20 @@ struct State {
     der: CertificateDer<'static>,
     connections: AtomicUsize,
     names: AtomicUsize,
+    /// Bytes of [`Turn::Endless`] that were taken.
+    poured: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
     script: Mutex<VecDeque<(Action, Turn)>>,
+}
+
+/// What is written for a request.
+enum Answer {
+    Whole(Vec<u8>),
+    /// And then the connection closes.
+    Last(Vec<u8>),
+    /// With a pause before each; the connection stays open afterwards or closes.
+    Pieces(Vec<Vec<u8>>, Duration, bool),
+    Endless(&'static [u8], &'static [u8]),
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -100,6 +118,7 @@ impl Server {
             der: certificate.der().clone(),
             connections: AtomicUsize::new(0),
             names: AtomicUsize::new(0),
+            poured: AtomicUsize::new(0),
             seen: Mutex::default(),
             script: Mutex::default(),
         });
@@ -134,6 +153,11 @@ impl Server {
 
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes of endless answers somebody took.
+    pub fn poured(&self) -> usize {
+        self.state.poured.load(Ordering::SeqCst)
     }
 
     /// Waits until a request for `action` has arrived `count` times.
@@ -195,17 +219,40 @@ impl State {
                 }
                 None => self.handle(&head, body, ntlm_sealing(&mut ntlm.as_mut(), self.setup.tls)).await,
             };
-            let Some((answer, go_on)) = answer else { return };
-            let _ = stream.write_all(&answer).await;
-            if !go_on {
-                let _ = stream.shutdown().await;
-                return;
+            match answer {
+                None => return,
+                Some(Answer::Whole(answer)) => drop(stream.write_all(&answer).await),
+                Some(Answer::Last(answer)) => {
+                    let _ = stream.write_all(&answer).await;
+                    let _ = stream.shutdown().await;
+                    return;
+                }
+                Some(Answer::Pieces(pieces, pause, stay)) => {
+                    for piece in pieces {
+                        tokio::time::sleep(pause).await;
+                        if stream.write_all(&piece).await.is_err() || stream.flush().await.is_err() {
+                            return;
+                        }
+                    }
+                    if stay {
+                        std::future::pending::<()>().await;
+                    }
+                    let _ = stream.shutdown().await;
+                    return;
+                }
+                Some(Answer::Endless(start, more)) => {
+                    let _ = stream.write_all(start).await;
+                    while stream.write_all(more).await.is_ok() {
+                        self.poured.fetch_add(more.len(), Ordering::SeqCst);
+                    }
+                    return;
+                }
             }
         }
     }
 
-    /// The answer, and whether the connection stays; nothing to close it at once.
-    async fn handle(&self, head: &str, body: Vec<u8>, mut sealing: Option<&mut NtlmServer>) -> Option<(Vec<u8>, bool)> {
+    /// The answer; nothing to close the connection at once.
+    async fn handle(&self, head: &str, body: Vec<u8>, mut sealing: Option<&mut NtlmServer>) -> Option<Answer> {
         let body = match sealing.as_mut() {
             Some(ntlm) => ntlm.unseal(head, &body),
             None => body,
@@ -214,25 +261,31 @@ impl State {
         let action = action(&body);
         self.note(action, head, body);
         let turn = self.turn(action);
-        let (status, mut soap) = ("200 OK", self.grant(action));
-        let mut go_on = true;
+        let mut soap = self.grant(action);
+        let mut last = false;
         match turn {
             None => {}
             Some(Turn::Fault(code, subcode)) => {
-                return Some((respond("500 Internal Server Error", &fault(code, subcode), sealing), true));
+                let soap = fault(code, subcode);
+                return Some(Answer::Whole(respond("500 Internal Server Error", &soap, sealing)));
             }
             Some(Turn::Output(stdout, stderr, exit_code)) => soap = output(stdout, stderr, exit_code),
             Some(Turn::Http(head, body)) => {
-                return Some((format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes(), true));
+                let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                return Some(Answer::Whole(answer.into_bytes()));
             }
             Some(Turn::Unsealed) => sealing = None,
-            Some(Turn::Raw(bytes)) => return Some((bytes.to_vec(), false)),
+            Some(Turn::Raw(bytes)) => return Some(Answer::Last(bytes.to_vec())),
+            Some(Turn::Drip(pieces, pause)) => return Some(Answer::Pieces(pieces, pause, false)),
+            Some(Turn::DripAndStay(pieces, pause)) => return Some(Answer::Pieces(pieces, pause, true)),
+            Some(Turn::Endless(start, more)) => return Some(Answer::Endless(start, more)),
             Some(Turn::Drop) => return None,
-            Some(Turn::Last) => go_on = false,
+            Some(Turn::Last) => last = true,
             Some(Turn::Late(after)) => tokio::time::sleep(after).await,
             Some(Turn::Hang) => std::future::pending().await,
         }
-        Some((respond(status, &soap, sealing), go_on))
+        let answer = respond("200 OK", &soap, sealing);
+        Some(if last { Answer::Last(answer) } else { Answer::Whole(answer) })
     }
 
     fn note(&self, action: Action, head: &str, body: String) {

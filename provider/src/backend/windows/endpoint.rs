@@ -31,6 +31,10 @@ pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
         path: DEFAULT_PATH.to_owned(),
         proxy: connection.proxy.clone(),
         authentication,
-        timeouts: Timeouts { connect: connection.timeouts.connect, operation: connection.timeouts.operation },
+        timeouts: Timeouts {
+            connect: connection.timeouts.connect,
+            operation: connection.timeouts.operation,
+            ..Timeouts::default()
+        },
     })
 }

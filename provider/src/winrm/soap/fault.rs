@@ -19,20 +19,43 @@ pub struct Fault {
     pub text: String,
 }
 
-/// The host held the request for the whole operation timeout; ask again.
+/// `ERROR_WSMAN_OPERATION_TIMEDOUT`: the host held the request for the whole operation timeout; ask again.
 pub const TIMED_OUT: u32 = 2_150_858_793;
-/// The shell that the request names does not exist.
-pub const SHELL_GONE: u32 = 2_150_858_843;
-/// `MaxShellsPerUser` is reached.
-pub const QUOTA_SHELLS: u32 = 2_150_859_173;
-/// `MaxConcurrentOperationsPerUser` is reached; terminated commands of a shell still count.
-pub const QUOTA_OPERATIONS: u32 = 2_150_859_174;
-/// The shell has as many commands as it may have.
-pub const QUOTA_COMMANDS: u32 = 2_150_859_241;
-/// `ERROR_BUSY`: an earlier `Send` to the same command is not yet taken.
-pub const BUSY: u32 = 170;
 /// `ERROR_ACCESS_DENIED`.
 pub const ACCESS_DENIED: u32 = 5;
+
+type Meaning = fn(Fault) -> Kind;
+
+/// What each number stands for. The names are those of `wsmerror.h` and `winerror.h`.
+const MEANINGS: [(u32, Meaning); 27] = [
+    (TIMED_OUT, Kind::TimedOut),
+    (2_150_858_843, Kind::ShellGone), // ERROR_WSMAN_UNEXPECTED_SELECTORS: a shell or command that is unknown
+    (2_150_859_173, Kind::QuotaShells), // ERROR_WSMAN_QUOTA_MAX_SHELLS
+    (2_150_859_236, Kind::QuotaShells), // ERROR_WSMAN_QUOTA_MAX_SHELLS_PPQ
+    (2_150_859_238, Kind::QuotaShells), // ERROR_WSMAN_QUOTA_MAX_PLUGINSHELLS_PPQ
+    (2_150_859_174, Kind::QuotaOperations), // ERROR_WSMAN_QUOTA_MAX_OPERATIONS; terminated commands still count
+    (2_150_859_239, Kind::QuotaOperations), // ERROR_WSMAN_QUOTA_MAX_PLUGINOPERATIONS_PPQ
+    (2_150_859_240, Kind::QuotaOperations), // ERROR_WSMAN_QUOTA_MAX_OPERATIONS_USER_PPQ
+    (2_150_859_241, Kind::QuotaCommands), // ERROR_WSMAN_QUOTA_MAX_COMMANDS_PER_SHELL_PPQ
+    (2_150_859_179, Kind::QuotaUsers), // ERROR_WSMAN_QUOTA_MAX_SHELLUSERS
+    (2_150_859_237, Kind::QuotaUsers), // ERROR_WSMAN_QUOTA_MAX_USERS_PPQ
+    (2_150_859_175, Kind::QuotaRequests), // ERROR_WSMAN_QUOTA_USER
+    (2_150_859_176, Kind::QuotaRequests), // ERROR_WSMAN_QUOTA_SYSTEM
+    (8, Kind::QuotaMemory),           // ERROR_NOT_ENOUGH_MEMORY
+    (14, Kind::QuotaMemory),          // ERROR_OUTOFMEMORY
+    (1455, Kind::QuotaMemory),        // ERROR_COMMITMENT_LIMIT
+    (1816, Kind::QuotaMemory),        // ERROR_NOT_ENOUGH_QUOTA: what a job object says at its limit
+    (2_150_858_790, Kind::TooLarge),  // ERROR_WSMAN_ENVELOPE_TOO_LARGE
+    (2_150_858_805, Kind::TooLarge),  // ERROR_WSMAN_ENCODING_LIMIT
+    (2_150_858_824, Kind::TooLarge),  // ERROR_WSMAN_MAX_ENVELOPE_SIZE_EXCEEDED
+    (2_150_859_180, Kind::ShellsRefused), // ERROR_WSMAN_REMOTESHELLS_NOT_ALLOWED
+    (2_150_859_229, Kind::ShellsRefused), // ERROR_WSMAN_SERVICE_REMOTE_ACCESS_DISABLED
+    (995, Kind::Aborted),             // ERROR_OPERATION_ABORTED: shell, service or host goes down
+    (1115, Kind::Aborted),            // ERROR_SHUTDOWN_IN_PROGRESS
+    (2_150_858_883, Kind::Aborted),   // ERROR_WSMAN_PLUGIN_FAILED
+    (170, Kind::Busy),                // ERROR_BUSY: an earlier `Send` to the same command is not yet taken
+    (ACCESS_DENIED, Kind::AccessDenied),
+];
 
 impl Fault {
     /// Reads the fault of a reply, if it is one.
@@ -63,14 +86,12 @@ impl Fault {
 
     /// The error this fault is.
     pub fn into_kind(self) -> Kind {
-        match self.meaning() {
-            Some(TIMED_OUT) => Kind::TimedOut(self),
-            Some(SHELL_GONE) => Kind::ShellGone(self),
-            Some(QUOTA_SHELLS) => Kind::QuotaShells(self),
-            Some(QUOTA_OPERATIONS | QUOTA_COMMANDS) => Kind::QuotaOperations(self),
-            Some(BUSY) => Kind::Busy(self),
-            Some(ACCESS_DENIED) => Kind::AccessDenied(self),
-            _ => Kind::Fault(self),
+        let meaning = self.meaning();
+        match MEANINGS.iter().find(|(code, _)| Some(*code) == meaning) {
+            Some((_, kind)) => kind(self),
+            // Several numbers come with this subcode, and not all are known.
+            None if self.subcode.as_deref() == Some("EncodingLimit") => Kind::TooLarge(self),
+            None => Kind::Fault(self),
         }
     }
 }
@@ -170,7 +191,7 @@ mod tests {
                <WSManFault xmlns="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="2150859174">
                <Message><ProviderFault><WSManFault Code="170"><Message>inner</Message></WSManFault></ProviderFault></Message>
                </WSManFault></q:Detail></q:Fault>"#,
-            Some(QUOTA_OPERATIONS),
+            Some(2_150_859_174),
             None,
             "inner",
         );
@@ -188,7 +209,7 @@ mod tests {
             )
         };
         for inner in ["<p:error_Code>2150859174</p:error_Code>", "<p:MessageID>HRESULT 0x803381a6</p:MessageID>"] {
-            let kind = check(&error(inner), Some(QUOTA_OPERATIONS), Some("InternalError"), "too many operations");
+            let kind = check(&error(inner), Some(2_150_859_174), Some("InternalError"), "too many operations");
             assert!(matches!(kind, Kind::QuotaOperations(_)));
         }
         let denied = error("<p:MessageID>HRESULT 0x80070005</p:MessageID>");

@@ -1,0 +1,443 @@
+//! Every decoder of bytes that come from outside, fed with a bounded number of generated and damaged inputs.
+//!
+//! A decoder is a plain function over bytes that checks what must hold for any of them, so that a fuzzer can call the
+//! same functions. A new decoder (the frames of a resident worker, for instance) is one more line in [`DECODERS`] with
+//! a few valid messages.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use azuremfa::backend::windows::script::ReplyReader;
+use azuremfa::secret::Secret;
+use azuremfa::winrm::auth::SecurityContext;
+use azuremfa::winrm::auth::ntlm::Ntlm;
+use azuremfa::winrm::channel_binding::tls_server_end_point;
+use azuremfa::winrm::clixml::error_text;
+use azuremfa::winrm::endpoint::{Authentication, Endpoint, Timeouts, Transport};
+use azuremfa::winrm::error::Kind;
+use azuremfa::winrm::http::{Failure, Http, MAXIMUM_REPLY};
+use azuremfa::winrm::soap::reply::{CommandState, command_id, parse, received, shell_id};
+use azuremfa::winrm::soap::sealed;
+use azuremfa::winrm::transport::{self, Stream};
+use bytes::Bytes;
+use proptest::prelude::{Strategy, any, prop};
+use proptest::sample::Index;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use tokio::io::AsyncWriteExt;
+use tokio::runtime::Runtime;
+
+/// One decoder: its name, itself, how many inputs it gets, and what valid inputs look like.
+type Decoder = (&'static str, fn(&[u8]), u32, fn() -> Vec<Vec<u8>>);
+
+const DECODERS: [Decoder; 9] = [
+    ("HTTP answer", decode_http, 2_000, http_answers),
+    ("answer of a proxy", decode_proxy, 300, proxy_answers),
+    ("multipart/encrypted", decode_sealed, 5_000, sealed_messages),
+    ("SOAP reply", decode_soap, 5_000, soap_replies),
+    ("base64 and exit codes", decode_received, 4_000, soap_replies),
+    ("CLIXML", decode_clixml, 5_000, clixml),
+    ("reply lines of a script", decode_script, 5_000, script_replies),
+    ("NTLM challenge", decode_challenge, 4_000, challenges),
+    ("certificate", decode_certificate, 4_000, certificates),
+];
+
+/// No input of this size may take longer, on a machine that has other things to do as well.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// More inputs than CI runs: `AZUREMFA_FUZZ_TIMES=100 cargo test --test winrm decoders`.
+fn times() -> u32 {
+    std::env::var("AZUREMFA_FUZZ_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+#[test]
+fn no_bytes_are_too_much_for_a_decoder() {
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = DECODERS.iter().map(|decoder| scope.spawn(|| feed(decoder))).collect();
+        runs.into_iter().filter_map(|run| run.join().expect("failures are caught")).collect()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Every corpus is what its decoder takes, or damage to it would prove little.
+#[test]
+fn the_valid_inputs_are_valid() {
+    for (name, decode, _, corpus) in DECODERS {
+        assert!(!corpus().is_empty(), "{name}");
+        corpus().iter().for_each(|input| decode(input));
+    }
+    assert!(soap_replies().iter().any(|text| is_done(text)));
+    assert!(script_replies().iter().any(|text| script_result(text, 7)));
+    assert!(sealed_messages().iter().all(|body| sealed::unseal(&mut Summing, sealed::CONTENT_TYPE, body).is_ok()));
+    assert!(challenges().iter().all(|token| login_goes_on(token)));
+    assert!(proxy_answers().iter().any(|answer| tunnel_opens(answer)));
+}
+
+/// A runner of so many cases: the same ones every time, so that a red run means a change, and nothing is written
+/// beside the sources.
+pub fn runner(cases: u32) -> TestRunner {
+    let config = Config { cases: cases * times(), failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+/// What a decoder made of its inputs, when it failed.
+fn feed((name, decode, cases, corpus): &Decoder) -> Option<String> {
+    let outcome = runner(*cases).run(&inputs(corpus()), |input| {
+        let begin = Instant::now();
+        decode(&input);
+        if begin.elapsed() > LONGEST {
+            return Err(TestCaseError::fail(format!("it took {:?}", begin.elapsed())));
+        }
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => None,
+        Err(TestError::Fail(reason, input)) => {
+            Some(format!("{name}: {reason}: {:?} {input:?}", String::from_utf8_lossy(&input)))
+        }
+        Err(TestError::Abort(reason)) => Some(format!("{name}: {reason}")),
+    }
+}
+
+/// Random bytes, and valid inputs with some damage.
+pub fn inputs(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let damaged = (prop::sample::select(corpus.clone()), prop::collection::vec(damage(corpus), 1..5)).prop_map(
+        |(mut bytes, damages)| {
+            damages.iter().for_each(|damage| damage.apply(&mut bytes));
+            bytes
+        },
+    );
+    proptest::prop_oneof![
+        1 => prop::collection::vec(any::<u8>(), 0..300),
+        9 => damaged,
+    ]
+}
+
+/// One change to a valid input.
+#[derive(Clone, Debug)]
+enum Damage {
+    CutOff(Index),
+    Replace(Index, u8),
+    Remove(Index, usize),
+    Insert(Index, Vec<u8>),
+    Double(Index, usize),
+    /// A part of another valid input.
+    Splice(Index, Vec<u8>, Index),
+}
+
+fn damage(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Damage> {
+    let position = any::<Index>;
+    let telling: &[&[u8]] = &[
+        b"\0",
+        b"\xff",
+        b"\r\n",
+        b"--",
+        b"<",
+        b">",
+        b"&#0;",
+        b"&amp;",
+        b"\"",
+        b"=",
+        b"4294967295",
+        b"-1",
+        b"\xef\xbb\xbf",
+    ];
+    let piece = proptest::prop_oneof![
+        prop::collection::vec(any::<u8>(), 1..6),
+        prop::sample::select(telling).prop_map(<[u8]>::to_vec),
+    ];
+    proptest::prop_oneof![
+        position().prop_map(Damage::CutOff),
+        (position(), any::<u8>()).prop_map(|(at, byte)| Damage::Replace(at, byte)),
+        (position(), 1..20_usize).prop_map(|(at, length)| Damage::Remove(at, length)),
+        (position(), piece).prop_map(|(at, piece)| Damage::Insert(at, piece)),
+        (position(), 1..60_usize).prop_map(|(at, length)| Damage::Double(at, length)),
+        (position(), prop::sample::select(corpus), position())
+            .prop_map(|(at, other, from)| Damage::Splice(at, other, from)),
+    ]
+}
+
+impl Damage {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        let length = bytes.len();
+        let end = |at: usize, more: usize| (at + more).min(length);
+        match self {
+            Self::CutOff(at) => bytes.truncate(at.index(length + 1)),
+            Self::Replace(at, byte) if length > 0 => bytes[at.index(length)] = *byte,
+            Self::Remove(at, more) if length > 0 => {
+                let at = at.index(length);
+                bytes.drain(at..end(at, *more));
+            }
+            Self::Double(at, more) if length > 0 => {
+                let at = at.index(length);
+                let copy = bytes[at..end(at, *more)].to_vec();
+                bytes.splice(at..at, copy);
+            }
+            Self::Insert(at, piece) => {
+                let at = at.index(length + 1);
+                bytes.splice(at..at, piece.iter().copied());
+            }
+            Self::Splice(at, other, from) => {
+                bytes.truncate(at.index(length + 1));
+                bytes.extend_from_slice(&other[from.index(other.len() + 1)..]);
+            }
+            Self::Replace(..) | Self::Remove(..) | Self::Double(..) => {}
+        }
+    }
+}
+
+// === The decoders ===
+
+/// The whole way of an answer through hyper and the limits around it.
+fn decode_http(bytes: &[u8]) {
+    let answer = RUNTIME.block_on(async {
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        let bytes = bytes.to_vec();
+        tokio::spawn(async move {
+            let _ = theirs.write_all(&bytes).await;
+            let _ = theirs.shutdown().await;
+        });
+        let stream = Stream { bytes: Box::new(ours), binding: None };
+        let mut http = Http::new(&anywhere(1), stream).await.expect("nothing was sent yet");
+        http.post(None, "text/plain", Bytes::new()).await
+    });
+    match answer {
+        Ok(answer) => {
+            assert!(bytes.starts_with(b"HTTP/1."), "an answer of bytes that are not HTTP");
+            assert!(answer.body.len() <= bytes.len().min(MAXIMUM_REPLY));
+            let _ = (answer.is_soap(), answer.negotiate_token(), answer.without_message().to_string());
+            assert!(answer.offered().len() <= 16 && answer.content_type().chars().count() <= 200);
+        }
+        Err(Failure::NotSent(kind) | Failure::Sent(kind)) => assert!(!kind.to_string().is_empty()),
+    }
+}
+
+/// The answer to CONNECT, over a real socket because the client opens it itself.
+fn decode_proxy(bytes: &[u8]) {
+    if tunnel_opens(bytes) {
+        let head = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        assert!(head.starts_with("HTTP/1.") && head.contains(" 2"), "{head}");
+        assert!(bytes.windows(4).any(|end| end == b"\r\n\r\n"), "a head without an end");
+    }
+}
+
+fn tunnel_opens(answer: &[u8]) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = listener.local_addr().expect("an address");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = listener.accept().expect("the client comes");
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(answer);
+        });
+        let endpoint = Endpoint { proxy: Some(format!("http://{proxy}")), ..anywhere(5985) };
+        RUNTIME.block_on(transport::open(&endpoint, None)).is_ok()
+    })
+}
+
+/// What is opened is what was sealed: nothing else, and nothing in part.
+fn decode_sealed(bytes: &[u8]) {
+    for content_type in [sealed::CONTENT_TYPE, "multipart/encrypted", &String::from_utf8_lossy(bytes)] {
+        let _ = sealed::is_sealed(content_type);
+        if let Ok(opened) = sealed::unseal(&mut Summing, content_type, bytes) {
+            // Messages may come several in a row; that none is repeated is for the real context, which counts them.
+            let mut rest = opened.as_slice();
+            while let Some(message) = MESSAGES.iter().find(|message| rest.starts_with(message.as_bytes())) {
+                rest = &rest[message.len()..];
+            }
+            assert!(rest.is_empty(), "opened to {:?}", String::from_utf8_lossy(&opened));
+        }
+    }
+}
+
+fn decode_soap(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for status in [200, 500] {
+        match parse(&text, status) {
+            Ok(document) => {
+                assert_eq!(status, 200, "an error status was taken for success");
+                assert!(!text.contains("<s:Body><s:Fault>"), "a fault was taken for success");
+                let names = [shell_id(&document), command_id(&document)];
+                names.iter().flatten().for_each(|name| assert!(!name.trim().is_empty() && name.len() <= 256));
+            }
+            Err(kind) => assert!(!kind.to_string().is_empty()),
+        }
+    }
+}
+
+fn decode_received(bytes: &[u8]) {
+    if is_done(bytes) {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(text.contains("/CommandState/Done") && text.contains("ExitCode"), "an end was made up");
+    }
+}
+
+fn is_done(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(document) = parse(&text, 200) else { return false };
+    received(&document).is_ok_and(|received| matches!(received.state, CommandState::Done(_)))
+}
+
+fn decode_clixml(bytes: &[u8]) {
+    // A byte that is no UTF-8 becomes a sign of three bytes; nothing else grows.
+    assert!(error_text(bytes).len() <= 3 * bytes.len());
+}
+
+fn decode_script(bytes: &[u8]) {
+    let whole = script_result(bytes, bytes.len().max(1));
+    for size in [1, 7] {
+        assert_eq!(script_result(bytes, size), whole, "the pieces in which it comes make a difference");
+    }
+    if whole {
+        let mark = b"AZUREMFA-REPLY:";
+        assert!(bytes.windows(mark.len()).any(|window| window == mark), "a result without its mark");
+    }
+}
+
+/// Whether it reads as a result when it comes in pieces of this size.
+fn script_result(bytes: &[u8], size: usize) -> bool {
+    let mut reader = ReplyReader::new("Get-HostFacts");
+    bytes.chunks(size).for_each(|piece| drop(reader.feed(piece)));
+    reader.finish(0, "").is_ok()
+}
+
+fn decode_challenge(bytes: &[u8]) {
+    let _ = login_goes_on(bytes);
+}
+
+fn login_goes_on(challenge: &[u8]) -> bool {
+    let password = Secret::new("password");
+    let mut login = Ntlm::new("mfa01.contoso.com", "CONTOSO\\upgrade", &password, Some(b"binding")).expect("a login");
+    login.step(None).expect("a first token");
+    let answer = login.step(Some(challenge));
+    // Whatever came, it must not be possible to go on with a context that has failed.
+    let _ = login.unseal(&[0; 16], challenge);
+    answer.is_ok()
+}
+
+fn decode_certificate(bytes: &[u8]) {
+    assert!(tls_server_end_point(bytes).len() <= 128);
+}
+
+// === What they are fed with ===
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+});
+
+/// Nobody is there.
+fn anywhere(port: u16) -> Endpoint {
+    Endpoint {
+        host: "mfa01.contoso.com".to_owned(),
+        port,
+        transport: Transport::Http,
+        path: "/wsman".to_owned(),
+        proxy: None,
+        authentication: Authentication::Basic { username: "u".to_owned(), password: Secret::new("p") },
+        timeouts: Timeouts {
+            connect: Duration::from_secs(2),
+            operation: Duration::ZERO,
+            margin: Duration::from_secs(2),
+        },
+    }
+}
+
+/// Signs with the sum of the bytes, so that changed bytes are found as real sealing finds them.
+struct Summing;
+
+impl SecurityContext for Summing {
+    fn step(&mut self, _token: Option<&[u8]>) -> Result<Vec<u8>, Kind> {
+        Ok(Vec::new())
+    }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+
+    fn seal(&mut self, message: &mut Vec<u8>) -> Result<Vec<u8>, Kind> {
+        Ok(sum(message))
+    }
+
+    fn unseal(&mut self, signature: &[u8], message: &[u8]) -> Result<Vec<u8>, Kind> {
+        if signature == sum(message) { Ok(message.to_vec()) } else { Err(Kind::Malformed("a wrong sum")) }
+    }
+}
+
+fn sum(message: &[u8]) -> Vec<u8> {
+    let start = 0xcbf2_9ce4_8422_2325_u64;
+    let sum = message.iter().fold(start, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    sum.to_le_bytes().to_vec()
+}
+
+const MESSAGES: [&str; 4] = [
+    r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:rsp="r"><s:Header/><s:Body><rsp:ReceiveResponse><rsp:Stream Name="stdout" CommandId="c">aGVsbG8=</rsp:Stream><rsp:CommandState CommandId="c" State="http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done"><rsp:ExitCode>3</rsp:ExitCode></rsp:CommandState></rsp:ReceiveResponse></s:Body></s:Envelope>"#,
+    r#"<s:Envelope xmlns:s="s"><s:Body><x:ResourceCreated xmlns:x="x"><w:Selector xmlns:w="w" Name="ShellId">AB-1</w:Selector></x:ResourceCreated></s:Body></s:Envelope>"#,
+    r#"<s:Envelope xmlns:s="s"><s:Body><CommandResponse xmlns="r"><CommandId>C-1</CommandId></CommandResponse></s:Body></s:Envelope>"#,
+    r#"<s:Envelope xmlns:s="s"><s:Body><s:Fault><s:Code><s:Subcode><s:Value>w:TimedOut</s:Value></s:Subcode></s:Code><s:Reason><s:Text>late</s:Text></s:Reason><s:Detail><f:WSManFault xmlns:f="f" Code="2150858793"><f:Message>words &#228; <f:ProviderFault/></f:Message></f:WSManFault></s:Detail></s:Fault></s:Body></s:Envelope>"#,
+];
+
+fn soap_replies() -> Vec<Vec<u8>> {
+    MESSAGES.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn sealed_messages() -> Vec<Vec<u8>> {
+    MESSAGES.map(|text| sealed::seal(&mut Summing, text.as_bytes()).expect("sealed")).to_vec()
+}
+
+fn http_answers() -> Vec<Vec<u8>> {
+    let texts = [
+        "HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml;charset=UTF-8\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: x\r\n\r\n",
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate TlRMTVNTUAACAAAA\r\nWWW-Authenticate: Basic realm=\"a\", Digest\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 500 no\r\n\r\nuntil the end",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn proxy_answers() -> Vec<Vec<u8>> {
+    let texts = [
+        "HTTP/1.1 200 Connection established\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nVia: p\r\n\r\n",
+        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"p\"\r\n\r\n",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn clixml() -> Vec<Vec<u8>> {
+    let texts = [
+        "#< CLIXML\r\n<Objs Version=\"1.1.0.1\" xmlns=\"p\"><S S=\"Error\">a_x000D__x000A_</S><S S=\"warning\">w</S></Objs>",
+        "before\n#< CLIXML\n<Objs><Obj S=\"progress\"/><S S=\"Error\">_xD83D__xDE00_ \u{e4}</S></Objs>after",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn script_replies() -> Vec<Vec<u8>> {
+    let texts = [
+        "AZUREMFA-LOG:{\"level\":\"info\",\"message\":\"x\"}\r\nnoise\r\nAZUREMFA-REPLY:{\"ok\":true,\"script\":\"Get-HostFacts\",\"result\":{\"a\":[1]}}\r\n",
+        "AZUREMFA-DATA:aGVsbG8=\r\nAZUREMFA-REPLY:{\"ok\":false,\"script\":\"Get-HostFacts\",\"error\":{\"kind\":\"busy\",\"message\":\"m\",\"line\":1}}\n",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+/// Type 2 messages: a name, flags, a challenge, and the information about the target with a time.
+fn challenges() -> Vec<Vec<u8>> {
+    let information = b"\x02\x00\x04\x00C\0O\0\x07\x00\x08\x00\0\0\0\0\0\x60\xdb\x01\0\0\0\0";
+    let length = u8::try_from(information.len()).expect("short");
+    let mut message = b"NTLMSSP\0\x02\0\0\0".to_vec();
+    message.extend([4, 0, 4, 0, 56, 0, 0, 0, 0x35, 0x82, 0x8a, 0xe2, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    message.extend([length, 0, length, 0, 60, 0, 0, 0, 10, 0, 0x63, 0x45, 0, 0, 0, 15]);
+    message.extend(b"C\0O\0");
+    message.extend(information);
+    vec![message]
+}
+
+fn certificates() -> Vec<Vec<u8>> {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate =
+        rcgen::CertificateParams::new(vec!["a".to_owned()]).and_then(|parameters| parameters.self_signed(&key));
+    vec![certificate.expect("a certificate").der().to_vec()]
+}
