@@ -1,8 +1,7 @@
 //! Every decoder of bytes that come from outside, fed with a bounded number of generated and damaged inputs.
 //!
 //! A decoder is a plain function over bytes that checks what must hold for any of them, so that a fuzzer can call the
-//! same functions. A new decoder (the frames of a resident worker, for instance) is one more line in [`DECODERS`] with
-//! a few valid messages.
+//! same functions. A new decoder is one more line in [`DECODERS`] with a few valid messages.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -31,7 +30,7 @@ use tokio::runtime::Runtime;
 /// One decoder: its name, itself, how many inputs it gets, and what valid inputs look like.
 type Decoder = (&'static str, fn(&[u8]), u32, fn() -> Vec<Vec<u8>>);
 
-const DECODERS: [Decoder; 9] = [
+const DECODERS: [Decoder; 10] = [
     ("HTTP answer", decode_http, 2_000, http_answers),
     ("answer of a proxy", decode_proxy, 300, proxy_answers),
     ("multipart/encrypted", decode_sealed, 5_000, sealed_messages),
@@ -39,6 +38,7 @@ const DECODERS: [Decoder; 9] = [
     ("base64 and exit codes", decode_received, 4_000, soap_replies),
     ("CLIXML", decode_clixml, 5_000, clixml),
     ("reply lines of a script", decode_script, 5_000, script_replies),
+    ("lines of a worker", decode_worker, 5_000, worker_lines),
     ("NTLM challenge", decode_challenge, 4_000, challenges),
     ("certificate", decode_certificate, 4_000, certificates),
 ];
@@ -69,6 +69,7 @@ fn the_valid_inputs_are_valid() {
     }
     assert!(soap_replies().iter().any(|text| is_done(text)));
     assert!(script_replies().iter().any(|text| script_result(text, 7)));
+    assert!(worker_lines().iter().any(|text| worker_result(text, 7)));
     assert!(sealed_messages().iter().all(|body| sealed::unseal(&mut Summing, sealed::CONTENT_TYPE, body).is_ok()));
     assert!(challenges().iter().all(|token| login_goes_on(token)));
     assert!(proxy_answers().iter().any(|answer| tunnel_opens(answer)));
@@ -287,9 +288,14 @@ fn decode_clixml(bytes: &[u8]) {
 }
 
 fn decode_script(bytes: &[u8]) {
-    let whole = script_result(bytes, bytes.len().max(1));
+    check_result(bytes, script_result);
+}
+
+/// A result has its mark, however the output is cut.
+fn check_result(bytes: &[u8], is_result: fn(&[u8], usize) -> bool) {
+    let whole = is_result(bytes, bytes.len().max(1));
     for size in [1, 7] {
-        assert_eq!(script_result(bytes, size), whole, "the pieces in which it comes make a difference");
+        assert_eq!(is_result(bytes, size), whole, "the pieces in which it comes make a difference");
     }
     if whole {
         let mark = b"AZUREMFA-REPLY:";
@@ -300,6 +306,27 @@ fn decode_script(bytes: &[u8]) {
 /// Whether it reads as a result when it comes in pieces of this size.
 fn script_result(bytes: &[u8], size: usize) -> bool {
     let mut reader = ReplyReader::new("Get-HostFacts");
+    bytes.chunks(size).for_each(|piece| drop(reader.feed(piece)));
+    reader.finish(0, "").is_ok()
+}
+
+fn decode_worker(bytes: &[u8]) {
+    check_result(bytes, worker_result);
+    let begun = bytes.split(|&byte| byte == b'\n').any(|line| line.strip_suffix(b"\r").unwrap_or(line) == BEGIN);
+    let mut reader = ReplyReader::of_call("Get-HostFacts", 7);
+    drop(reader.feed(bytes));
+    assert!(!begun || !bytes.ends_with(b"\n") || reader.has_begun(), "what has begun would be made again");
+    assert!(!worker_result(bytes, bytes.len().max(1)) || is_numbered(bytes), "the reply of another call");
+}
+
+const BEGIN: &[u8] = b"AZUREMFA-BEGIN:7";
+
+fn is_numbered(bytes: &[u8]) -> bool {
+    bytes.windows(7).any(|window| window == b"\"call\":")
+}
+
+fn worker_result(bytes: &[u8], size: usize) -> bool {
+    let mut reader = ReplyReader::of_call("Get-HostFacts", 7);
     bytes.chunks(size).for_each(|piece| drop(reader.feed(piece)));
     reader.finish(0, "").is_ok()
 }
@@ -421,6 +448,16 @@ fn script_replies() -> Vec<Vec<u8>> {
         "AZUREMFA-DATA:aGVsbG8=\r\nAZUREMFA-REPLY:{\"ok\":false,\"script\":\"Get-HostFacts\",\"error\":{\"kind\":\"busy\",\"message\":\"m\",\"line\":1}}\n",
     ];
     texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn worker_lines() -> Vec<Vec<u8>> {
+    let reply = "AZUREMFA-REPLY:{\"ok\":true,\"script\":\"Get-HostFacts\",\"result\":{\"a\":1},\"call\":7}\r\n";
+    let texts = [
+        reply.to_owned(),
+        format!("AZUREMFA-BEGIN:7\r\n{reply}{reply}"),
+        "AZUREMFA-BEGIN:7\r\nAZUREMFA-END:7\r\n".to_owned(),
+    ];
+    texts.map(String::into_bytes).to_vec()
 }
 
 /// Type 2 messages: a name, flags, a challenge, and the information about the target with a time.
