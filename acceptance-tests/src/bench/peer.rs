@@ -11,7 +11,7 @@
 //! `LAB_USER`, `LAB_PASSWORD` and `LAB_AUTHORITY` (a PEM file) are in the environment.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ impl Peers {
             (Client::Own, Ok(own)),
             (Client::Pypsrp, with_python("pypsrp")),
             (Client::Pywinrm, with_python("pywinrm")),
-            (Client::Masterzen, masterzen()),
+            (Client::Masterzen, masterzen().map(|program| vec![program.into()]).map_err(|error| error.to_string())),
         ]))
     }
 
@@ -164,7 +164,7 @@ impl Peers {
     }
 }
 
-fn folder() -> std::path::PathBuf {
+fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bench-peers")
 }
 
@@ -178,11 +178,12 @@ fn own() -> Result<Vec<OsString>, String> {
     Ok(vec![paths::target().join(folder).join(PACKAGE).into()])
 }
 
-fn masterzen() -> Result<Vec<OsString>, String> {
-    let program = paths::tools().join("bench-peer-masterzen/peer");
-    let source = folder().join("masterzen");
-    build(Command::new("go").args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source))?;
-    Ok(vec![program.into()])
+/// masterzen/winrm as a program.
+///
+/// # Errors
+/// When there is no Go here, or what it needs cannot be fetched.
+pub fn masterzen() -> Result<PathBuf, tools::Unavailable> {
+    tools::go_program("bench-peer-masterzen", &folder().join("masterzen"))
 }
 
 fn build(command: &mut Command) -> Result<(), String> {
