@@ -42,6 +42,8 @@ func run(arguments []string) error {
 		return commands(authentication, urls[0], count, further)
 	case "upload":
 		return upload(authentication, urls[0], count, arguments[4])
+	case "query":
+		return query(authentication, urls[0], count, arguments[4], arguments[5])
 	case "hosts":
 		return hosts(authentication, urls, count)
 	}
@@ -142,6 +144,56 @@ func session(authentication, address string, further int) error {
 func commands(authentication, address string, sessions, further int) error {
 	for range sessions {
 		if err := timed("cold", func() error { return session(authentication, address, further) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// query runs a program with its input in a shell of its own. The command file has a word in each line.
+func query(authentication, address string, times int, commandFile, inputFile string) error {
+	words, err := os.ReadFile(commandFile)
+	if err != nil {
+		return err
+	}
+	input, err := os.ReadFile(inputFile)
+	if err != nil {
+		return err
+	}
+	program, rest, _ := strings.Cut(strings.TrimSpace(string(words)), "\n")
+	once := func() error {
+		client, err := client(authentication, address)
+		if err != nil {
+			return err
+		}
+		shell, err := client.CreateShell()
+		if err != nil {
+			return err
+		}
+		defer shell.Close()
+		command, err := shell.Execute(program, strings.Split(rest, "\n")...)
+		if err != nil {
+			return err
+		}
+		defer command.Close()
+		if _, err := command.Stdin.Write(input); err != nil {
+			return err
+		}
+		if err := command.Stdin.Close(); err != nil {
+			return err
+		}
+		output, err := io.ReadAll(command.Stdout)
+		if err != nil {
+			return err
+		}
+		command.Wait()
+		if !strings.HasPrefix(string(output), "AZUREMFA-REPLY:{\"ok\":true") {
+			return fmt.Errorf("the script answered %q", output[:min(len(output), 200)])
+		}
+		return nil
+	}
+	for range times {
+		if err := timed("query", once); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,13 @@
 //! The clients that are measured: each a program of ours around somebody's library, run as a process.
 //!
-//! All take the same command line and print lines `name value`, times in seconds:
+//! All take the same command line and print lines `name value`, times in seconds. What they time begins and ends inside
+//! their process, so no start of an interpreter or a program is in it, ours as little as theirs.
 //! - `commands AUTHENTICATION URL SESSIONS FURTHER`: a session, the command `quick`, `FURTHER` more of them (each
 //!   printed as `further`), the session's end; all of it printed as `cold`.
-//! - `upload AUTHENTICATION URL TIMES FILE SHA256`: a session, the file's bytes to a program on the host that must
+//! - `query AUTHENTICATION URL TIMES COMMAND INPUT`: a session, the command whose words are the lines of a file, with
+//!   another file's bytes as its standard input, the session's end; printed as `query`. Ours has the provider's backend
+//!   read the host instead.
+//! - `upload AUTHENTICATION URL TIMES FILE SHA256`, ours with `--streams NUMBER` behind it: a session, the file's bytes to a program on the host that must
 //!   answer with their SHA-256, the session's end; printed as `upload`.
 //! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at
 //!   the end `memory`, the highest resident size less that before all were asked, in KiB.
@@ -159,6 +163,7 @@ impl Peers {
             processes: (after.processes - totals.processes) as f64,
             bytes_up: (ports.bytes_up() - up) as f64,
             bytes_down: (ports.bytes_down() - down) as f64,
+            turns: 1.0,
             ..Figures::read(&String::from_utf8_lossy(&output.stdout))
         })
     }
@@ -195,6 +200,8 @@ fn build(command: &mut Command) -> Result<(), String> {
 
 fn last_line(printed: &[u8]) -> String {
     let printed = String::from_utf8_lossy(printed);
-    let last = printed.lines().rev().find(|line| !line.trim().is_empty());
+    // A Go program that panics lists its goroutines after the reason.
+    let panic = printed.lines().find(|line| line.starts_with("panic: "));
+    let last = panic.or_else(|| printed.lines().rev().find(|line| !line.trim().is_empty()));
     last.unwrap_or("it printed nothing").trim().to_owned()
 }
