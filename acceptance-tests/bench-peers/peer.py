@@ -151,12 +151,17 @@ def run_session(client, authentication, url, further=0):
         session.close()
 
 
-def query(client, authentication, url, program, arguments, data):
+def query(client, authentication, url, further, program, arguments, data):
+    def ask():
+        output = session.script(program, arguments, data)
+        if not (output.startswith(b"AZUREMFA-REPLY:") and b'"ok":true' in output):
+            sys.exit(f"the script answered {output[:200]!r}")
+
     session = client(authentication, url)
     try:
-        output = session.script(program, arguments, data)
-        if not output.startswith(b'AZUREMFA-REPLY:{"ok":true'):
-            sys.exit(f"the script answered {output[:200]!r}")
+        ask()
+        for _ in range(further):
+            timed("further", ask)
     finally:
         session.close()
 
@@ -198,13 +203,13 @@ def main():
         for _ in range(int(count)):
             timed("upload", lambda: upload(client, authentication, urls[0], *rest))
     elif action == "query":
-        command, data = rest
+        further, command, data = rest
         with open(command) as opened:
             program, *arguments = opened.read().splitlines()
         with open(data, "rb") as opened:
             data = opened.read()
         for _ in range(int(count)):
-            timed("query", lambda: query(client, authentication, urls[0], program, arguments, data))
+            timed("query", lambda: query(client, authentication, urls[0], int(further), program, arguments, data))
     elif action == "hosts":
         hosts(client, authentication, urls, int(count))
     else:

@@ -43,7 +43,11 @@ func run(arguments []string) error {
 	case "upload":
 		return upload(authentication, urls[0], count, arguments[4])
 	case "query":
-		return query(authentication, urls[0], count, arguments[4], arguments[5])
+		further, err := strconv.Atoi(arguments[4])
+		if err != nil {
+			return err
+		}
+		return query(authentication, urls[0], count, further, arguments[5], arguments[6])
 	case "hosts":
 		return hosts(authentication, urls, count)
 	}
@@ -150,17 +154,17 @@ func commands(authentication, address string, sessions, further int) error {
 	return nil
 }
 
-// query runs a program with its input in a shell of its own. The command file has a word in each line.
-func query(authentication, address string, times int, commandFile, inputFile string) error {
-	words, err := os.ReadFile(commandFile)
+// query runs a program with its input in a shell, and further ones there. The command file has a word in each line.
+func query(authentication, address string, times, further int, commandFile, inputFile string) error {
+	lines, err := os.ReadFile(commandFile)
 	if err != nil {
 		return err
 	}
+	words := strings.Split(strings.TrimSpace(string(lines)), "\n")
 	input, err := os.ReadFile(inputFile)
 	if err != nil {
 		return err
 	}
-	program, rest, _ := strings.Cut(strings.TrimSpace(string(words)), "\n")
 	once := func() error {
 		client, err := client(authentication, address)
 		if err != nil {
@@ -171,24 +175,13 @@ func query(authentication, address string, times int, commandFile, inputFile str
 			return err
 		}
 		defer shell.Close()
-		command, err := shell.Execute(program, strings.Split(rest, "\n")...)
-		if err != nil {
+		if err := script(shell, words, input); err != nil {
 			return err
 		}
-		defer command.Close()
-		if _, err := command.Stdin.Write(input); err != nil {
-			return err
-		}
-		if err := command.Stdin.Close(); err != nil {
-			return err
-		}
-		output, err := io.ReadAll(command.Stdout)
-		if err != nil {
-			return err
-		}
-		command.Wait()
-		if !strings.HasPrefix(string(output), "AZUREMFA-REPLY:{\"ok\":true") {
-			return fmt.Errorf("the script answered %q", output[:min(len(output), 200)])
+		for range further {
+			if err := timed("further", func() error { return script(shell, words, input) }); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -196,6 +189,29 @@ func query(authentication, address string, times int, commandFile, inputFile str
 		if err := timed("query", once); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func script(shell *winrm.Shell, words []string, input []byte) error {
+	command, err := shell.Execute(words[0], words[1:]...)
+	if err != nil {
+		return err
+	}
+	defer command.Close()
+	if _, err := command.Stdin.Write(input); err != nil {
+		return err
+	}
+	if err := command.Stdin.Close(); err != nil {
+		return err
+	}
+	output, err := io.ReadAll(command.Stdout)
+	if err != nil {
+		return err
+	}
+	command.Wait()
+	if !strings.HasPrefix(string(output), "AZUREMFA-REPLY:") || !strings.Contains(string(output), "\"ok\":true") {
+		return fmt.Errorf("the script answered %q", output[:min(len(output), 200)])
 	}
 	return nil
 }

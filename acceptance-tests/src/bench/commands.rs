@@ -11,7 +11,7 @@ use crate::bench::run::{
     FAR, NEAR, NTLM_HTTP, Outcome, Part, ROUNDS, Run, WAYS, Way, bytes_down, bytes_up, counted, each, own_failed,
     own_printed, printed, processes, requests,
 };
-use crate::bench::stage::Failure;
+use crate::bench::stage::{Failure, Ports};
 
 /// Sessions in one turn.
 const SESSIONS: usize = 5;
@@ -68,50 +68,105 @@ fn counts(
     }
 }
 
-/// What each further command of a session adds.
+/// What each further command of a session adds; the provider's own work is scripts, so the promise is about those.
 pub async fn further(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
-    let way = &NTLM_HTTP;
-    let ports = run.stage.open(1, way.listener, FAR).await?;
-    let without = ["1".to_owned(), "0".to_owned()];
-    let with = ["1".to_owned(), FURTHER.to_string()];
-    let (own_without, others_without) = run.compare("commands", way, &ports, &without).await?;
-    let (own, others) = run.compare("commands", way, &ports, &with).await?;
-    let added = |with: &Figures, without: &Figures, figure: fn(&Figures) -> f64| {
-        let difference = each(with, figure, 1).value - each(without, figure, 1).value;
-        Measured::exact(difference / FURTHER as f64)
-    };
-    for ((client, theirs), (_, without)) in others.iter().zip(&others_without) {
-        let theirs = theirs.as_ref().and_then(|theirs| Ok(added(theirs, without.as_ref()?, requests)));
-        let theirs = (client.name(), theirs.map_err(String::as_str));
-        let own = added(&own, &own_without, requests);
-        rows.against("second command on a host, requests", Unit::Count, own, theirs, Target::Own(2.0));
+    let ports = run.stage.open(1, NTLM_HTTP.listener, FAR).await?;
+    let of = |further: usize| vec!["1".to_owned(), further.to_string()];
+    let measured = run.further(("commands", &ports), &of).await?;
+    measured.rows(rows, "second plain command on a host", (Target::None, Target::None))?;
+    let script = Script::of(run).await?;
+    let ports = run.stage.open_queried(NTLM_HTTP.listener, FAR).await?;
+    let measured = run.further(("query", &ports), &|further| script.arguments(1, further)).await?;
+    measured.rows(rows, "second command on a host", (Target::Own(2.0), Target::Own(0.0)))
+}
+
+/// All clients without and with further commands.
+struct Further {
+    own: [Figures; 2],
+    others: Vec<(Client, [Outcome; 2])>,
+}
+
+impl Run<'_> {
+    async fn further(
+        &self,
+        (action, ports): (&str, &Ports),
+        arguments: &(dyn Fn(usize) -> Vec<String> + Sync),
+    ) -> Result<Further, Failure> {
+        let (own_without, without) = self.compare(action, &NTLM_HTTP, ports, &arguments(0)).await?;
+        let (own, with) = self.compare(action, &NTLM_HTTP, ports, &arguments(FURTHER)).await?;
+        let pairs = without.into_iter().zip(with);
+        let others = pairs.map(|((client, without), (_, with))| (client, [without, with])).collect();
+        Ok(Further { own: [own_without, own], others })
     }
-    for (client, theirs) in &others {
-        let theirs = (client.name(), printed(theirs, "further"));
-        let name = "second command on a host, wall at 20 ms";
-        rows.against(name, Unit::Seconds, own_printed(&own, "further")?, theirs, Target::None);
+}
+
+impl Further {
+    fn rows(
+        &self,
+        rows: &mut Rows,
+        name: &str,
+        (requests_at_most, processes_at_most): (Target, Target),
+    ) -> Result<(), Failure> {
+        let added = |[without, with]: [&Figures; 2], figure: fn(&Figures) -> f64| {
+            Measured::exact((each(with, figure, 1).value - each(without, figure, 1).value) / FURTHER as f64)
+        };
+        let both = |[without, with]: &[Outcome; 2], figure| {
+            let [without, with] = [without, with].map(|outcome| outcome.as_ref().map_err(Clone::clone));
+            Ok(added([without?, with?], figure))
+        };
+        let [own_without, own] = &self.own;
+        for (what, figure, target) in [
+            ("requests", requests as fn(&Figures) -> f64, requests_at_most),
+            ("new processes there", processes, processes_at_most),
+        ] {
+            for (client, theirs) in &self.others {
+                let theirs: Result<Measured, String> = both(theirs, figure);
+                let theirs = (client.name(), theirs.as_ref().copied().map_err(String::as_str));
+                let own = added([own_without, own], figure);
+                rows.against(&format!("{name}, {what}"), Unit::Count, own, theirs, target);
+            }
+        }
+        for (client, [_, theirs]) in &self.others {
+            let own = own_printed(own, "further")?;
+            let name = format!("{name}, wall at 20 ms");
+            rows.against(&name, Unit::Seconds, own, (client.name(), printed(theirs, "further")), Target::None);
+        }
+        Ok(())
     }
-    let processes = added(&own, &own_without, processes);
-    rows.own("second command on a host, new processes there", Unit::Count, processes, Target::Own(0.0));
-    Ok(())
+}
+
+/// What the provider sends to read a host, for others to send.
+struct Script {
+    command: NamedTempFile,
+    input: NamedTempFile,
+    length: usize,
+}
+
+impl Script {
+    /// Has our own client read the host once.
+    async fn of(run: &Run<'_>) -> Result<Self, Failure> {
+        let ports = run.stage.open_queried(NTLM_HTTP.listener, NEAR).await?;
+        let own = Part { client: Client::Own, arguments: vec!["1".to_owned(), "0".to_owned()] };
+        run.turns("query", NTLM_HTTP.authentication, &ports, &[own], 1).await.remove(0).map_err(own_failed)?;
+        let (words, input) = run.stage.captured();
+        if words.is_empty() || input.is_empty() {
+            return Err(own_failed("its query started nothing that others could start".to_owned()));
+        }
+        Ok(Self { command: file_of(words.join("\n").as_bytes())?, input: file_of(&input)?, length: input.len() })
+    }
+
+    fn arguments(&self, times: usize, further: usize) -> Vec<String> {
+        let path = |file: &NamedTempFile| file.path().to_string_lossy().into_owned();
+        vec![times.to_string(), further.to_string(), path(&self.command), path(&self.input)]
+    }
 }
 
 /// All facts of a host: the provider's own query, and for the others the same script on standard input of the same
 /// command line.
 pub async fn queries(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let way = &NTLM_HTTP;
-    let times = SESSIONS.to_string();
-    let near = run.stage.open_queried(way.listener, NEAR).await?;
-    // The first run shows what the others have to send.
-    let own = Part { client: Client::Own, arguments: vec![times.clone()] };
-    run.turns("query", way.authentication, &near, &[own], 1).await.remove(0).map_err(own_failed)?;
-    let (words, input) = run.stage.captured();
-    if words.is_empty() || input.is_empty() {
-        return Err(own_failed("its query started nothing that others could start".to_owned()));
-    }
-    let (command, data) = (file_of(words.join("\n").as_bytes())?, file_of(&input)?);
-    let path = |file: &NamedTempFile| file.path().to_string_lossy().into_owned();
-    let arguments = [times, path(&command), path(&data)];
+    let script = Script::of(run).await?;
+    let arguments = script.arguments(SESSIONS, 0);
     for (round_trip, distance) in [(NEAR, "0 ms"), (FAR, "20 ms")] {
         let ports = run.stage.open_queried(way.listener, round_trip).await?;
         let (own, others) = run.compare("query", way, &ports, &arguments).await?;
@@ -135,7 +190,7 @@ pub async fn queries(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     rows.note(format!(
         "host query: a session, the script Get-HostFacts with {} bytes of standard input, the session's end; {ROUNDS} turns \
          of {SESSIONS}. The others send what our client was seen to send, and do not read the facts out of the reply",
-        input.len()
+        script.length
     ));
     Ok(())
 }

@@ -4,9 +4,9 @@
 //! their process, so no start of an interpreter or a program is in it, ours as little as theirs.
 //! - `commands AUTHENTICATION URL SESSIONS FURTHER`: a session, the command `quick`, `FURTHER` more of them (each
 //!   printed as `further`), the session's end; all of it printed as `cold`.
-//! - `query AUTHENTICATION URL TIMES COMMAND INPUT`: a session, the command whose words are the lines of a file, with
-//!   another file's bytes as its standard input, the session's end; printed as `query`. Ours has the provider's backend
-//!   read the host instead.
+//! - `query AUTHENTICATION URL TIMES FURTHER COMMAND INPUT`: a session, the command whose words are the lines of a file,
+//!   with another file's bytes as its standard input, `FURTHER` more of them (each printed as `further`), the session's
+//!   end; all of it printed as `query`. Ours has the provider's backend read the host instead.
 //! - `upload AUTHENTICATION URL TIMES FILE SHA256`, ours with `--streams NUMBER` behind it: a session, the file's bytes to a program on the host that must
 //!   answer with their SHA-256, the session's end; printed as `upload`.
 //! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at

@@ -27,7 +27,9 @@ async fn main() -> Outcome {
             upload(&endpoint(authentication, url)?, times.parse()?, file, hash).await
         }
         ["upload", .., "--streams", _] => Err("the client uploads over one stream".into()),
-        ["query", authentication, url, times, ..] => query(&endpoint(authentication, url)?, times.parse()?).await,
+        ["query", authentication, url, times, further, ..] => {
+            query(&endpoint(authentication, url)?, times.parse()?, further.parse()?).await
+        }
         ["hosts", authentication, urls, times] => {
             let endpoints: Outcome<Vec<Endpoint>> = urls.split(',').map(|url| endpoint(authentication, url)).collect();
             hosts(&endpoints?, times.parse()?).await
@@ -46,7 +48,7 @@ async fn commands(endpoint: &Endpoint, sessions: usize, further: usize) -> Outco
 }
 
 /// As the provider reads a host: its backend, its scripts, the decoding of the facts.
-async fn query(endpoint: &Endpoint, times: usize) -> Outcome {
+async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
     let (Authentication::Basic { username, password } | Authentication::Ntlm { username, password }) =
         &endpoint.authentication;
     let connection = connection::Connection {
@@ -62,10 +64,14 @@ async fn query(endpoint: &Endpoint, times: usize) -> Outcome {
     for _ in 0..times {
         let begin = Instant::now();
         let backend = WindowsBackend::new(Arc::clone(&connections), Arc::default());
-        let facts = backend.observe(&endpoint.host, true).await;
+        backend.observe(&endpoint.host, true).await?;
+        for _ in 0..further {
+            let begin = Instant::now();
+            backend.observe(&endpoint.host, true).await?;
+            report("further", begin.elapsed())?;
+        }
         backend.close().await;
         report("query", begin.elapsed())?;
-        facts?;
     }
     Ok(())
 }
