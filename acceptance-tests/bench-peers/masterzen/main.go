@@ -42,6 +42,12 @@ func run(arguments []string) error {
 		return commands(authentication, urls[0], count, further)
 	case "upload":
 		return upload(authentication, urls[0], count, arguments[4])
+	case "query":
+		further, err := strconv.Atoi(arguments[4])
+		if err != nil {
+			return err
+		}
+		return query(authentication, urls[0], count, further, arguments[5], arguments[6])
 	case "hosts":
 		return hosts(authentication, urls, count)
 	}
@@ -144,6 +150,68 @@ func commands(authentication, address string, sessions, further int) error {
 		if err := timed("cold", func() error { return session(authentication, address, further) }); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// query runs a program with its input in a shell, and further ones there. The command file has a word in each line.
+func query(authentication, address string, times, further int, commandFile, inputFile string) error {
+	lines, err := os.ReadFile(commandFile)
+	if err != nil {
+		return err
+	}
+	words := strings.Split(strings.TrimSpace(string(lines)), "\n")
+	input, err := os.ReadFile(inputFile)
+	if err != nil {
+		return err
+	}
+	once := func() error {
+		client, err := client(authentication, address)
+		if err != nil {
+			return err
+		}
+		shell, err := client.CreateShell()
+		if err != nil {
+			return err
+		}
+		defer shell.Close()
+		if err := script(shell, words, input); err != nil {
+			return err
+		}
+		for range further {
+			if err := timed("further", func() error { return script(shell, words, input) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for range times {
+		if err := timed("query", once); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func script(shell *winrm.Shell, words []string, input []byte) error {
+	command, err := shell.Execute(words[0], words[1:]...)
+	if err != nil {
+		return err
+	}
+	defer command.Close()
+	if _, err := command.Stdin.Write(input); err != nil {
+		return err
+	}
+	if err := command.Stdin.Close(); err != nil {
+		return err
+	}
+	output, err := io.ReadAll(command.Stdout)
+	if err != nil {
+		return err
+	}
+	command.Wait()
+	if !strings.HasPrefix(string(output), "AZUREMFA-REPLY:") || !strings.Contains(string(output), "\"ok\":true") {
+		return fmt.Errorf("the script answered %q", output[:min(len(output), 200)])
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
-//! What a client's run came to.
+//! What a client's turns came to.
 
 use std::collections::BTreeMap;
 
-/// One run of a client: what it timed itself, and what the lab and the ports saw meanwhile.
+use crate::bench::rows::Measured;
+
+/// Some turns of a client: what it timed itself, and what the lab and the ports saw meanwhile.
 #[derive(Debug, Default)]
 pub struct Figures {
     /// Values that the client printed, by name, in their order.
@@ -12,6 +14,8 @@ pub struct Figures {
     pub bytes_down: f64,
     /// Processes that were started on the hosts.
     pub processes: f64,
+    /// How many turns these are.
+    pub turns: f64,
 }
 
 impl Figures {
@@ -28,10 +32,23 @@ impl Figures {
         figures
     }
 
+    /// Adds another turn.
+    pub fn add(&mut self, turn: Self) {
+        for (name, mut values) in turn.printed {
+            self.printed.entry(name).or_default().append(&mut values);
+        }
+        self.requests += turn.requests;
+        self.bytes_up += turn.bytes_up;
+        self.bytes_down += turn.bytes_down;
+        self.processes += turn.processes;
+        self.turns += turn.turns;
+    }
+
     /// The middle of what was printed under a name; robust against a machine that others use too. `None` when
     /// nothing was.
-    pub fn median(&self, name: &str) -> Option<f64> {
-        median(self.printed.get(name)?)
+    pub fn median(&self, name: &str) -> Option<Measured> {
+        let values = self.printed.get(name)?;
+        Some(Measured { value: median(values)?, runs: values.len() })
     }
 }
 
@@ -57,6 +74,17 @@ mod tests {
         check(&[3.0], Some(3.0));
         check(&[9.0, 1.0, 2.0], Some(2.0));
         check(&[9.0, 1.0, 2.0, 4.0], Some(3.0));
+    }
+
+    #[test]
+    fn turns_add_up() {
+        let turn = |text: &str| Figures { requests: 6.0, turns: 1.0, ..Figures::read(text) };
+        let mut figures = Figures::default();
+        figures.add(turn("cold 0.5\n"));
+        figures.add(turn("cold 0.7\ncold 0.9\n"));
+        assert_eq!((figures.requests, figures.turns), (12.0, 2.0));
+        assert_eq!(figures.median("cold"), Some(Measured { value: 0.7, runs: 3 }));
+        assert_eq!(figures.median("further"), None);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! The clients that are measured: each a program of ours around somebody's library, run as a process.
 //!
-//! All take the same command line and print lines `name value`, times in seconds:
+//! All take the same command line and print lines `name value`, times in seconds. What they time begins and ends inside
+//! their process, so no start of an interpreter or a program is in it, ours as little as theirs.
 //! - `commands AUTHENTICATION URL SESSIONS FURTHER`: a session, the command `quick`, `FURTHER` more of them (each
 //!   printed as `further`), the session's end; all of it printed as `cold`.
-//! - `upload AUTHENTICATION URL TIMES FILE SHA256`: a session, the file's bytes to a program on the host that must
+//! - `query AUTHENTICATION URL TIMES FURTHER COMMAND INPUT`: a session, the command whose words are the lines of a file,
+//!   with another file's bytes as its standard input, `FURTHER` more of them (each printed as `further`), the session's
+//!   end; all of it printed as `query`. Ours has the provider's backend read the host instead.
+//! - `upload AUTHENTICATION URL TIMES FILE SHA256`, ours with `--streams NUMBER` behind it: a session, the file's bytes to a program on the host that must
 //!   answer with their SHA-256, the session's end; printed as `upload`.
 //! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at
 //!   the end `memory`, the highest resident size less that before all were asked, in KiB.
@@ -11,7 +15,7 @@
 //! `LAB_USER`, `LAB_PASSWORD` and `LAB_AUTHORITY` (a PEM file) are in the environment.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -108,7 +112,7 @@ impl Peers {
             (Client::Own, Ok(own)),
             (Client::Pypsrp, with_python("pypsrp")),
             (Client::Pywinrm, with_python("pywinrm")),
-            (Client::Masterzen, masterzen()),
+            (Client::Masterzen, masterzen().map(|program| vec![program.into()]).map_err(|error| error.to_string())),
         ]))
     }
 
@@ -159,12 +163,13 @@ impl Peers {
             processes: (after.processes - totals.processes) as f64,
             bytes_up: (ports.bytes_up() - up) as f64,
             bytes_down: (ports.bytes_down() - down) as f64,
+            turns: 1.0,
             ..Figures::read(&String::from_utf8_lossy(&output.stdout))
         })
     }
 }
 
-fn folder() -> std::path::PathBuf {
+fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bench-peers")
 }
 
@@ -178,11 +183,12 @@ fn own() -> Result<Vec<OsString>, String> {
     Ok(vec![paths::target().join(folder).join(PACKAGE).into()])
 }
 
-fn masterzen() -> Result<Vec<OsString>, String> {
-    let program = paths::tools().join("bench-peer-masterzen/peer");
-    let source = folder().join("masterzen");
-    build(Command::new("go").args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source))?;
-    Ok(vec![program.into()])
+/// masterzen/winrm as a program.
+///
+/// # Errors
+/// When there is no Go here, or what it needs cannot be fetched.
+pub fn masterzen() -> Result<PathBuf, tools::Unavailable> {
+    tools::go_program("bench-peer-masterzen", &folder().join("masterzen"))
 }
 
 fn build(command: &mut Command) -> Result<(), String> {
@@ -194,6 +200,8 @@ fn build(command: &mut Command) -> Result<(), String> {
 
 fn last_line(printed: &[u8]) -> String {
     let printed = String::from_utf8_lossy(printed);
-    let last = printed.lines().rev().find(|line| !line.trim().is_empty());
+    // A Go program that panics lists its goroutines after the reason.
+    let panic = printed.lines().find(|line| line.starts_with("panic: "));
+    let last = panic.or_else(|| printed.lines().rev().find(|line| !line.trim().is_empty()));
     last.unwrap_or("it printed nothing").trim().to_owned()
 }

@@ -1,7 +1,5 @@
 //! The rows of the table: what was measured, what is promised, and whether the promise holds.
 
-use crate::bench::peer::Client;
-
 /// All rows, and notes on them.
 #[derive(Default)]
 pub struct Rows {
@@ -17,8 +15,18 @@ pub struct Row {
     pub peer: &'static str,
     pub theirs: String,
     pub ratio: String,
+    /// Of how many values each figure is the median; nothing for figures that are exact.
+    pub runs: String,
     pub target: String,
     pub verdict: &'static str,
+}
+
+/// A figure, and of how many values it is the median.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    pub value: f64,
+    /// None for one that was counted and is exact.
+    pub runs: usize,
 }
 
 /// How a figure is written.
@@ -54,41 +62,43 @@ impl Rows {
     }
 
     /// A figure of our own alone.
-    pub fn own(&mut self, name: &str, unit: Unit, own: f64, target: Target) {
+    pub fn own(&mut self, name: &str, unit: Unit, own: Measured, target: Target) {
         self.rows.push(Row {
             name: name.to_owned(),
-            own: unit.write(own),
+            own: unit.write(own.value),
             peer: "-",
             theirs: "-".to_owned(),
             ratio: "-".to_owned(),
+            runs: own.write_runs(None),
             target: target.write(unit),
-            verdict: target.judge(own, None),
+            verdict: target.judge(own.value, None),
         });
     }
 
-    /// Our own figure beside another client's, or beside the reason why there is none.
+    /// Our own figure beside another one, or beside the reason why there is none.
     pub fn against(
         &mut self,
         name: &str,
         unit: Unit,
-        own: f64,
-        (client, theirs): (Client, Result<f64, &str>),
+        own: Measured,
+        (peer, theirs): (&'static str, Result<Measured, &str>),
         target: Target,
     ) {
         if let Err(reason) = theirs {
-            self.note(format!("{}: skipped: {reason}", client.name()));
+            self.note(format!("{peer}: skipped: {reason}"));
         }
         // A promise about our own figure is judged once, not beside each client.
         let repeated = matches!(target, Target::Own(_)) && self.rows.iter().any(|row| row.name == name);
         let target = if repeated { Target::None } else { target };
         self.rows.push(Row {
             name: name.to_owned(),
-            own: unit.write(own),
-            peer: client.name(),
-            theirs: theirs.map_or("skipped".to_owned(), |theirs| unit.write(theirs)),
-            ratio: theirs.map_or("-".to_owned(), |theirs| format!("{:.2}", own / theirs)),
+            own: unit.write(own.value),
+            peer,
+            theirs: theirs.map_or("skipped".to_owned(), |theirs| unit.write(theirs.value)),
+            ratio: theirs.map_or("-".to_owned(), |theirs| write_ratio(own.value / theirs.value)),
+            runs: own.write_runs(theirs.ok()),
             target: target.write(unit),
-            verdict: target.judge(own, theirs.ok()),
+            verdict: target.judge(own.value, theirs.ok().map(|theirs| theirs.value)),
         });
     }
 
@@ -101,10 +111,30 @@ impl Rows {
             peer: "-",
             theirs: "-".to_owned(),
             ratio: "-".to_owned(),
+            runs: "-".to_owned(),
             target: target.to_owned(),
             verdict,
         });
     }
+}
+
+impl Measured {
+    /// A figure that was counted.
+    pub fn exact(value: f64) -> Self {
+        Self { value, runs: 0 }
+    }
+
+    fn write_runs(self, theirs: Option<Self>) -> String {
+        match (self.runs, theirs.map(|theirs| theirs.runs)) {
+            (0, _) => "-".to_owned(),
+            (own, Some(theirs)) if own != theirs => format!("{own}/{theirs}"),
+            (own, _) => own.to_string(),
+        }
+    }
+}
+
+fn write_ratio(ratio: f64) -> String {
+    if ratio < 0.01 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
 }
 
 impl Unit {
@@ -122,7 +152,8 @@ impl Unit {
 }
 
 impl Target {
-    fn write(self, unit: Unit) -> String {
+    /// The promise as the table shows it.
+    pub fn write(self, unit: Unit) -> String {
         match self {
             Self::Own(limit) => format!("at most {}", unit.write(limit)),
             Self::Ratio(limit) => format!("ratio at most {limit:.2}"),
@@ -150,9 +181,19 @@ mod tests {
     #[track_caller]
     fn check(target: Target, own: f64, theirs: Result<f64, &str>, ratio: &str, verdict: &str) {
         let mut rows = Rows::default();
-        rows.against("row", Unit::Seconds, own, (Client::Pypsrp, theirs), target);
+        let measured = |value| Measured { value, runs: 3 };
+        rows.against("row", Unit::Seconds, measured(own), ("pypsrp", theirs.map(measured)), target);
         assert_eq!((rows.rows[0].ratio.as_str(), rows.rows[0].verdict), (ratio, verdict));
         assert_eq!(rows.notes.len(), usize::from(theirs.is_err()));
+    }
+
+    #[test]
+    fn says_how_often_was_measured() {
+        let times = |runs| Measured { value: 1.0, runs };
+        assert_eq!(times(3).write_runs(Some(times(3))), "3");
+        assert_eq!(times(3).write_runs(Some(times(1))), "3/1");
+        assert_eq!(times(3).write_runs(None), "3");
+        assert_eq!(Measured::exact(1.0).write_runs(Some(Measured::exact(2.0))), "-");
     }
 
     #[test]
@@ -160,6 +201,7 @@ mod tests {
         check(Target::Ratio(0.5), 1.0, Ok(2.0), "0.50", "met");
         check(Target::Ratio(0.5), 1.1, Ok(2.0), "0.55", "missed");
         check(Target::Ratio(0.5), 1.0, Err("not here"), "-", "skipped");
+        check(Target::Ratio(0.05), 1.0, Ok(512.0), "0.0020", "met");
         check(Target::Own(4.0), 4.0, Ok(8.0), "0.50", "met");
         check(Target::Own(4.0), 5.0, Err("not here"), "-", "missed");
         check(Target::None, 5.0, Ok(5.0), "1.00", "-");

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,18 +12,41 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::bench::delay::Delay;
+use crate::lab::estate::{Estate, demo};
+use crate::lab::host::error::LabError;
+use crate::lab::host::machine::{LabMachine, Link, Player};
+use crate::lab::wire::host::Settings;
 use crate::lab::wire::machine::{Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost};
+use crate::lab::wire::ntlm::acceptor::ChannelBinding;
 use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::{StartError, WireServer};
 
 pub const USER: &str = "operator";
 pub const PASSWORD: &str = "a password of the lab";
+/// A host of the estate as the provider finds it; the others only know a few commands.
+const QUERIED: &str = "facts.contoso.com";
+
+/// A machine whose processes are counted. What the first one is told is kept, so that others can tell it the same.
+struct Observed {
+    machine: LabMachine,
+    started: Arc<AtomicUsize>,
+    capture: Arc<Mutex<Capture>>,
+}
+
+#[derive(Default)]
+struct Capture {
+    words: Vec<String>,
+    input: Vec<u8>,
+}
 
 /// A server with some hosts.
 pub struct Stage {
     server: WireServer,
     started: Arc<AtomicUsize>,
+    capture: Arc<Mutex<Capture>>,
     authority: NamedTempFile,
+    /// Holds the folder of the host that answers queries.
+    _estate: Estate,
 }
 
 /// Ports in front of hosts, one for each.
@@ -44,6 +67,8 @@ pub struct Totals {
 pub enum Failure {
     #[error("the lab does not start")]
     Lab(#[from] StartError),
+    #[error("the host that answers queries cannot be made")]
+    Host(#[from] LabError),
     #[error("a file or port of the lab cannot be made")]
     Io(#[from] std::io::Error),
     /// A client failed; says which and what it printed.
@@ -55,14 +80,28 @@ impl Stage {
     /// Starts a server with this many hosts.
     pub async fn start(hosts: usize) -> Result<Self, Failure> {
         let started = Arc::new(AtomicUsize::new(0));
+        let capture = Arc::default();
+        // As Windows is by default: masterzen/winrm sends no channel binding.
+        let settings = || Settings { channel_binding: ChannelBinding::Relaxed, ..Settings::default() };
         let mut builder = WireServer::builder();
         for number in 0..hosts {
-            builder = builder.host(machine(number, Arc::clone(&started)));
+            builder = builder.host_with(machine(number, Arc::clone(&started)), settings());
         }
-        let server = builder.start().await?;
+        let estate = Estate::temporary()?;
+        let folder = demo::server(QUERIED).write(&estate)?;
+        let account = Account::administrator(USER, PASSWORD);
+        let queried = LabMachine::new(QUERIED, folder, account, Player::Native, Link::default());
+        let queried = Observed { machine: queried, started: Arc::clone(&started), capture: Arc::clone(&capture) };
+        let server = builder.host_with(Arc::new(queried), settings()).start().await?;
         let mut authority = NamedTempFile::new()?;
         authority.write_all(server.authority_pem().as_bytes())?;
-        Ok(Self { server, started, authority })
+        Ok(Self { server, started, capture, authority, _estate: estate })
+    }
+
+    /// The command line and the standard input of the first process on the host that answers queries.
+    pub fn captured(&self) -> (Vec<String>, Vec<u8>) {
+        let capture = self.capture.lock().expect("capture");
+        (capture.words.clone(), capture.input.clone())
     }
 
     /// A file with the certificates that clients have to trust.
@@ -72,9 +111,19 @@ impl Stage {
 
     /// Opens ports to the first `hosts` hosts at this distance.
     pub async fn open(&self, hosts: usize, listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
+        let names: Vec<String> = (0..hosts).map(name).collect();
+        self.open_to(&names, listener, round_trip).await
+    }
+
+    /// Opens a port to the host that answers queries.
+    pub async fn open_queried(&self, listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
+        self.open_to(&[QUERIED.to_owned()], listener, round_trip).await
+    }
+
+    async fn open_to(&self, names: &[String], listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
         let mut ports = Vec::new();
-        for number in 0..hosts {
-            let address: SocketAddr = self.server.open_port(&name(number), listener).await?;
+        for name in names {
+            let address: SocketAddr = self.server.open_port(name, listener).await?;
             ports.push(Delay::open(address, round_trip).await?);
         }
         let scheme = if listener == Listener::Https { "https" } else { "http" };
@@ -111,6 +160,31 @@ impl Ports {
     /// Bytes that clients have received so far.
     pub fn bytes_down(&self) -> u64 {
         self.ports.iter().map(Delay::bytes_down).sum()
+    }
+}
+
+impl Machine for Observed {
+    fn name(&self) -> &str {
+        self.machine.name()
+    }
+
+    fn account(&self, domain: &str, user: &str) -> Option<Account> {
+        self.machine.account(domain, user)
+    }
+
+    fn start(&self, command: CommandLine) -> Process {
+        let words: Vec<String> = std::iter::once(&command.program).chain(&command.arguments).cloned().collect();
+        let process = self.machine.start(command);
+        self.started.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut first = self.capture.lock().expect("capture");
+            if !first.words.is_empty() {
+                return process;
+            }
+            first.words = words;
+        }
+        let capture = Arc::clone(&self.capture);
+        process.overhear(move |input| capture.lock().expect("capture").input.extend_from_slice(input))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::bench::rows::{Row, Rows};
 
-const HEAD: [&str; 7] = ["row", "own", "peer", "theirs", "ratio", "target", "verdict"];
+const COLUMNS: usize = 8;
+const HEAD: [&str; COLUMNS] = ["row", "own", "peer", "theirs", "ratio", "runs", "target", "verdict"];
 
 /// The whole page.
 pub fn document(rows: &Rows, clients: &[&str]) -> String {
@@ -16,27 +17,30 @@ pub fn document(rows: &Rows, clients: &[&str]) -> String {
     format!(
         "# Benchmark of the WinRM client\n\n\
          Written by `cargo bench-lab`. The hosts are the lab's, whose programs cost next to nothing, so this is the \
-         transport alone. Requests, bytes and processes are exact; times are medians on a machine that does other work \
-         too, and mean something only as ratios within one run. `at 20 ms` is behind a proxy that adds 10 ms each way and \
+         transport alone. Requests, bytes and processes are exact; times are medians of so many `runs` on a machine \
+         that does other work too, in which the clients took turns, and mean something only as ratios within one run. Each \
+         client times itself from the making of its session to the session's end; no start of a program or interpreter is \
+         in it. `at 20 ms` is behind a proxy that adds 10 ms each way and \
          one round trip for each new connection; bytes are all that TCP carries, with HTTP heads and TLS.\n\n\
          {}\n{met} met, {missed} missed.\n{notes}\n## Clients\n\n{clients}",
         format(&cells)
     )
 }
 
-fn of_row(row: &Row) -> [String; 7] {
-    [row.name.as_str(), &row.own, row.peer, &row.theirs, &row.ratio, &row.target, row.verdict].map(str::to_owned)
+fn of_row(row: &Row) -> [String; COLUMNS] {
+    [row.name.as_str(), &row.own, row.peer, &row.theirs, &row.ratio, &row.runs, &row.target, row.verdict]
+        .map(str::to_owned)
 }
 
 /// A Markdown table with columns padded to their widest cell.
-fn format(rows: &[[String; 7]]) -> String {
+fn format(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
-        text += &line((0..7).map(|column| format!("{:1$}", row[column], width(column))).collect());
+        text += &line((0..COLUMNS).map(|column| format!("{:1$}", row[column], width(column))).collect());
         if number == 0 {
-            text += &line((0..7).map(|column| "-".repeat(width(column))).collect());
+            text += &line((0..COLUMNS).map(|column| "-".repeat(width(column))).collect());
         }
     }
     text

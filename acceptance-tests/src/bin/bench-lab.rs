@@ -1,4 +1,5 @@
-//! `cargo bench-lab`: this project's WinRM client beside others on the simulated estate; writes `docs/benchmarks.md`.
+//! `cargo bench-lab [-- PART...]`: this project's WinRM client beside others on the simulated estate. Writes
+//! `docs/benchmarks.md`, unless only the groups of rows are wanted whose names contain a part.
 
 use std::error::Error;
 use std::io::Write;
@@ -19,8 +20,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let page = bench::bench(&mut std::io::stderr()).await?;
-    std::fs::write(paths::root().join("docs/benchmarks.md"), &page)?;
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let page = bench::bench(&only, &mut std::io::stderr()).await?;
+    if only.is_empty() {
+        std::fs::write(paths::root().join("docs/benchmarks.md"), &page)?;
+    }
     write!(std::io::stdout(), "{page}")?;
     Ok(())
 }

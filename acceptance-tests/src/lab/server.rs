@@ -13,6 +13,7 @@ use crate::lab::host::machine::{LabMachine, Link, Player};
 use crate::lab::host::powershell::PowerShell;
 use crate::lab::wire::host::{Reachability, Settings, SimulatedHost};
 use crate::lab::wire::machine::Account;
+use crate::lab::wire::ntlm::acceptor::Rigour;
 use crate::lab::wire::server::WireServer;
 
 /// How hosts answer.
@@ -127,8 +128,10 @@ impl Builder {
         for name in &settings.hosts {
             let folder = estate.host(name)?;
             let machine = LabMachine::new(name, folder, account.clone(), player.clone(), Arc::clone(&link));
-            builder =
-                builder.host_with(Arc::new(machine), winrm.remove(&name.to_ascii_lowercase()).unwrap_or_default());
+            // Stricter than Windows, so that it is noticed when the provider's logon loses something.
+            let strict = || Settings { ntlm: Rigour::Strict, ..Settings::default() };
+            let settings = winrm.remove(&name.to_ascii_lowercase()).unwrap_or_else(strict);
+            builder = builder.host_with(Arc::new(machine), settings);
         }
         if let Some(name) = winrm.keys().next() {
             return Err(LabError::request(format!("the estate has no host {name}")));

@@ -75,3 +75,16 @@ pub fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf, Unav
     fs::write(&mark, wanted).map_err(problem)?;
     Ok(python)
 }
+
+/// A Go program below the tools folder, built from a folder with its `go.mod`. Go itself sees whether anything changed.
+pub fn go_program(name: &str, source: &Path) -> Result<PathBuf, Unavailable> {
+    let tools = paths::tools();
+    let program = tools.join(name);
+    let problem = |error: std::io::Error| Unavailable(format!("{}: {error}", program.display()));
+    fs::create_dir_all(&tools).map_err(problem)?;
+    let lock = File::create(tools.join(format!("{name}.lock"))).map_err(problem)?;
+    lock.lock().map_err(problem)?;
+    let mut build = Command::new("go");
+    output_of(build.args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source))?;
+    Ok(program)
+}

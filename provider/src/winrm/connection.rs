@@ -26,6 +26,17 @@ pub struct Connection {
     /// neither HTTP nor the sealing can be picked up again in the middle.
     in_step: bool,
     last_used: Instant,
+    logon: Logon,
+    refused_message: bool,
+}
+
+/// What goes with the last token of a logon over plain HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logon {
+    /// The first message, sealed, when it is one that may be sent twice.
+    WithMessage,
+    /// Nothing.
+    Alone,
 }
 
 enum Security {
@@ -49,13 +60,13 @@ const MAXIMUM_IDLE: Duration = Duration::from_secs(90);
 
 impl Connection {
     /// Opens a connection; nothing is sent over it yet.
-    pub async fn open(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Self, Error> {
-        Self::open_kind(endpoint, tls)
+    pub async fn open(endpoint: &Endpoint, tls: Option<&Tls>, logon: Logon) -> Result<Self, Error> {
+        Self::open_kind(endpoint, tls, logon)
             .await
             .map_err(|kind| Error::before_start(&endpoint.host, Operation::Connect, kind))
     }
 
-    async fn open_kind(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Self, Kind> {
+    async fn open_kind(endpoint: &Endpoint, tls: Option<&Tls>, logon: Logon) -> Result<Self, Kind> {
         auth::ensure_confidential(endpoint)?;
         let stream = transport::open(endpoint, tls).await?;
         let security = match auth::scheme(endpoint, stream.binding.as_deref())? {
@@ -68,7 +79,15 @@ impl Connection {
         };
         let http = Http::new(endpoint, stream).await?;
         tracing::debug!(host = %endpoint.host, port = endpoint.port, proxy = endpoint.proxy.is_some(), "connected");
-        Ok(Self { host: endpoint.host.clone(), http, security, in_step: true, last_used: Instant::now() })
+        Ok(Self {
+            host: endpoint.host.clone(),
+            http,
+            security,
+            in_step: true,
+            last_used: Instant::now(),
+            logon,
+            refused_message: false,
+        })
     }
 
     /// Whether another request can be made on it.
@@ -101,10 +120,18 @@ impl Connection {
 
     async fn exchange_in_step(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
         if let Some(last_token) = self.begin_authentication().await? {
-            let carries_message = !self.seals();
-            let body = if carries_message { message.clone() } else { Bytes::new() };
-            let answer = self.post(operation, Some(last_token), SOAP, body).await?;
-            self.finish_authentication(&answer)?;
+            let carries_message = !self.seals() || self.carries_sealed(operation);
+            let (content_type, body) = match &mut self.security {
+                _ if !carries_message => (SOAP, Bytes::new()),
+                Security::Negotiate { context, sealing: true, .. } => {
+                    let body = sealed::seal(context.as_mut(), &message)
+                        .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
+                    (sealed::CONTENT_TYPE, body.into())
+                }
+                _ => (SOAP, message.clone()),
+            };
+            let answer = self.post(operation, Some(last_token), content_type, body).await?;
+            self.finish_authentication(&answer, carries_message)?;
             if carries_message {
                 return self.read(operation, &answer);
             }
@@ -126,6 +153,20 @@ impl Connection {
 
     fn seals(&self) -> bool {
         matches!(self.security, Security::Negotiate { sealing: true, .. })
+    }
+
+    /// Whether the last token may come with a sealed message, which saves a round trip. Windows takes it: MS-WSMV
+    /// 2.2.9.1.1.1 has the Authorization field on sealed requests until the first 200, and the WinRM gem up to 2.1
+    /// logged on so; OMI on Linux does not, which is why later ones do not. A message that a host may have got without
+    /// an answer that can be trusted is not sent twice, so only one that does no harm when it is.
+    fn carries_sealed(&self, operation: Operation) -> bool {
+        operation == Operation::CreateShell && self.logon == Logon::WithMessage
+    }
+
+    /// Whether the host refused a message that came with the logon. On another connection, with the logon alone, it may
+    /// take it.
+    pub fn wants_logon_alone(&self) -> bool {
+        self.refused_message
     }
 
     /// Exchanges tokens up to the last one, which is returned and still has to be sent.
@@ -154,12 +195,17 @@ impl Connection {
         }
     }
 
-    fn finish_authentication(&mut self, answer: &Answer) -> Result<(), Error> {
-        if answer.status == StatusCode::UNAUTHORIZED {
-            let kind = self.refused(answer, Refusal::Rejected);
-            return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
-        }
-        if self.seals() && !answer.status.is_success() {
+    fn finish_authentication(&mut self, answer: &Answer, carried_message: bool) -> Result<(), Error> {
+        let sealed = sealed::is_sealed(&answer.content_type());
+        let taken = match (self.seals(), carried_message) {
+            // A fault is an answer, too.
+            (true, true) => sealed,
+            (true, false) => answer.status.is_success(),
+            (false, _) => true,
+        };
+        if answer.status == StatusCode::UNAUTHORIZED || !taken {
+            let unfit = [StatusCode::BAD_REQUEST, StatusCode::LENGTH_REQUIRED, StatusCode::INTERNAL_SERVER_ERROR];
+            self.refused_message = self.seals() && carried_message && unfit.contains(&answer.status);
             let kind = self.refused(answer, Refusal::Rejected);
             return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
         }

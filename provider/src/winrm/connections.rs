@@ -1,11 +1,12 @@
 //! The connections to one host: a few, each leased to one task at a time, unused ones kept.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::winrm::connection::{Connection, Reply};
+use crate::winrm::connection::{Connection, Logon, Reply};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Started};
 use crate::winrm::tls::Tls;
@@ -17,6 +18,8 @@ pub struct Connections {
     permits: Arc<Semaphore>,
     /// Never more than there are permits: a lease takes from here before it opens a new one.
     idle: Mutex<Vec<Connection>>,
+    /// The host has refused a message that came with a logon.
+    logon_alone: AtomicBool,
 }
 
 /// The right to use one connection, which is opened with the first request.
@@ -38,6 +41,7 @@ impl Connections {
             tls: OnceCell::new(),
             permits: Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS)),
             idle: Mutex::default(),
+            logon_alone: AtomicBool::new(false),
         })
     }
 
@@ -79,7 +83,8 @@ impl Connections {
                 Some(tls)
             }
         };
-        Connection::open(&self.endpoint, tls).await
+        let logon = if self.logon_alone.load(Ordering::Relaxed) { Logon::Alone } else { Logon::WithMessage };
+        Connection::open(&self.endpoint, tls, logon).await
     }
 }
 
@@ -99,8 +104,15 @@ impl Lease {
             }
         }
         self.connection = None;
-        let connection = self.connections.open().await?;
-        self.connection.insert(connection).exchange(operation, message).await
+        let connection = self.connection.insert(self.connections.open().await?);
+        match connection.exchange(operation, message.clone()).await {
+            Err(error) if connection.wants_logon_alone() => {
+                tracing::debug!(host = %error.host, error = %error.kind, "logging on again, without a message");
+                self.connections.logon_alone.store(true, Ordering::Relaxed);
+            }
+            result => return result,
+        }
+        self.connection.insert(self.connections.open().await?).exchange(operation, message).await
     }
 }
 

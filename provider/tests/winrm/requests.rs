@@ -1,7 +1,7 @@
 //! What goes over the wire, and how often.
 
 use azuremfa::winrm::endpoint::{TlsOptions, Transport};
-use azuremfa::winrm::error::{Kind, Refusal, Started};
+use azuremfa::winrm::error::{Kind, Operation, Refusal, Started};
 use azuremfa::winrm::session::Session;
 use azuremfa::winrm::stdin::Stdin;
 use base64::Engine;
@@ -36,9 +36,48 @@ async fn basic_over_https_needs_four_requests() {
 }
 
 #[tokio::test]
-async fn ntlm_over_http_needs_six() {
+async fn ntlm_over_http_needs_five() {
     use Action::{Command, Create, Handshake, Receive};
-    check_requests(SEALED, &[Handshake, Handshake, Create, Command, Receive]).await;
+    check_requests(SEALED, &[Handshake, Create, Command, Receive]).await;
+}
+
+/// A host that takes no message with a logon is asked once, and remembered.
+#[tokio::test]
+async fn a_logon_alone_needs_one_more() {
+    use Action::{Command, Create, Delete, Handshake, Proxy, Receive};
+    for refusal in ["HTTP/1.1 400 Bad Request", "HTTP/1.1 500 Internal Server Error"] {
+        let (server, session) = start(SEALED).await;
+        server.expect(Create, Turn::Http(refusal, ""));
+        session.run("hostname", &[], Stdin::None).await.expect("a command");
+        session.close().await;
+        session.run("hostname", &[], Stdin::None).await.expect("a command");
+        let logon_alone = [Proxy, Handshake, Handshake, Create, Command, Receive];
+        let expected = [&[Proxy, Handshake, Create], &logon_alone[..], &[Delete], &logon_alone[..]].concat();
+        assert_eq!(server.actions(), expected, "{refusal}");
+    }
+}
+
+/// Only what may be sent twice goes with a logon: here another connection's first message is a command.
+#[tokio::test]
+async fn a_command_does_not_go_with_a_logon() {
+    use Action::{Command, Create, Handshake, Proxy, Receive};
+    let (server, session) = start(SEALED).await;
+    server.expect(Create, Turn::Last);
+    session.run("hostname", &[], Stdin::None).await.expect("a command");
+    assert_eq!(server.actions(), [Proxy, Handshake, Create, Proxy, Handshake, Handshake, Command, Receive]);
+}
+
+/// What a host refuses for other reasons is not asked for again.
+#[tokio::test]
+async fn a_refused_logon_with_a_message_is_final() {
+    use Action::{Create, Handshake, Proxy};
+    for refusal in ["HTTP/1.1 401 Unauthorized", "HTTP/1.1 403 Forbidden", "HTTP/1.1 413 Payload Too Large"] {
+        let (server, session) = start(SEALED).await;
+        server.expect(Create, Turn::Http(refusal, ""));
+        let error = session.run("hostname", &[], Stdin::None).await.expect_err("refused");
+        assert_eq!((error.operation, error.started), (Operation::Authenticate, Started::NotStarted), "{error}");
+        assert_eq!(server.actions(), [Proxy, Handshake, Create], "{refusal}");
+    }
 }
 
 #[tokio::test]

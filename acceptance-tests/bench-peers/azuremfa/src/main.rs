@@ -3,8 +3,11 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use azuremfa::backend::Backend;
+use azuremfa::backend::windows::{WindowsBackend, connection};
 use azuremfa::secret::Secret;
 use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
 use azuremfa::winrm::session::Session;
@@ -20,8 +23,12 @@ async fn main() -> Outcome {
         ["commands", authentication, url, sessions, further] => {
             commands(&endpoint(authentication, url)?, sessions.parse()?, further.parse()?).await
         }
-        ["upload", authentication, url, times, file, hash] => {
+        ["upload", authentication, url, times, file, hash, "--streams", "1"] => {
             upload(&endpoint(authentication, url)?, times.parse()?, file, hash).await
+        }
+        ["upload", .., "--streams", _] => Err("the client uploads over one stream".into()),
+        ["query", authentication, url, times, further, ..] => {
+            query(&endpoint(authentication, url)?, times.parse()?, further.parse()?).await
         }
         ["hosts", authentication, urls, times] => {
             let endpoints: Outcome<Vec<Endpoint>> = urls.split(',').map(|url| endpoint(authentication, url)).collect();
@@ -36,6 +43,35 @@ async fn commands(endpoint: &Endpoint, sessions: usize, further: usize) -> Outco
         let begin = Instant::now();
         ask(endpoint, further).await?;
         report("cold", begin.elapsed())?;
+    }
+    Ok(())
+}
+
+/// As the provider reads a host: its backend, its scripts, the decoding of the facts.
+async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
+    let (Authentication::Basic { username, password } | Authentication::Ntlm { username, password }) =
+        &endpoint.authentication;
+    let connection = connection::Connection {
+        username: Some(username.clone()),
+        password: Some(password.clone()),
+        authentication: connection::Authentication::Ntlm,
+        use_https: false,
+        port: endpoint.port,
+        ..connection::Connection::new(connection::DEFAULT)
+    };
+    let connections =
+        Arc::new(connection::Connections { connections: vec![connection], ..connection::Connections::default() });
+    for _ in 0..times {
+        let begin = Instant::now();
+        let backend = WindowsBackend::new(Arc::clone(&connections), Arc::default());
+        backend.observe(&endpoint.host, true).await?;
+        for _ in 0..further {
+            let begin = Instant::now();
+            backend.observe(&endpoint.host, true).await?;
+            report("further", begin.elapsed())?;
+        }
+        backend.close().await;
+        report("query", begin.elapsed())?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::lab::wire::machine::{Account, Machine};
-use crate::lab::wire::ntlm::acceptor::{self, Challenged, ChannelBinding, LoggedOn, Refusal};
+use crate::lab::wire::ntlm::acceptor::{self, Challenged, Demands, LoggedOn, Refusal};
 use crate::lab::wire::ntlm::keys;
 use crate::lab::wire::ntlm::session::Session;
 use crate::lab::wire::spnego;
@@ -43,9 +43,7 @@ struct Mechanisms {
 /// What a host's policy says about logons.
 pub struct Policy<'a> {
     pub machine: &'a dyn Machine,
-    /// Hash of the TLS certificate; absent on the HTTP listener.
-    pub certificate_hash: Option<&'a [u8]>,
-    pub channel_binding: ChannelBinding,
+    pub ntlm: Demands<'a>,
     pub basic: bool,
 }
 
@@ -176,7 +174,7 @@ fn granted(account: &Account, logon: bool, token: Option<Vec<u8>>) -> Outcome {
 }
 
 fn check(ntlm: &Challenged, token: &[u8], policy: &Policy<'_>) -> Result<LoggedOn, Refusal> {
-    ntlm.authenticate(token, policy.machine, policy.certificate_hash, policy.channel_binding)
+    ntlm.authenticate(token, policy.machine, &policy.ntlm)
 }
 
 /// Checks the client's signature of the mechanism list and gives ours; NTLM's ciphers then start anew.

@@ -19,6 +19,7 @@ use crate::lab::wire::authentication::{Authentication, Granted, Outcome, Policy}
 use crate::lab::wire::envelope::{Envelope, Operation};
 use crate::lab::wire::faults::Effect;
 use crate::lab::wire::host::SimulatedHost;
+use crate::lab::wire::ntlm::acceptor::Demands;
 use crate::lab::wire::operations;
 use crate::lab::wire::record::{self, Kind, Listener};
 use crate::lab::wire::reply::{self, Reply};
@@ -127,8 +128,11 @@ impl Connection {
         let secure = self.listener == Listener::Https;
         let policy = Policy {
             machine: &*self.host.machine,
-            certificate_hash: secure.then_some(&self.host.identity.certificate_hash),
-            channel_binding: self.host.settings.channel_binding,
+            ntlm: Demands {
+                certificate_hash: secure.then_some(&self.host.identity.certificate_hash),
+                channel_binding: self.host.settings.channel_binding,
+                rigour: self.host.settings.ntlm,
+            },
             basic: secure && !self.host.settings.no_basic,
         };
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -168,6 +172,12 @@ impl Connection {
         } else if body.is_empty() && granted.logon {
             // Clients that seal log on with an empty request first.
             Answered::new(Kind::Authenticate, status(StatusCode::OK))
+        } else if body.is_empty() && self.listener == Listener::Http {
+            // What masterzen/winrm does before each of its messages, on the connection it has, to log on anew. It runs
+            // commands on Windows that way (masterzen/winrm pull request 134), and does so only when this is the
+            // answer. Whether the old logon would still hold afterwards is not known; here it does not.
+            self.authentication.lock().expect("authentication").forget();
+            self.unauthorized()
         } else {
             match self.open(is_sealed, &body) {
                 Ok(message) => self.carry_out(&granted, is_sealed, &message).await,
@@ -216,7 +226,10 @@ impl Connection {
         if after.drop {
             return Answered { response: None, fault, ..Answered::new(kind, status(StatusCode::OK)) };
         }
-        tokio::time::sleep(after.delay).await;
+        if !after.delay.is_zero() {
+            // Sleeping for no time at all takes a millisecond.
+            tokio::time::sleep(after.delay).await;
+        }
         let response = if is_sealed { self.seal(&reply) } else { soap(&reply) };
         Answered { fault, ..Answered::new(kind, response) }
     }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::lab::wire::certificates::{Certificate, Identity};
 use crate::lab::wire::faults::{Faults, Injection};
 use crate::lab::wire::machine::Machine;
-use crate::lab::wire::ntlm::acceptor::ChannelBinding;
+use crate::lab::wire::ntlm::acceptor::{ChannelBinding, Rigour};
 use crate::lab::wire::record::{Record, Recorder};
 use crate::lab::wire::shells::{Quotas, Shells};
 
@@ -17,6 +17,7 @@ pub struct Settings {
     pub quotas: Quotas,
     pub certificate: Certificate,
     pub channel_binding: ChannelBinding,
+    pub ntlm: Rigour,
     /// Basic is switched off in the service's configuration.
     pub no_basic: bool,
     /// The newest TLS is 1.2, as up to Windows Server 2019.

@@ -150,6 +150,22 @@ impl Process {
         });
         process
     }
+
+    /// Lets `listen` hear what is written to standard input, before the process does.
+    #[must_use]
+    pub fn overhear(mut self, mut listen: impl FnMut(&[u8]) + Send + 'static) -> Process {
+        let (sender, mut heard) = mpsc::channel::<Bytes>(1);
+        let stdin = std::mem::replace(&mut self.stdin, sender);
+        tokio::spawn(async move {
+            while let Some(chunk) = heard.recv().await {
+                listen(&chunk);
+                if stdin.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self
+    }
 }
 
 impl ProcessHost {

@@ -1,16 +1,19 @@
-//! Clients by other authors (pywinrm, pypsrp) log on to the lab and run a command: the lab is what they expect of
+//! Clients by other authors (pywinrm, pypsrp, masterzen/winrm) log on to the lab and run a command: the lab is what they expect of
 //! Windows, not only what this project's own client expects.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use acceptance_tests::bench::peer;
 use acceptance_tests::lab::wire::certificates::Certificate;
 use acceptance_tests::lab::wire::host::Settings;
 use acceptance_tests::lab::wire::machine::{Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost};
+use acceptance_tests::lab::wire::ntlm::acceptor::{ChannelBinding, Rigour};
 use acceptance_tests::lab::wire::record::{Kind, Listener, Record};
 use acceptance_tests::lab::wire::server::WireServer;
 use acceptance_tests::{skip, tools};
+use tokio::process::Command;
 
 const USER: &str = "CONTOSO\\operator";
 /// Not ASCII, and within Latin-1 because requests cannot send any other password with Basic.
@@ -19,8 +22,15 @@ const PASSWORD: &str = "Pä55 \"wörd\" & 'more' <:>";
 const PACKAGES: [&str; 4] = ["pywinrm==0.5.0", "pypsrp==0.9.1", "pyspnego==0.12.4", "requests_ntlm==1.3.0"];
 const HOST: &str = "mfa01.contoso.com";
 
-/// Answers like a small program: echoes its arguments and its input, complains, and exits with 7.
+/// Answers like a small program: echoes its arguments and its input, complains, and exits with 7. `quick` prints its
+/// name and succeeds.
 async fn report(command: CommandLine, mut process: ProcessHost) {
+    if command.program == "quick" {
+        if process.stdout("quick\r\n").await.is_ok() {
+            process.exit(0).await;
+        }
+        return;
+    }
     let arguments = format!("{}|page {}\n", command.text(), command.code_page);
     let input = if command.text().contains("read-stdin") { process.read_stdin_to_end().await } else { Vec::new() };
     let written = async {
@@ -50,39 +60,52 @@ struct Run {
 
 /// Runs a Python script against a fresh server. `None` when the environment cannot be had.
 async fn run(test: &str, settings: Settings, listener: Listener, script: &str, arguments: &[&str]) -> Option<Run> {
-    let environment = || tools::python_environment("independent-clients", &PACKAGES);
-    let python = match tokio::task::spawn_blocking(environment).await.expect("environment") {
-        Ok(python) => python,
-        Err(reason) => {
-            skip::skipped(test, &reason.to_string());
-            return None;
-        }
-    };
+    let python = had(test, || tools::python_environment("independent-clients", &PACKAGES)).await?;
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients").join(script);
     let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
+    let run = run_program(&server, listener, |url, authority| {
+        let mut command = Command::new(python);
+        command.arg(script).args([url, USER]).arg(authority).args(arguments);
+        command
+    });
+    Some(run.await)
+}
+
+/// What a test needs, or `None` and a word about it.
+async fn had<T: Send + 'static>(
+    test: &str,
+    get: impl FnOnce() -> Result<T, tools::Unavailable> + Send + 'static,
+) -> Option<T> {
+    let got = tokio::task::spawn_blocking(get).await.expect("getting it does not panic");
+    got.inspect_err(|reason| skip::skipped(test, &reason.to_string())).ok()
+}
+
+/// Runs a program that is told the host's URL and a file with the certificates to trust.
+async fn run_program(
+    server: &WireServer,
+    listener: Listener,
+    command: impl FnOnce(&str, &Path) -> Command + Send,
+) -> Run {
     let address = server.open_port(HOST, listener).await.expect("port");
     let authority = tempfile::NamedTempFile::new().expect("file");
     std::fs::write(authority.path(), server.authority_pem()).expect("authority");
     let scheme = if listener == Listener::Https { "https" } else { "http" };
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients").join(script);
-    let output = tokio::process::Command::new(python)
-        .arg(script)
-        .args([&format!("{scheme}://localhost:{}/wsman", address.port()), USER])
-        .arg(authority.path())
-        .args(arguments)
-        .env("LAB_PASSWORD", PASSWORD)
+    let output = command(&format!("{scheme}://localhost:{}/wsman", address.port()), authority.path())
+        .envs([("LAB_USER", USER), ("LAB_PASSWORD", PASSWORD)])
+        .env("LAB_AUTHORITY", authority.path())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
         .await
-        .expect("python");
+        .expect("the client starts");
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     let host = server.host(HOST);
-    Some(Run {
+    Run {
         succeeded: output.status.success(),
         output: text.into_owned(),
         record: host.record(),
         open_shells: host.open_shells().len(),
-    })
+    }
 }
 
 /// The client runs its command and leaves nothing behind.
@@ -223,4 +246,51 @@ async fn ntlm_is_chosen_over_a_mechanism_the_lab_has_not() {
     let test = "ntlm_is_chosen_over_a_mechanism_the_lab_has_not";
     check_handshake(test, Listener::Http, "another-mechanism-first", "200 IdentifyResponse").await;
     check_handshake(test, Listener::Http, "another-mechanism-first-unsigned", "401 Negotiate").await;
+}
+
+/// masterzen/winrm, which Terraform and Packer use, runs a command twice in one shell. Over HTTPS it sends neither an
+/// integrity code nor a channel binding (Azure/go-ntlmssp), which Windows accepts as it is set up.
+async fn check_masterzen(test: &str, listener: Listener, rigour: Rigour) -> Option<Run> {
+    let program = had(test, peer::masterzen).await?;
+    let settings = Settings { channel_binding: ChannelBinding::Relaxed, ntlm: rigour, ..Settings::default() };
+    let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
+    let run = run_program(&server, listener, |url, _| {
+        let mut command = Command::new(program);
+        command.args(["commands", "ntlm", url, "1", "1"]);
+        command
+    });
+    Some(run.await)
+}
+
+#[track_caller]
+fn assert_two_commands(run: &Run, listener: Listener) {
+    assert!(run.succeeded, "{}\n{:?}", run.output, run.record);
+    assert_eq!(run.open_shells, 0, "{:?}", run.record);
+    let commands = run.record.requests.iter().filter(|request| request.kind == Kind::Command);
+    let sealed: Vec<bool> = commands.map(|request| request.sealed).collect();
+    assert_eq!(sealed, [listener == Listener::Http; 2], "{:?}", run.record);
+    assert_eq!(run.record.refusals, [""; 0], "{:?}", run.record);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masterzen_ntlm_over_http_with_encryption() {
+    // It logs on anew for every message, each time with an integrity code.
+    let test = "masterzen_ntlm_over_http_with_encryption";
+    let Some(run) = check_masterzen(test, Listener::Http, Rigour::Strict).await else { return };
+    assert_two_commands(&run, Listener::Http);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masterzen_ntlm_over_https() {
+    let test = "masterzen_ntlm_over_https";
+    let Some(run) = check_masterzen(test, Listener::Https, Rigour::Windows).await else { return };
+    assert_two_commands(&run, Listener::Https);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_host_refuses_a_logon_without_integrity_code() {
+    let test = "a_strict_host_refuses_a_logon_without_integrity_code";
+    let Some(run) = check_masterzen(test, Listener::Https, Rigour::Strict).await else { return };
+    assert!(!run.succeeded, "{:?}", run.record);
+    assert!(run.record.refusals.iter().any(|reason| reason.contains("integrity code")), "{:?}", run.record);
 }

@@ -19,6 +19,32 @@ pub enum ChannelBinding {
     None,
 }
 
+/// What a logon has to bring besides the proof of the password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rigour {
+    /// What Windows asks for by default: 128-bit keys (`NtlmMinServerSec` is 0x20000000 since Windows 7 and Server
+    /// 2008 R2; MS-NLMP 3.2.5.2.2, ServerRequire128bitEncryption), and a message integrity code that is right where
+    /// the client's target information says that there is one (same section). Clients such as Azure/go-ntlmssp, and so
+    /// masterzen/winrm over HTTPS, never send a code and log on to Windows all the same.
+    ///
+    /// Whether the session can seal is not the logon's business: over plain HTTP Windows logs a client on that cannot,
+    /// and then answers 500 to what it sends in clear.
+    #[default]
+    Windows,
+    /// The integrity code as well, and over plain HTTP keys that can seal. A client that has all of it and leaves it
+    /// out is noticed only here.
+    Strict,
+}
+
+/// What a host's policy says about NTLM logons.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands<'a> {
+    /// Hash of the TLS server certificate; absent over plain HTTP.
+    pub certificate_hash: Option<&'a [u8]>,
+    pub channel_binding: ChannelBinding,
+    pub rigour: Rigour,
+}
+
 /// Why a logon was refused. Clients never see it; the lab's record does.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -34,7 +60,9 @@ pub enum Refusal {
     Integrity,
     #[error("the channel binding is missing or names another certificate")]
     ChannelBinding,
-    #[error("128-bit keys, key exchange or extended session security were not negotiated")]
+    #[error("128-bit keys were not negotiated")]
+    WeakKeys,
+    #[error("sealing, key exchange or extended session security were not negotiated")]
     WeakSession,
     #[error("the signature of the mechanism list is wrong or missing")]
     MechanismList,
@@ -90,13 +118,12 @@ impl Challenged {
         &self.challenge
     }
 
-    /// Checks Type 3. `certificate_hash` is the hash of the TLS server certificate, absent over plain HTTP.
+    /// Checks Type 3.
     pub fn authenticate(
         &self,
         message: &[u8],
         machine: &dyn Machine,
-        certificate_hash: Option<&[u8]>,
-        policy: ChannelBinding,
+        demands: &Demands<'_>,
     ) -> Result<LoggedOn, Refusal> {
         if messages::message_type(message)? != 3 {
             return Err(Refusal::OutOfOrder);
@@ -109,32 +136,47 @@ impl Challenged {
         if keys::hmac_md5(&key, &[&self.server_challenge, &answer.client_blob]) != answer.proof {
             return Err(Refusal::WrongPassword { user: answer.user });
         }
-        let key_exchange_key = keys::hmac_md5(&key, &[&answer.proof]);
-        let session_key = session_key(&answer, &key_exchange_key, certificate_hash.is_none())?;
-        self.check_integrity(message, &answer, &session_key)?;
-        check_channel_binding(&answer, certificate_hash, policy)?;
-        let sealing = answer.flags & flags::SEAL != 0;
-        Ok(LoggedOn { account, session: Session::new(&session_key, sealing) })
+        check_strength(&answer, demands)?;
+        let session_key = session_key(&answer, &keys::hmac_md5(&key, &[&answer.proof]))?;
+        self.check_integrity(message, &answer, &session_key, demands.rigour)?;
+        check_channel_binding(&answer, demands.certificate_hash, demands.channel_binding)?;
+        Ok(LoggedOn { account, session: Session::new(&session_key, answer.flags) })
     }
 
-    fn check_integrity(&self, message: &[u8], answer: &Authenticate, session_key: &[u8; 16]) -> Result<(), Refusal> {
+    fn check_integrity(
+        &self,
+        message: &[u8],
+        answer: &Authenticate,
+        session_key: &[u8; 16],
+        rigour: Rigour,
+    ) -> Result<(), Refusal> {
         let announced = answer.target_information.get(&av::FLAGS).and_then(|value| value.as_slice().try_into().ok());
         if announced.map(u32::from_le_bytes).unwrap_or_default() & av::FLAG_INTEGRITY == 0 {
-            return Err(Refusal::Integrity);
+            return if rigour == Rigour::Strict { Err(Refusal::Integrity) } else { Ok(()) };
         }
         let mut cleared = message.to_vec();
-        cleared[INTEGRITY_OFFSET..INTEGRITY_OFFSET + 16].fill(0);
+        let code = cleared.get_mut(INTEGRITY_OFFSET..INTEGRITY_OFFSET + 16).ok_or(Refusal::Integrity)?;
+        code.fill(0);
         let expected = keys::hmac_md5(session_key, &[&self.negotiate, &self.challenge, &cleared]);
         if expected == answer.integrity_code { Ok(()) } else { Err(Refusal::Integrity) }
     }
 }
 
-/// The key both sides use from now on. Over plain HTTP it will seal every message, so it has to be a strong one.
-fn session_key(answer: &Authenticate, key_exchange_key: &[u8; 16], sealing: bool) -> Result<[u8; 16], Refusal> {
-    let needed = flags::SEAL | flags::KEY_128 | flags::KEY_EXCHANGE | flags::EXTENDED_SESSION_SECURITY;
-    if sealing && answer.flags & needed != needed {
-        return Err(Refusal::WeakSession);
+fn check_strength(answer: &Authenticate, demands: &Demands<'_>) -> Result<(), Refusal> {
+    if answer.flags & flags::KEY_128 == 0 {
+        return Err(Refusal::WeakKeys);
     }
+    // Extended session security goes with sealing: signatures of NTLMv1 are not known here.
+    let needed = match (demands.rigour, demands.certificate_hash) {
+        (Rigour::Strict, None) => flags::SEAL | flags::KEY_EXCHANGE | flags::EXTENDED_SESSION_SECURITY,
+        _ if answer.flags & flags::SEAL != 0 => flags::EXTENDED_SESSION_SECURITY,
+        _ => 0,
+    };
+    if answer.flags & needed == needed { Ok(()) } else { Err(Refusal::WeakSession) }
+}
+
+/// The key both sides use from now on.
+fn session_key(answer: &Authenticate, key_exchange_key: &[u8; 16]) -> Result<[u8; 16], Refusal> {
     if answer.flags & flags::KEY_EXCHANGE == 0 || answer.flags & (flags::SIGN | flags::SEAL) == 0 {
         return Ok(*key_exchange_key);
     }

@@ -1,9 +1,10 @@
-//! Signing and sealing after an NTLM logon (MS-NLMP 3.4, extended session security with key exchange).
+//! Signing and sealing after an NTLM logon (MS-NLMP 3.4, extended session security).
 
 use rc4::consts::U16;
 use rc4::{Rc4, StreamCipher};
 
 use crate::lab::wire::ntlm::keys::{self, Sender};
+use crate::lab::wire::ntlm::messages::flags;
 
 /// Length of a signature in bytes.
 pub const SIGNATURE_LENGTH: usize = 16;
@@ -24,18 +25,20 @@ pub struct Session {
 struct Direction {
     signing_key: [u8; 16],
     cipher: Rc4<U16>,
+    key_exchange: bool,
     sequence: u32,
 }
 
 impl Session {
-    pub(crate) fn new(session_key: &[u8; 16], sealing: bool) -> Self {
+    pub(crate) fn new(session_key: &[u8; 16], negotiated: u32) -> Self {
         let direction = |sender| Direction {
             signing_key: keys::signing_key(session_key, sender),
             cipher: keys::rc4(&keys::sealing_key(session_key, sender)),
+            key_exchange: negotiated & flags::KEY_EXCHANGE != 0,
             sequence: 0,
         };
         let (incoming, outgoing) = (direction(Sender::Client), direction(Sender::Server));
-        Self { session_key: *session_key, sealing, incoming, outgoing }
+        Self { session_key: *session_key, sealing: negotiated & flags::SEAL != 0, incoming, outgoing }
     }
 
     /// Whether the client negotiated sealing.
@@ -82,8 +85,10 @@ impl Direction {
         signature[0] = 1;
         let code = keys::hmac_md5(&self.signing_key, &[&sequence, message]);
         signature[4..12].copy_from_slice(&code[..8]);
-        // With key exchange the checksum is encrypted by the cipher that sealed the message.
-        self.cipher.apply_keystream(&mut signature[4..12]);
+        // With key exchange, and only then, the checksum is encrypted by the cipher that sealed the message.
+        if self.key_exchange {
+            self.cipher.apply_keystream(&mut signature[4..12]);
+        }
         signature[12..].copy_from_slice(&sequence);
         signature
     }
