@@ -71,6 +71,8 @@ pub struct Report {
     /// Where WS-Management was looked for.
     pub url: String,
     pub proxy: Option<String>,
+    /// By what the proxy, or none, was chosen.
+    pub proxy_reason: Option<String>,
     pub username: String,
     /// In the order of [`Subject::ALL`], once complete.
     pub checks: Vec<Check>,
@@ -237,6 +239,7 @@ mod tests {
             host: "mfa01.contoso.com".to_owned(),
             url: "https://mfa01.contoso.com:5986/wsman".to_owned(),
             proxy: None,
+            proxy_reason: None,
             username: "CONTOSO\\admin".to_owned(),
             checks: Vec::new(),
         }

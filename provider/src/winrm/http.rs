@@ -1,5 +1,7 @@
 //! HTTP/1.1 over one connection: a request goes out, its whole answer comes back.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,6 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::winrm::advice::is_about_certificate;
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::Kind;
 use crate::winrm::transport::Stream;
@@ -163,7 +166,6 @@ pub fn sensitive(value: &str) -> Result<HeaderValue, Kind> {
 }
 
 async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-    let lost = |error: hyper::Error| Kind::ConnectionLost(Some(Box::new(error)));
     sender.ready().await.map_err(|error| Failure::NotSent(lost(error)))?;
     let response = match sender.try_send_request(request).await {
         Ok(response) => response,
@@ -186,4 +188,20 @@ async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Byt
         })
     })?;
     Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+/// Within TLS 1.3 a client's handshake ends before the host has judged its certificate: a refusal meets the first request.
+/// It comes as an alert, or, when the host closes in the midst of what it was sent, as a mere reset.
+fn lost(error: hyper::Error) -> Kind {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(rustls::Error::AlertReceived(alert)) = inner.and_then(|inner| inner.downcast_ref())
+            && is_about_certificate(*alert)
+        {
+            return Kind::Tls(io::Error::other(rustls::Error::AlertReceived(*alert)));
+        }
+        source = cause.source();
+    }
+    Kind::ConnectionLost(Some(Box::new(error)))
 }

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`endpoint`] says where a host is and how to log in, [`session`] is what
 //! callers use, [`command`] is one process from start to exit code. Below them, [`connections`]
-//! bounds and reuses connections, [`connection`] is one authenticated connection and
+//! bounds and reuses connections within [`limits`], [`connection`] is one authenticated connection and
 //! [`http`] what it speaks, [`soap`] writes and reads the messages.
 //!
 //! Invariants:
@@ -15,6 +15,7 @@
 pub mod advice;
 pub mod auth;
 pub mod channel_binding;
+pub mod client_certificate;
 pub mod clixml;
 pub mod command;
 pub mod connection;
@@ -22,6 +23,8 @@ pub mod connections;
 pub mod endpoint;
 pub mod error;
 pub mod http;
+pub mod limits;
+pub mod proxy;
 pub mod session;
 pub mod shell;
 pub mod soap;

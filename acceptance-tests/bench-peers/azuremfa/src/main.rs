@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use azuremfa::secret::Secret;
 use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
+use azuremfa::winrm::limits::Limits;
 use azuremfa::winrm::session::Session;
 use azuremfa::winrm::stdin::Stdin;
 
@@ -121,6 +122,7 @@ fn endpoint(authentication: &str, url: &str) -> Outcome<Endpoint> {
         proxy: None,
         authentication,
         timeouts: Timeouts::default(),
+        limits: Limits::default(),
     })
 }
 

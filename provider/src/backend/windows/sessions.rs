@@ -197,7 +197,11 @@ fn cause(error: &Error) -> Cause {
     match (&error.kind, error.started) {
         (Kind::Setting(_) | Kind::UnencryptedBasic, _) => Cause::NoConnection(format!("{reason}. {advice}")),
         (
-            Kind::Unauthorized { .. } | Kind::Authentication { .. } | Kind::Forbidden | Kind::AccessDenied(_),
+            Kind::Unauthorized { .. }
+            | Kind::CertificateNotAsked
+            | Kind::Authentication { .. }
+            | Kind::Forbidden
+            | Kind::AccessDenied(_),
             Started::NotStarted,
         ) => Cause::Denied { reason, advice },
         (_, Started::NotStarted) => Cause::Unreachable { reason, advice },
