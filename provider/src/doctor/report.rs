@@ -191,6 +191,10 @@ impl fmt::Display for Report {
         if let Some(proxy) = &self.proxy {
             write!(formatter, " through the proxy {proxy}")?;
         }
+        if let Some(reason) = &self.proxy_reason {
+            let without = if self.proxy.is_none() { "without a proxy: " } else { "" };
+            write!(formatter, " ({without}{reason})")?;
+        }
         formatter.write_str("\n\n")?;
         for check in &self.checks {
             let head = format!("{:<9}{:<16}", check.verdict.label(), check.subject.label());

@@ -27,9 +27,7 @@ const SOAP: &str = "application/soap+xml;charset=UTF-8";
 
 /// Checks the way, over one connection.
 pub async fn check(endpoint: &Endpoint, report: &mut Report) -> Result<(), Blocked> {
-    let reason = report.proxy_reason.clone();
-    let ((), check) =
-        name(endpoint, reason.as_deref()).await.map_err(|kind| block(report, endpoint, Subject::Name, kind))?;
+    let ((), check) = name(endpoint).await.map_err(|kind| block(report, endpoint, Subject::Name, kind))?;
     report.add(check);
     let (stream, check) = tcp(endpoint).await.map_err(|kind| block(report, endpoint, Subject::Tcp, kind))?;
     report.add(check);
@@ -47,7 +45,7 @@ fn block(report: &mut Report, endpoint: &Endpoint, subject: Subject, kind: Kind)
     Blocked
 }
 
-async fn name(endpoint: &Endpoint, proxy_reason: Option<&str>) -> Found<()> {
+async fn name(endpoint: &Endpoint) -> Found<()> {
     let host = endpoint.host.trim_matches(['[', ']']);
     let (name, port) = match &endpoint.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
@@ -60,11 +58,9 @@ async fn name(endpoint: &Endpoint, proxy_reason: Option<&str>) -> Found<()> {
         Err(_) => return Err(Kind::Name { name: name.to_owned(), source: io::ErrorKind::TimedOut.into() }),
     };
     let found = addresses_text(name, addresses);
-    let finding = match (&endpoint.proxy, proxy_reason) {
-        (Some(_), Some(reason)) => format!("{found}; it is the proxy ({reason}), which looks {host} up itself"),
-        (Some(_), None) => format!("{found}; it is the proxy, which looks {host} up itself"),
-        (None, Some(reason)) => format!("{found}; no proxy is used: {reason}"),
-        (None, None) => found,
+    let finding = match &endpoint.proxy {
+        Some(_) => format!("{found}; it is the proxy, which looks {host} up itself"),
+        None => found,
     };
     Ok(((), Check::ok(Subject::Name, finding)))
 }
@@ -119,7 +115,7 @@ fn certificate(options: &TlsOptions, version: &str) -> Check {
 async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
     let after = endpoint.timeouts.connect;
     let exchange = async {
-        let mut http = Http::new(endpoint, stream).await?;
+        let mut http = Http::new(endpoint, stream, None).await?;
         http.post(None, SOAP, Bytes::new()).await.map_err(|(Failure::NotSent(kind) | Failure::Sent(kind))| kind)
     };
     let answer = timeout(after, exchange).await.map_err(|_| Kind::Timeout { after })??;

@@ -13,6 +13,7 @@ use crate::winrm::auth::{self, Scheme, SecurityContext};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Answer, Failure, Http, sensitive};
+use crate::winrm::limits::Share;
 use crate::winrm::soap::{reply, sealed};
 use crate::winrm::tls::Tls;
 use crate::winrm::transport;
@@ -22,6 +23,7 @@ pub struct Connection {
     host: String,
     http: Http,
     security: Security,
+    is_counted: bool,
     /// False while a request is under way, and for good after one that was not answered in full:
     /// neither HTTP nor the sealing can be picked up again in the middle.
     in_step: bool,
@@ -50,14 +52,14 @@ const SOAP: &str = "application/soap+xml;charset=UTF-8";
 const MAXIMUM_IDLE: Duration = Duration::from_secs(90);
 
 impl Connection {
-    /// Opens a connection; nothing is sent over it yet.
-    pub async fn open(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Self, Error> {
-        Self::open_kind(endpoint, tls)
+    /// Opens a connection; nothing is sent over it yet. `share` is given back when it has closed.
+    pub async fn open(endpoint: &Endpoint, tls: Option<&Tls>, share: Option<Share>) -> Result<Self, Error> {
+        Self::open_kind(endpoint, tls, share)
             .await
             .map_err(|kind| Error::before_start(&endpoint.host, Operation::Connect, kind))
     }
 
-    async fn open_kind(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Self, Kind> {
+    async fn open_kind(endpoint: &Endpoint, tls: Option<&Tls>, share: Option<Share>) -> Result<Self, Kind> {
         auth::ensure_confidential(endpoint)?;
         let stream = transport::open(endpoint, tls).await?;
         let security = match auth::scheme(endpoint, stream.binding.as_deref())? {
@@ -75,14 +77,20 @@ impl Connection {
                 authenticated: false,
             },
         };
-        let http = Http::new(endpoint, stream).await?;
+        let is_counted = share.is_some();
+        let http = Http::new(endpoint, stream, share).await?;
         tracing::debug!(host = %endpoint.host, port = endpoint.port, proxy = endpoint.proxy.is_some(), "connected");
-        Ok(Self { host: endpoint.host.clone(), http, security, in_step: true, last_used: Instant::now() })
+        Ok(Self { host: endpoint.host.clone(), http, security, is_counted, in_step: true, last_used: Instant::now() })
     }
 
     /// Whether another request can be made on it.
     pub fn is_usable(&self) -> bool {
         self.in_step && !self.http.is_closed() && self.last_used.elapsed() < MAXIMUM_IDLE
+    }
+
+    /// Whether it has a share of the budget, so that it may be kept.
+    pub fn is_counted(&self) -> bool {
+        self.is_counted
     }
 
     /// Sends a message and waits for the reply, which may be a fault.

@@ -22,13 +22,7 @@ pub struct Connections {
     /// Who may use a connection.
     places: Arc<Semaphore>,
     /// Never more than there are places: an exchange takes from here before it opens a new one.
-    idle: Mutex<Vec<Kept>>,
-}
-
-/// An unused connection with its share of the budget.
-struct Kept {
-    connection: Connection,
-    share: OwnedSemaphorePermit,
+    idle: Mutex<Vec<Connection>>,
 }
 
 /// The right to exchange messages, over whichever connection is free.
@@ -42,9 +36,10 @@ pub struct Lease {
 struct Place<'a> {
     connections: &'a Connections,
     connection: Option<Connection>,
-    /// Both are absent for cleaning up while all are taken.
+    /// Absent for cleaning up while all are taken.
     place: Option<OwnedSemaphorePermit>,
-    share: Option<OwnedSemaphorePermit>,
+    /// Nothing is waited for.
+    at_once: bool,
 }
 
 /// How many commands run in a shell at once. Windows allows 25 processes (`MaxProcessesPerShell`).
@@ -82,42 +77,26 @@ impl Connections {
         drop(closed);
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a connection. The place is taken first: whoever has one of the budget's shares waits for nothing.
+    /// Waits for a place.
     async fn place(&self) -> Place<'_> {
         let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
-        match self.kept(Some(place)) {
-            Ok(place) => place,
-            Err(place) => {
-                let share = Some(self.endpoint.limits.in_all.take().await);
-                Place { connections: self, connection: None, place, share }
-            }
-        }
+        Place { connections: self, connection: self.idle().pop(), place: Some(place), at_once: false }
     }
 
     fn place_at_once(&self) -> Place<'_> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        self.kept(place).unwrap_or_else(|place| {
-            let share = self.endpoint.limits.in_all.try_take();
-            Place { connections: self, connection: None, place, share }
-        })
+        Place { connections: self, connection: self.idle().pop(), place, at_once: true }
     }
 
-    /// A connection that was kept, or the place given back.
-    fn kept(&self, place: Option<OwnedSemaphorePermit>) -> Result<Place<'_>, Option<OwnedSemaphorePermit>> {
-        match self.idle().pop() {
-            Some(Kept { connection, share }) => {
-                Ok(Place { connections: self, connection: Some(connection), place, share: Some(share) })
-            }
-            None => Err(place),
-        }
-    }
-
-    async fn open(&self) -> Result<Connection, Error> {
+    /// Opens a connection, once the budget has a share for it. Nothing is held that the others could wait for.
+    async fn open(&self, at_once: bool) -> Result<Connection, Error> {
         let endpoint = &self.endpoint;
+        let budget = &endpoint.limits.in_all;
+        let share = if at_once { budget.try_take() } else { Some(budget.take().await) };
         let tls = match &endpoint.transport {
             Transport::Http => None,
             Transport::Https(options) => {
@@ -129,7 +108,7 @@ impl Connections {
                 Some(tls)
             }
         };
-        Connection::open(endpoint, tls).await
+        Connection::open(endpoint, tls, share).await
     }
 }
 
@@ -157,20 +136,20 @@ impl Place<'_> {
             }
         }
         self.connection = None;
-        let connection = self.connections.open().await?;
+        let connection = self.connections.open(self.at_once).await?;
         self.connection.insert(connection).exchange(operation, message).await
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let usable = self.connection.take().filter(Connection::is_usable);
-        let (Some(connection), Some(_), Some(share)) = (usable, &self.place, self.share.take()) else { return };
+        let usable = self.connection.take().filter(|connection| connection.is_usable() && connection.is_counted());
+        let (Some(connection), Some(_)) = (usable, &self.place) else { return };
         // Whether somebody wants the share is asked under the lock under which `close_idle` looks: it either finds the
         // connection, or was waiting already.
         let mut idle = self.connections.idle();
         if !self.connections.endpoint.limits.in_all.is_wanted() {
-            idle.push(Kept { connection, share });
+            idle.push(connection);
         }
     }
 }

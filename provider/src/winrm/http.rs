@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::winrm::advice::is_about_certificate;
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::Kind;
+use crate::winrm::limits::Share;
 use crate::winrm::transport::Stream;
 
 /// One HTTP connection to a WS-Management service.
@@ -49,12 +50,13 @@ pub enum Failure {
 pub const MAXIMUM_REPLY: usize = 8 * 1024 * 1024;
 
 impl Http {
-    /// Makes an HTTP connection of a stream.
-    pub async fn new(endpoint: &Endpoint, stream: Stream) -> Result<Self, Kind> {
+    /// Makes an HTTP connection of a stream. `share` is given back after the stream is closed.
+    pub async fn new(endpoint: &Endpoint, stream: Stream, share: Option<Share>) -> Result<Self, Kind> {
         let (sender, driver) = http1::handshake(TokioIo::new(stream.bytes))
             .await
             .map_err(|error| Kind::ConnectionLost(Some(Box::new(error))))?;
         let driver = tokio::spawn(async move {
+            let _share = share;
             // The same error reaches the request that is under way, if there is one.
             let _ = driver.await;
         });

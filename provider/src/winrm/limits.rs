@@ -30,6 +30,9 @@ impl Default for Limits {
     }
 }
 
+/// The right to have one connection open.
+pub type Share = OwnedSemaphorePermit;
+
 /// A number of connections that clones share. An open connection counts, whether it is in use or kept.
 #[derive(Clone)]
 pub struct Budget(Arc<Shared>);
@@ -37,7 +40,7 @@ pub struct Budget(Arc<Shared>);
 struct Shared {
     size: usize,
     permits: Arc<Semaphore>,
-    /// How many wait for a permit. While somebody does, nothing is kept.
+    /// How many wait for a share. While somebody does, nothing is kept.
     waiting: AtomicUsize,
     /// Who may keep unused connections.
     keepers: Mutex<Vec<Weak<Connections>>>,
@@ -53,8 +56,8 @@ impl Budget {
 
     /// Waits until one more connection may be open. Those that are kept unused are closed for it.
     ///
-    /// Who holds a permit for an exchange never waits for a second one, so every wait ends.
-    pub(crate) async fn take(&self) -> OwnedSemaphorePermit {
+    /// Who holds a share waits for nothing but its host's answer, so every wait ends.
+    pub(crate) async fn take(&self) -> Share {
         if let Some(permit) = self.try_take() {
             return permit;
         }
@@ -66,7 +69,7 @@ impl Budget {
         Arc::clone(&self.0.permits).acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    pub(crate) fn try_take(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn try_take(&self) -> Option<Share> {
         Arc::clone(&self.0.permits).try_acquire_owned().ok()
     }
 

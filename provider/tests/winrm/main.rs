@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod faults;
+mod limits;
 mod logons;
 mod logs;
 mod ntlm_server;

@@ -81,9 +81,29 @@ struct State {
     setup: Setup,
     der: CertificateDer<'static>,
     connections: AtomicUsize,
+    open: AtomicUsize,
+    busy: AtomicUsize,
+    most_busy: AtomicUsize,
     names: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
     script: Mutex<VecDeque<(Action, Turn)>>,
+}
+
+/// Counts a request as under way.
+struct Busy<'a>(&'a State);
+
+impl<'a> Busy<'a> {
+    fn new(state: &'a State) -> Self {
+        let busy = state.busy.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_busy.fetch_max(busy, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -99,6 +119,9 @@ impl Server {
             setup,
             der: certificate.der().clone(),
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            most_busy: AtomicUsize::new(0),
             names: AtomicUsize::new(0),
             seen: Mutex::default(),
             script: Mutex::default(),
@@ -113,7 +136,11 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 state.connections.fetch_add(1, Ordering::SeqCst);
                 let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
-                tokio::spawn(async move { state.serve(stream, acceptor).await });
+                tokio::spawn(async move {
+                    state.open.fetch_add(1, Ordering::SeqCst);
+                    state.serve(stream, acceptor).await;
+                    state.open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         server
@@ -134,6 +161,23 @@ impl Server {
 
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were under way at the same time, at most.
+    pub fn most_busy(&self) -> usize {
+        self.state.most_busy.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no more than this many connections are open: a server learns of an end a little later.
+    pub async fn wait_for_open(&self, at_most: usize) {
+        let open = || self.state.open.load(Ordering::SeqCst);
+        for _ in 0..200 {
+            if open() <= at_most {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} connections are open, not {at_most}", open());
     }
 
     /// Waits until a request for `action` has arrived `count` times.
@@ -182,6 +226,7 @@ impl State {
             NtlmServer::new(self.setup.tls.then_some(binding))
         });
         while let Some((head, body)) = read_request(&mut stream).await {
+            let _busy = Busy::new(self);
             let answer = match ntlm.as_mut().filter(|ntlm| !ntlm.authenticated) {
                 Some(ntlm) => {
                     let refused = ntlm.step(&head);

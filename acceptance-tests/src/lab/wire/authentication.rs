@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::lab::wire::client_certificates::MUTUAL;
 use crate::lab::wire::machine::{Account, Machine};
 use crate::lab::wire::ntlm::acceptor::{self, Challenged, ChannelBinding, LoggedOn, Refusal};
 use crate::lab::wire::ntlm::keys;
@@ -47,6 +48,8 @@ pub struct Policy<'a> {
     pub certificate_hash: Option<&'a [u8]>,
     pub channel_binding: ChannelBinding,
     pub basic: bool,
+    /// The account to which the certificate of the TLS connection is mapped.
+    pub certificate_account: Option<&'a str>,
 }
 
 /// Result of looking at one request's `Authorization` header.
@@ -77,6 +80,13 @@ impl Authentication {
                 _ => Outcome::Refused(None),
             };
         };
+        if header == MUTUAL {
+            let account = policy.certificate_account.and_then(|name| {
+                let (domain, user) = name.split_once('\\').unwrap_or(("", name));
+                policy.machine.account(domain, user)
+            });
+            return account.map_or(Outcome::Refused(Some(Refusal::Certificate)), |it| granted(&it, true, None));
+        }
         let (scheme, value) = header.split_once(' ').unwrap_or((header, ""));
         let value = BASE64_STANDARD.decode(value.trim()).unwrap_or_default();
         let outcome = if scheme.eq_ignore_ascii_case("Basic") {
