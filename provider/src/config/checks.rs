@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::backend::release::file_name;
 use crate::backend::windows::pattern::Pattern;
 use crate::config::{client_certificate, duration};
 use crate::tf::diagnostic::Diagnostics;
@@ -173,18 +174,6 @@ pub fn https_source(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
              .exe or .msi file.",
         );
     }
-}
-
-/// The name of the file a URL ends with, when it is one that can be stored and run on Windows.
-pub fn file_name(url: &str) -> Option<&str> {
-    let without_query = url.split(['?', '#']).next()?;
-    let (_, path) = without_query.split_once("://")?.1.split_once('/')?;
-    let name = path.rsplit('/').next()?;
-    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let (stem, extension) = name.rsplit_once('.')?;
-    let runs = extension.eq_ignore_ascii_case("exe") || extension.eq_ignore_ascii_case("msi");
-    (runs && stem.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(accepted))
-        .then_some(name)
 }
 
 /// A SHA-256 in hexadecimal.
