@@ -1,5 +1,7 @@
 //! A client certificate that OpenSSL made: in PEM and as PKCS#12, and hosts that map it to an account.
 
+use std::path::PathBuf;
+
 use acceptance_tests::lab::wire::client_certificates::ClientCertificates;
 use acceptance_tests::lab::wire::host::Settings;
 use base64::Engine as _;
@@ -13,6 +15,11 @@ pub const KEY: &str = include_str!("../../../../provider/tests/client_certificat
 pub const OTHER_CERTIFICATE: &str = include_str!("../../../../provider/tests/client_certificate/rsa-certificate.pem");
 pub const OTHER_KEY: &str = include_str!("../../../../provider/tests/client_certificate/rsa-key-pkcs1.pem");
 pub const PKCS12_PASSWORD: &str = "M4rk3r-pkcs12-passw0rd";
+
+/// Where one of the files lies.
+pub fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../provider/tests/client_certificate").join(name)
+}
 
 /// A part of the key that stands nowhere else.
 pub fn marker() -> &'static str {
