@@ -130,7 +130,7 @@ fn no_proxy_is_used_where_the_environment_or_the_setting_says_so() {
     };
     for (entry, used) in [("contoso.com", "contoso.com"), ("a.example, *", "*"), ("mfa01.contoso.com:5986", "mfa01")] {
         let reason = report(by_environment(&lab, &[("HTTPS_PROXY", &proxy), ("NO_PROXY", entry)]));
-        assert!(reason.starts_with("the environment variable NO_PROXY holds `") && reason.contains(used), "{reason}");
+        assert!(reason.starts_with("the environment variable NO_PROXY holds \"") && reason.contains(used), "{reason}");
     }
     let none = by_environment(&lab, &[("HTTPS_PROXY", &proxy)]).with("proxy", json!(""));
     assert_eq!(report(none), "the setting `proxy` is empty");

@@ -66,7 +66,7 @@ impl ProxyRule {
         if let Some(exceptions) = &variables.exceptions
             && let Some(entry) = exceptions.entries.iter().find(|entry| is_excepted(entry, host, port))
         {
-            return Ok(Choice::of(None, format!("the environment variable {} holds `{entry}`", exceptions.name)));
+            return Ok(Choice::of(None, format!("the environment variable {} holds \"{entry}\"", exceptions.name)));
         }
         match &variable.proxy {
             Ok(proxy) => {
@@ -226,8 +226,8 @@ mod tests {
     fn says_by_what_it_chose() {
         let rule = variables("dmz.contoso.com,10.0.0.0/8");
         chosen(&rule, "mfa01.contoso.com", Some("http://secure:3128"), "HTTPS_PROXY names it");
-        chosen(&rule, "app01.dmz.contoso.com", None, "NO_PROXY holds `dmz.contoso.com`");
-        chosen(&rule, "10.0.0.9", None, "NO_PROXY holds `10.0.0.0/8`");
+        chosen(&rule, "app01.dmz.contoso.com", None, "NO_PROXY holds \"dmz.contoso.com\"");
+        chosen(&rule, "10.0.0.9", None, "NO_PROXY holds \"10.0.0.0/8\"");
         chosen(&rule, "localhost", None, "this machine itself");
         chosen(&rule, "127.0.0.1", None, "this machine itself");
         chosen(&ProxyRule::Never, "mfa01.contoso.com", None, "`proxy` is empty");
