@@ -46,6 +46,7 @@ pub struct Builder {
     estate: Estate,
     mode: Mode,
     settings: BTreeMap<String, Settings>,
+    proxy_login: Option<String>,
 }
 
 impl Lab {
@@ -60,7 +61,7 @@ impl Lab {
     }
 
     pub fn builder(estate: &Estate) -> Builder {
-        Builder { estate: estate.clone(), mode: Mode::default(), settings: BTreeMap::new() }
+        Builder { estate: estate.clone(), mode: Mode::default(), settings: BTreeMap::new(), proxy_login: None }
     }
 
     /// The hosts at rest: versions, promotions, faults, journal.
@@ -117,14 +118,24 @@ impl Builder {
         self
     }
 
+    /// Lets the proxy ask for `user:password`.
+    #[must_use]
+    pub fn proxy_login(mut self, login: &str) -> Self {
+        self.proxy_login = Some(login.to_owned());
+        self
+    }
+
     /// Serves the estate on the current tokio runtime.
     pub async fn start(mut self) -> Result<Lab, LabError> {
         let player = self.player()?;
-        let Self { estate, settings: winrm, .. } = &mut self;
+        let Self { estate, settings: winrm, proxy_login, .. } = &mut self;
         let settings = estate.settings()?;
         let account = Account::administrator(&settings.username, &settings.password);
         let link: Link = Arc::new(OnceLock::new());
         let mut builder = WireServer::builder();
+        if let Some(login) = proxy_login {
+            builder = builder.proxy_login(login);
+        }
         for name in &settings.hosts {
             let folder = estate.host(name)?;
             let machine = LabMachine::new(name, folder, account.clone(), player.clone(), Arc::clone(&link));

@@ -173,3 +173,15 @@ impl From<WebKind> for Component {
         }
     }
 }
+
+/// The name of the file a URL ends with, when it is one that can be stored and run on Windows.
+pub fn file_name(url: &str) -> Option<&str> {
+    let without_query = url.split(['?', '#']).next()?;
+    let (_, path) = without_query.split_once("://")?.1.split_once('/')?;
+    let name = path.rsplit('/').next()?;
+    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let (stem, extension) = name.rsplit_once('.')?;
+    let runs = extension.eq_ignore_ascii_case("exe") || extension.eq_ignore_ascii_case("msi");
+    (runs && stem.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(accepted))
+        .then_some(name)
+}

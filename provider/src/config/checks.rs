@@ -1,13 +1,18 @@
 //! Checks of single values of the provider's settings; each names what was found and what is accepted.
 
+use std::ops::RangeInclusive;
+
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::backend::release::file_name;
 use crate::backend::windows::pattern::Pattern;
-use crate::config::duration;
+use crate::config::{client_certificate, duration};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
+use crate::winrm::client_certificate::ClientCertificate;
+use crate::winrm::proxy::Proxy;
 
 /// A list of host patterns.
 pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
@@ -30,19 +35,21 @@ pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// `negotiate`, `ntlm` or `basic`.
+/// `negotiate`, `ntlm`, `basic` or `certificate`.
 pub fn authentication(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     match value.as_str() {
-        None | Some("negotiate" | "ntlm" | "basic") => {}
-        Some(found @ ("kerberos" | "certificate" | "credssp")) => diagnostics.error_at(
+        None | Some("negotiate" | "ntlm" | "basic" | "certificate") => {}
+        Some(found @ ("kerberos" | "credssp")) => diagnostics.error_at(
             path.clone(),
             "Unsupported authentication",
-            format!("\"{found}\" is not supported yet. Accepted are \"negotiate\", \"ntlm\" and \"basic\"."),
+            format!(
+                "\"{found}\" is not supported yet. Accepted are \"negotiate\", \"ntlm\", \"basic\" and \"certificate\"."
+            ),
         ),
         Some(found) => diagnostics.error_at(
             path.clone(),
             "Unknown authentication",
-            format!("Found \"{found}\". Accepted are \"negotiate\", \"ntlm\" and \"basic\"."),
+            format!("Found \"{found}\". Accepted are \"negotiate\", \"ntlm\", \"basic\" and \"certificate\"."),
         ),
     }
 }
@@ -68,20 +75,64 @@ pub fn certificates(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// `http://host:port`.
+/// `http://host:port`, or nothing for none.
 pub fn proxy(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    let Some(text) = value.as_str() else { return };
-    let authority = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    let valid = authority.and_then(|authority| authority.rsplit_once(':')).is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if !valid {
-        // The text is not repeated: it could carry a user name and a password.
+    let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { return };
+    if let Err(error) = text.parse::<Proxy>() {
         diagnostics.error_at(
             path.clone(),
             "Invalid proxy",
-            "A proxy is written http://host:port, without a user name, a password or a path.",
+            format!("{} An empty text means that no proxy is used.", sentence(&error.to_string())),
         );
+    }
+}
+
+/// The path of a URL.
+pub fn url_path(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(text) = value.as_str() else { return };
+    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if !text.starts_with('/') || !text.bytes().all(accepted) {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid path",
+            format!(
+                "Found {text:?}. A path begins with '/' and has letters, digits and \"/-._~\", such as \"/wsman\"."
+            ),
+        );
+    }
+}
+
+/// A number of connections to one host.
+pub fn connections_to_host(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    whole_number(value, 1..=16, path, diagnostics);
+}
+
+/// A number of connections to all hosts.
+pub fn connections_in_all(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    whole_number(value, 1..=1024, path, diagnostics);
+}
+
+fn whole_number(value: &Value, accepted: RangeInclusive<i64>, path: &Path, diagnostics: &mut Diagnostics) {
+    if !value.as_integer().is_some_and(|number| accepted.contains(&number)) {
+        diagnostics.error_at(
+            path.clone(),
+            "Number out of range",
+            format!("Accepted are whole numbers from {} to {}.", accepted.start(), accepted.end()),
+        );
+    }
+}
+
+/// A private key in PEM.
+pub fn client_key(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if let Some(Err(unusable)) = value.as_str().map(ClientCertificate::check_key) {
+        client_certificate::report(unusable, path, diagnostics);
+    }
+}
+
+/// A PKCS#12 file in base64.
+pub fn pkcs12(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if let Some(Err(unusable)) = value.as_str().map(ClientCertificate::check_base64) {
+        client_certificate::report(unusable, path, diagnostics);
     }
 }
 
@@ -123,18 +174,6 @@ pub fn https_source(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
              .exe or .msi file.",
         );
     }
-}
-
-/// The name of the file a URL ends with, when it is one that can be stored and run on Windows.
-pub fn file_name(url: &str) -> Option<&str> {
-    let without_query = url.split(['?', '#']).next()?;
-    let (_, path) = without_query.split_once("://")?.1.split_once('/')?;
-    let name = path.rsplit('/').next()?;
-    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let (stem, extension) = name.rsplit_once('.')?;
-    let runs = extension.eq_ignore_ascii_case("exe") || extension.eq_ignore_ascii_case("msi");
-    (runs && stem.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.bytes().all(accepted))
-        .then_some(name)
 }
 
 /// A SHA-256 in hexadecimal.
@@ -212,17 +251,35 @@ mod tests {
     }
 
     #[test]
-    fn proxies_have_no_secrets() {
-        check(proxy, "http://127.0.0.1:3128", true);
-        check(proxy, "http://proxy.contoso.com:3128/", true);
-        for refused in ["proxy:3128", "https://proxy:3128", "http://proxy", "http://u:p@proxy:1", "http://proxy:0"] {
+    fn proxies_are_read_as_they_are_used() {
+        for accepted in ["", "http://127.0.0.1:3128", "http://proxy", "http://u:p@proxy.contoso.com:3128/"] {
+            check(proxy, accepted, true);
+        }
+        for refused in ["proxy:3128", "https://proxy:3128", "http://proxy:0", "http://proxy:80/path", " "] {
             check(proxy, refused, false);
+        }
+    }
+
+    #[test]
+    fn a_refused_proxy_is_not_shown() {
+        let mut diagnostics = Diagnostics::default();
+        proxy(&Value::from("socks5://u:marker-secret@proxy"), &Path::of("it"), &mut diagnostics);
+        assert!(diagnostics.has_errors() && !format!("{diagnostics:?}").contains("marker-secret"));
+    }
+
+    #[test]
+    fn paths_begin_with_a_slash() {
+        check(url_path, "/wsman", true);
+        check(url_path, "/a/b-c._~9", true);
+        for refused in ["", "wsman", "/ws man", "/wsman?x", "/wsman#x", "/\u{e4}", "/%41"] {
+            check(url_path, refused, false);
         }
     }
 
     #[test]
     fn later_schemes_are_named() {
         check(authentication, "ntlm", true);
+        check(authentication, "certificate", true);
         check(authentication, "kerberos", false);
         check(authentication, "NTLM", false);
     }

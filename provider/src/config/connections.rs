@@ -6,10 +6,12 @@ use crate::backend::windows::connection::{Authentication, Connection, Connection
 use crate::backend::windows::pattern::Pattern;
 use crate::config::checks::sentence;
 use crate::config::environment::{ALLOWED_HOSTS, Environment};
-use crate::config::{credentials, duration};
+use crate::config::{client_certificate, credentials, duration, proxies};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
+use crate::winrm::endpoint::DEFAULT_PATH;
+use crate::winrm::limits::{Budget, DEFAULT_IN_ALL, DEFAULT_PER_HOST, Limits};
 
 /// Checks what one attribute alone cannot show.
 pub fn validate(connections: &Value, diagnostics: &mut Diagnostics) {
@@ -26,6 +28,7 @@ pub fn validate(connections: &Value, diagnostics: &mut Diagnostics) {
         validate_hosts(name, settings, &path, diagnostics);
         validate_patterns(name, settings, &path, &mut patterns, diagnostics);
         validate_transport(settings, &path, diagnostics);
+        client_certificate::validate(settings, &path, diagnostics);
     }
 }
 
@@ -43,18 +46,21 @@ pub fn warn(connections: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Decodes the connections. Values that were refused by validation take their default; the diagnostics say so.
-pub fn decode(connections: &Value, environment: &dyn Environment, diagnostics: &mut Diagnostics) -> Connections {
+/// Decodes the connections of a provider's configuration. Values that were refused by validation take their default; the
+/// diagnostics say so.
+pub fn decode(config: &Value, environment: &dyn Environment, diagnostics: &mut Diagnostics) -> Connections {
     let mut decoded = Connections { allowed_hosts: allowed_hosts(environment, diagnostics), ..Connections::default() };
-    match connections {
+    let budget = Budget::new(count(config.attribute("max_connections")).unwrap_or(DEFAULT_IN_ALL));
+    let connection = |name: &str, settings: &Value| connection(name, settings, &budget, environment);
+    match config.attribute("connections") {
         Value::Map(entries) => {
             for (name, settings) in entries {
                 decoded.undecided |= settings.is_unknown() || !settings.attribute("hosts").is_wholly_known();
-                decoded.connections.push(connection(name, settings, environment));
+                decoded.connections.push(connection(name, settings));
             }
         }
         Value::Unknown => decoded.undecided = true,
-        _ => decoded.connections.push(connection(DEFAULT, &Value::object([]), environment)),
+        _ => decoded.connections.push(connection(DEFAULT, &Value::object([]))),
     }
     decoded
 }
@@ -165,7 +171,7 @@ fn validate_transport(settings: &Value, path: &Path, diagnostics: &mut Diagnosti
     }
 }
 
-fn connection(name: &str, settings: &Value, environment: &dyn Environment) -> Connection {
+fn connection(name: &str, settings: &Value, budget: &Budget, environment: &dyn Environment) -> Connection {
     let text = |attribute| settings.attribute(attribute).as_str().map(str::to_owned);
     let use_https = settings.attribute("use_https").as_bool().unwrap_or(true);
     let default_port = if use_https { 5986 } else { 5985 };
@@ -176,15 +182,21 @@ fn connection(name: &str, settings: &Value, environment: &dyn Environment) -> Co
         authentication: match settings.attribute("auth").as_str() {
             Some("basic") => Authentication::Basic,
             Some("ntlm") => Authentication::Ntlm,
+            Some("certificate") => Authentication::Certificate,
             _ => Authentication::Negotiate,
         },
         use_https,
         port: port.unwrap_or(default_port),
+        path: text("path").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
         ca_certificate: text("ca_certificate"),
         insecure_skip_verify: settings.attribute("insecure_skip_verify").as_bool().unwrap_or(false),
         server_name: text("server_name"),
-        proxy: text("proxy"),
+        proxy: proxies::rule(settings.attribute("proxy").as_str(), environment),
         timeouts: timeouts(settings.attribute("timeouts")),
+        limits: Limits {
+            per_host: count(settings.attribute("max_connections")).unwrap_or(DEFAULT_PER_HOST),
+            in_all: budget.clone(),
+        },
         unknown_attribute: unknown_attribute(settings),
         ..Connection::new(name)
     };
@@ -194,7 +206,7 @@ fn connection(name: &str, settings: &Value, environment: &dyn Environment) -> Co
 
 /// The first attribute that is not known yet and decides how the host is reached.
 fn unknown_attribute(settings: &Value) -> Option<&'static str> {
-    const ATTRIBUTES: [&str; 10] = [
+    const ATTRIBUTES: [&str; 16] = [
         "username",
         "password",
         "auth",
@@ -205,6 +217,12 @@ fn unknown_attribute(settings: &Value) -> Option<&'static str> {
         "server_name",
         "proxy",
         "timeouts",
+        "client_certificate",
+        "client_key",
+        "client_pkcs12",
+        "client_pkcs12_password",
+        "path",
+        "max_connections",
     ];
     ATTRIBUTES.into_iter().find(|name| !settings.attribute(name).is_wholly_known())
 }
@@ -215,7 +233,12 @@ fn timeouts(settings: &Value) -> Timeouts {
     Timeouts {
         connect: read("connect").unwrap_or(default.connect),
         operation: read("operation").unwrap_or(default.operation),
+        overall: read("overall"),
     }
+}
+
+fn count(value: &Value) -> Option<usize> {
+    value.as_integer().and_then(|count| usize::try_from(count).ok())
 }
 
 /// A guard that is set but says nothing usable is an error, never an open gate.

@@ -1,12 +1,18 @@
 //! User names and passwords from settings, else from the environment.
 
-use crate::backend::windows::connection::Connection;
+use crate::backend::windows::connection::{Authentication, Connection};
+use crate::config::client_certificate;
 use crate::config::environment::Environment;
 use crate::secret::Secret;
 use crate::tf::value::Value;
 
-/// Fills a connection's user name and password in. A setting wins; an empty variable counts as not set.
+/// Fills a connection's user name and password in, or its certificate. A setting wins; an empty variable counts as not
+/// set.
 pub fn read(connection: &mut Connection, settings: &Value, environment: &dyn Environment) {
+    if connection.authentication == Authentication::Certificate {
+        connection.client_certificate = Some(client_certificate::read(&connection.name, settings, environment));
+        return;
+    }
     let variable = |suffix| {
         let text = environment.read(&Connection::variable(&connection.name, suffix));
         text.filter(|text| !text.is_empty())

@@ -19,10 +19,12 @@ use crate::tf::validation;
 use crate::tf::value::Value;
 
 pub mod checks;
+pub mod client_certificate;
 pub mod connections;
 pub mod credentials;
 pub mod duration;
 pub mod environment;
+pub mod proxies;
 pub mod releases;
 pub mod table;
 
@@ -74,7 +76,7 @@ pub fn configure_with(
     // Again: what was unknown in validation is known now, and must not be replaced by a default in silence.
     validation::validate(schema(), config, &mut found);
     validate(config, &mut found);
-    let connections = connections::decode(config.attribute("connections"), environment, &mut found);
+    let connections = connections::decode(config, environment, &mut found);
     let failed = found.has_errors();
     diagnostics.append(found);
     if failed {

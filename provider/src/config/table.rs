@@ -14,6 +14,8 @@ pub fn schema() -> Schema {
             Attribute::optional("releases", Kind::ObjectMap(release()), RELEASES),
             Attribute::optional("on_unreachable", Kind::String, ON_UNREACHABLE).check(checks::error_or_warn),
             Attribute::optional("on_ahead", Kind::String, ON_AHEAD).check(checks::error_or_warn),
+            Attribute::optional("max_connections", Kind::Number, MAX_CONNECTIONS_IN_ALL)
+                .check(checks::connections_in_all),
             Attribute::optional("acknowledge_retirement", Kind::Bool, ACKNOWLEDGE_RETIREMENT),
         ],
     }
@@ -29,6 +31,8 @@ const ON_UNREACHABLE: &str = "What a host that cannot be reached does to a read:
     keeps what was known of the host and goes on with the others.";
 const ON_AHEAD: &str = "What a host that runs a newer version than its pin does to a plan: `warn` (the default) or \
     `error`.";
+const MAX_CONNECTIONS_IN_ALL: &str = "How many connections may be open to all hosts at once, used or kept, from 1 to \
+    1024. The default is 64. Work beyond that waits.";
 const ACKNOWLEDGE_RETIREMENT: &str = "Set to `true` when you know that Microsoft retired Azure Multi-Factor \
     Authentication Server on 2024-09-30. Otherwise each run warns once.";
 
@@ -38,12 +42,18 @@ fn connection() -> Vec<Attribute> {
         Attribute::optional("username", Kind::String, USERNAME).check(checks::not_empty),
         Attribute::optional("password", Kind::String, PASSWORD).check(checks::not_empty).sensitive(),
         Attribute::optional("auth", Kind::String, AUTH).check(checks::authentication),
+        Attribute::optional("client_certificate", Kind::String, CLIENT_CERTIFICATE).check(checks::certificates),
+        Attribute::optional("client_key", Kind::String, CLIENT_KEY).check(checks::client_key).sensitive(),
+        Attribute::optional("client_pkcs12", Kind::String, CLIENT_PKCS12).check(checks::pkcs12).sensitive(),
+        Attribute::optional("client_pkcs12_password", Kind::String, CLIENT_PKCS12_PASSWORD).sensitive(),
         Attribute::optional("use_https", Kind::Bool, "Whether to connect over HTTPS. The default is `true`."),
         Attribute::optional("port", Kind::Number, PORT).check(checks::port),
+        Attribute::optional("path", Kind::String, PATH).check(checks::url_path),
         Attribute::optional("ca_certificate", Kind::String, CA_CERTIFICATE).check(checks::certificates),
         Attribute::optional("insecure_skip_verify", Kind::Bool, INSECURE_SKIP_VERIFY),
         Attribute::optional("server_name", Kind::String, SERVER_NAME).check(checks::not_empty),
-        Attribute::optional("proxy", Kind::String, PROXY).check(checks::proxy),
+        Attribute::optional("proxy", Kind::String, PROXY).check(checks::proxy).sensitive(),
+        Attribute::optional("max_connections", Kind::Number, MAX_CONNECTIONS).check(checks::connections_to_host),
         Attribute::optional("timeouts", Kind::Object(timeouts()), "How long to wait."),
     ]
 }
@@ -56,26 +66,50 @@ const USERNAME: &str = "The account, as `DOMAIN\\\\name`, `name@realm` or a loca
 const PASSWORD: &str = "The account's password. **Terraform writes provider settings into saved plans**, so set this \
     only from an ephemeral value, or leave it out: the environment variable `AZUREMFA_PASSWORD` is read for `default` \
     and `AZUREMFA_<NAME>_PASSWORD` for another connection.";
-const AUTH: &str = "How the account proves itself: `negotiate` (the default; NTLM for now), `ntlm` or `basic`. `basic` \
-    needs HTTPS.";
+const AUTH: &str = "How the account proves itself: `negotiate` (the default; NTLM for now), `ntlm`, `basic` or \
+    `certificate`. `basic` and `certificate` need HTTPS.";
+const CLIENT_CERTIFICATE: &str = "With `auth = \"certificate\"`: the client's certificate in PEM, as text; those between it \
+    and its authority may follow. The host maps it to an account. When it is absent the environment variable \
+    `AZUREMFA_CLIENT_CERTIFICATE` is read for `default` and `AZUREMFA_<NAME>_CLIENT_CERTIFICATE` for another connection.";
+const CLIENT_KEY: &str = "The key of `client_certificate` in PEM, as text, not encrypted. **Terraform writes provider \
+    settings into saved plans**, so set this only from an ephemeral value, or leave it out: the environment variable \
+    `AZUREMFA_CLIENT_KEY` is read for `default` and `AZUREMFA_<NAME>_CLIENT_KEY` for another connection.";
+const CLIENT_PKCS12: &str = "Instead of `client_certificate` and `client_key`: both in one PKCS#12 file (`.pfx`), in base64 \
+    as `filebase64` reads it. Set it only from an ephemeral value, or leave it out: the environment variable \
+    `AZUREMFA_CLIENT_PKCS12` is read for `default` and `AZUREMFA_<NAME>_CLIENT_PKCS12` for another connection.";
+const CLIENT_PKCS12_PASSWORD: &str = "The password of `client_pkcs12`; none is an empty one. Set it only from an ephemeral \
+    value, or leave it out: the environment variable `AZUREMFA_CLIENT_PKCS12_PASSWORD` is read for `default` and \
+    `AZUREMFA_<NAME>_CLIENT_PKCS12_PASSWORD` for another connection.";
 const PORT: &str = "The TCP port. The default is 5986, or 5985 with `use_https = false`.";
 const CA_CERTIFICATE: &str = "Certificates in PEM that are trusted instead of the system's, as text.";
 const INSECURE_SKIP_VERIFY: &str = "Accept any certificate. The connection is then open to whoever can stand in \
     between; each run warns.";
 const SERVER_NAME: &str = "The name that the host's certificate carries, when it is not the host's name.";
-const PROXY: &str = "An HTTP proxy, `http://host:port`, that is asked to CONNECT to the host. Proxies of the \
-    environment are not used.";
+const PATH: &str = "The path of the service's URL. The default is `/wsman`.";
+const PROXY: &str = "An HTTP proxy that is asked to CONNECT to the host, `http://host:port`, or \
+    `http://user:password@host:port` for one that asks for Basic; an empty text for none. Without it the environment \
+    decides: `https_proxy` for HTTPS and `http_proxy` for HTTP, then `all_proxy`, each in small letters or in capitals, \
+    unless `no_proxy` holds the host: its name or that of a domain above it, `.domain` for those below alone, an address, \
+    a network such as `10.0.0.0/8`, or `*`; names and addresses with `:port` where only that is meant. Names are not \
+    resolved for it.";
+const MAX_CONNECTIONS: &str = "How many connections may be open to one host at once, from 1 to 16. The default is 4. With \
+    few, a step may wait until the host's answer to another one, at most `timeouts.operation`.";
 
 fn timeouts() -> Vec<Attribute> {
     vec![
         Attribute::optional("connect", Kind::String, CONNECT_TIMEOUT).check(checks::duration),
         Attribute::optional("operation", Kind::String, OPERATION_TIMEOUT).check(checks::duration),
+        Attribute::optional("overall", Kind::String, OVERALL_TIMEOUT).check(checks::duration),
     ]
 }
 
 const CONNECT_TIMEOUT: &str = "For name, TCP, proxy and TLS together, such as `30s`. The default is 15 seconds.";
 const OPERATION_TIMEOUT: &str = "How long a host may hold one request before it answers that there is nothing yet. \
     Long work is not bounded by it. The default is 60 seconds.";
+
+const OVERALL_TIMEOUT: &str = "How long one script may take on a host, from logging on to its end. By default 5 minutes for \
+    a question, 30 minutes for a change, and 3 hours for what copies files; a longer time than these does not extend \
+    them.";
 
 fn release() -> Vec<Attribute> {
     Component::ALL

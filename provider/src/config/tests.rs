@@ -113,6 +113,8 @@ fn an_unverified_certificate_is_told() {
     assert_eq!(paths, ["connections[\"default\"].insecure_skip_verify"]);
 }
 
+const OUT_OF_RANGE: &str = "Number out of range";
+
 #[test]
 fn connections_are_refused_with_their_path() {
     refused(&connections(&[("dmz", map([]))]), "connections[\"dmz\"]", "Connection without hosts");
@@ -142,6 +144,9 @@ fn connections_are_refused_with_their_path() {
         "connections[\"default\"].timeouts.connect",
         "Invalid duration",
     );
+    refused(&with("path", Value::from("wsman")), "connections[\"default\"].path", "Invalid path");
+    refused(&with("max_connections", Value::integer(17)), "connections[\"default\"].max_connections", OUT_OF_RANGE);
+    refused(&map([("max_connections", Value::integer(0))]), "max_connections", OUT_OF_RANGE);
     let basic = map([("use_https", Value::Bool(false)), ("auth", Value::from("basic"))]);
     refused(&connections(&[("default", basic)]), "connections[\"default\"].auth", "Basic authentication without HTTPS");
     let plain = map([("use_https", Value::Bool(false)), ("server_name", Value::from("x"))]);
@@ -218,14 +223,20 @@ fn whole() -> Value {
         ("port", Value::integer(5986)),
         ("insecure_skip_verify", Value::Bool(false)),
         ("server_name", Value::from("portal")),
+        ("path", Value::from("/wsman")),
         ("proxy", Value::from("http://127.0.0.1:3128")),
-        ("timeouts", map([("connect", Value::from("5s")), ("operation", Value::from("20s"))])),
+        ("max_connections", Value::integer(2)),
+        (
+            "timeouts",
+            map([("connect", Value::from("5s")), ("operation", Value::from("20s")), ("overall", Value::from("1h"))]),
+        ),
     ]);
     map([
         ("connections", map([("default", map([])), ("dmz", dmz)])),
         ("releases", map([("7.0.0.9", map([("server_setup", package)]))])),
         ("on_unreachable", Value::from("warn")),
         ("on_ahead", Value::from("error")),
+        ("max_connections", Value::integer(8)),
         ("acknowledge_retirement", Value::Bool(true)),
     ])
 }
@@ -303,6 +314,31 @@ fn an_unknown_connection_defers_its_hosts_only() {
 }
 
 #[test]
+fn limits_and_timeouts_are_decoded() {
+    let mut diagnostics = Diagnostics::default();
+    let decoded = connections::decode(&whole(), &credentials(), &mut diagnostics);
+    let of = |name: &str| decoded.connections.iter().find(|it| it.name == name).expect("the connection");
+    let (default, dmz) = (of("default"), of("dmz"));
+    assert_eq!((default.limits.per_host, dmz.limits.per_host), (4, 2));
+    assert_eq!(dmz.timeouts.overall, Some(std::time::Duration::from_secs(3600)));
+    assert_eq!((default.timeouts.overall, default.path.as_str()), (None, "/wsman"));
+    assert_eq!(format!("{:?}", default.limits.in_all), "Budget(8)");
+}
+
+#[test]
+fn a_proxy_of_the_environment_that_cannot_be_used_stands_against_its_hosts() {
+    let mut environment = credentials();
+    environment.insert("HTTPS_PROXY".to_owned(), "socks5://u:marker-secret@proxy".to_owned());
+    environment.insert("NO_PROXY".to_owned(), ".dmz.contoso.com".to_owned());
+    let found = provider(&map([]), &environment);
+    assert_eq!(found.check_connection("portal01.dmz.contoso.com"), Ok(()));
+    let message = found.check_connection("mfa01.contoso.com").expect_err("no way");
+    assert!(message.contains("HTTPS_PROXY") && !message.contains("marker-secret"), "{message}");
+    let none = connections(&[("default", map([("proxy", Value::from(""))]))]);
+    assert_eq!(provider(&none, &environment).check_connection("mfa01.contoso.com"), Ok(()));
+}
+
+#[test]
 fn what_validation_could_not_see_is_refused_later() {
     let config = connections(&[("default", map([("port", Value::integer(70_000))]))]);
     let (found, diagnostics) = configured(&config, &credentials());
@@ -315,7 +351,7 @@ fn the_table_is_well_formed() {
 }
 
 #[test]
-fn only_the_password_is_sensitive() {
+fn what_may_hold_a_secret_is_sensitive() {
     fn walk<'a>(attributes: &'a [Attribute], found: &mut Vec<&'a str>) {
         for attribute in attributes {
             if attribute.sensitive {
@@ -329,5 +365,6 @@ fn only_the_password_is_sensitive() {
     }
     let mut found = Vec::new();
     walk(&schema().attributes, &mut found);
-    assert_eq!(found, ["password"]);
+    let secrets = ["password", "client_key", "client_pkcs12", "client_pkcs12_password", "proxy"];
+    assert_eq!(found, secrets);
 }

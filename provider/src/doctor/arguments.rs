@@ -51,7 +51,9 @@ Checks from this machine whether the provider can work on a host, step by step, 
     --json                  print JSON instead of text
 
 User name and password come from AZUREMFA_USERNAME and AZUREMFA_PASSWORD, with --connection from
-AZUREMFA_<NAME>_USERNAME and AZUREMFA_<NAME>_PASSWORD, or from the file; never from the command line.
+AZUREMFA_<NAME>_USERNAME and AZUREMFA_<NAME>_PASSWORD, or from the file; never from the command line. So do client
+certificates, from AZUREMFA_CLIENT_CERTIFICATE and AZUREMFA_CLIENT_KEY, or AZUREMFA_CLIENT_PKCS12 and
+AZUREMFA_CLIENT_PKCS12_PASSWORD. Without `proxy` in the file, https_proxy, http_proxy, all_proxy and no_proxy count.
 
 The exit status is 0 when nothing failed, 1 when a check failed, 2 when the options or settings cannot be used.
 ";

@@ -97,6 +97,10 @@ fn reached(endpoint: &Endpoint, report: &mut Report) {
         (Authentication::Basic { username, .. }, _) => (username, "Basic"),
         (Authentication::Ntlm { username, .. }, Transport::Http) => (username, "NTLM, with encrypted messages"),
         (Authentication::Ntlm { username, .. }, Transport::Https(_)) => (username, "NTLM, bound to the TLS channel"),
+        (Authentication::Certificate(_), _) => {
+            let finding = "the client certificate is accepted";
+            return report.add(Check::ok(Subject::Authentication, finding));
+        }
     };
     report.add(Check::ok(Subject::Authentication, format!("{username} is accepted ({scheme})")));
 }

@@ -10,9 +10,9 @@ use crate::causes;
 use crate::config::environment::{Environment, ProcessEnvironment};
 use crate::doctor::arguments::{Arguments, HELP, Request, UsageError};
 use crate::doctor::report::Report;
-use crate::doctor::settings::SettingsError;
+use crate::doctor::settings::{SettingsError, Way};
 use crate::rpc::log;
-use crate::winrm::endpoint::{Authentication, Endpoint};
+use crate::winrm::endpoint::Authentication;
 
 pub mod arguments;
 pub mod diagnosis;
@@ -65,21 +65,23 @@ fn answer(arguments: impl Iterator<Item = OsString>, environment: &dyn Environme
 }
 
 fn check(arguments: &Arguments, environment: &dyn Environment) -> Result<Report, DoctorError> {
-    let endpoint = settings::read(arguments, environment).map_err(DoctorError::Settings)?;
+    let way = settings::read(arguments, environment).map_err(DoctorError::Settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DoctorError::Runtime)?;
-    Ok(runtime.block_on(examine(&endpoint)))
+    Ok(runtime.block_on(examine(&way)))
 }
 
 /// Makes all checks that can be made.
-async fn examine(endpoint: &Endpoint) -> Report {
+async fn examine(Way { endpoint, proxy_reason }: &Way) -> Report {
     let username = match &endpoint.authentication {
-        Authentication::Basic { username, .. } | Authentication::Ntlm { username, .. } => username,
+        Authentication::Basic { username, .. } | Authentication::Ntlm { username, .. } => username.as_str(),
+        Authentication::Certificate(_) => "the account of the client certificate",
     };
     let mut report = Report {
         host: endpoint.host.clone(),
         url: endpoint.url(),
-        proxy: endpoint.proxy.clone(),
-        username: username.clone(),
+        proxy: endpoint.proxy.as_ref().map(ToString::to_string),
+        proxy_reason: proxy_reason.clone(),
+        username: username.to_owned(),
         checks: Vec::new(),
     };
     if way::check(endpoint, &mut report).await.is_ok() {

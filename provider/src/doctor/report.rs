@@ -71,6 +71,8 @@ pub struct Report {
     /// Where WS-Management was looked for.
     pub url: String,
     pub proxy: Option<String>,
+    /// By what the proxy, or none, was chosen.
+    pub proxy_reason: Option<String>,
     pub username: String,
     /// In the order of [`Subject::ALL`], once complete.
     pub checks: Vec<Check>,
@@ -189,6 +191,10 @@ impl fmt::Display for Report {
         if let Some(proxy) = &self.proxy {
             write!(formatter, " through the proxy {proxy}")?;
         }
+        if let Some(reason) = &self.proxy_reason {
+            let without = if self.proxy.is_none() { "without a proxy: " } else { "" };
+            write!(formatter, " ({without}{reason})")?;
+        }
         formatter.write_str("\n\n")?;
         for check in &self.checks {
             let head = format!("{:<9}{:<16}", check.verdict.label(), check.subject.label());
@@ -237,6 +243,7 @@ mod tests {
             host: "mfa01.contoso.com".to_owned(),
             url: "https://mfa01.contoso.com:5986/wsman".to_owned(),
             proxy: None,
+            proxy_reason: None,
             username: "CONTOSO\\admin".to_owned(),
             checks: Vec::new(),
         }

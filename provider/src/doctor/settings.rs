@@ -43,7 +43,14 @@ pub enum SettingsError {
 }
 
 /// Where the host is and how to log in there.
-pub fn read(arguments: &Arguments, environment: &dyn Environment) -> Result<Endpoint, SettingsError> {
+pub struct Way {
+    pub endpoint: Endpoint,
+    /// By what its proxy, or none, was chosen.
+    pub proxy_reason: Option<String>,
+}
+
+/// Reads the way to the host.
+pub fn read(arguments: &Arguments, environment: &dyn Environment) -> Result<Way, SettingsError> {
     let mut attributes = match &arguments.connection_file {
         None => Map::new(),
         Some(path) => read_file(&path.display().to_string(), fs::read(path))?,
@@ -56,12 +63,14 @@ pub fn read(arguments: &Arguments, environment: &dyn Environment) -> Result<Endp
     let mut found = Diagnostics::default();
     validation::validate(config::schema(), &value, &mut found);
     connections::validate(value.attribute("connections"), &mut found);
-    let connections = connections::decode(value.attribute("connections"), environment, &mut found);
+    let connections = connections::decode(&value, environment, &mut found);
     if found.has_errors() {
         return Err(SettingsError::Refused(sentences(&found)));
     }
     let connection = connections.connection_for(&arguments.host).map_err(SettingsError::Refused)?;
-    endpoint::of(&arguments.host, connection).map_err(SettingsError::Refused)
+    let proxy_reason = connection.proxy_for(&arguments.host).map_err(SettingsError::Refused)?.reason;
+    let endpoint = endpoint::of(&arguments.host, connection).map_err(SettingsError::Refused)?;
+    Ok(Way { endpoint, proxy_reason })
 }
 
 fn read_file(path: &str, read: io::Result<Vec<u8>>) -> Result<Map<String, Json>, SettingsError> {

@@ -13,7 +13,7 @@ use crate::doctor::report::{Check, Report, Subject};
 use crate::winrm::endpoint::{Authentication, Endpoint, TlsOptions, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Failure, Http};
-use crate::winrm::tls::Tls;
+use crate::winrm::tls::{Secured, Tls};
 use crate::winrm::transport::{self, Stream};
 
 /// A check failed, so that the next ones cannot be made. The report says which.
@@ -33,9 +33,10 @@ pub async fn check(endpoint: &Endpoint, report: &mut Report) -> Result<(), Block
     report.add(check);
     let (stream, check) = tls(endpoint, stream).await.map_err(|kind| block(report, endpoint, Subject::Tls, kind))?;
     report.add(check);
+    let showed_certificate = stream.showed_certificate;
     let (offered, check) = http(endpoint, stream).await.map_err(|kind| block(report, endpoint, Subject::Http, kind))?;
     report.add(check);
-    scheme(endpoint, offered).map_err(|kind| block(report, endpoint, Subject::Authentication, kind))
+    scheme(endpoint, offered, showed_certificate).map_err(|kind| block(report, endpoint, Subject::Authentication, kind))
 }
 
 fn block(report: &mut Report, endpoint: &Endpoint, subject: Subject, kind: Kind) -> Blocked {
@@ -47,7 +48,7 @@ fn block(report: &mut Report, endpoint: &Endpoint, subject: Subject, kind: Kind)
 async fn name(endpoint: &Endpoint) -> Found<()> {
     let host = endpoint.host.trim_matches(['[', ']']);
     let (name, port) = match &endpoint.proxy {
-        Some(proxy) => transport::proxy_address(proxy)?,
+        Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (host, endpoint.port),
     };
     let name = name.trim_matches(['[', ']']);
@@ -85,18 +86,16 @@ async fn tls(endpoint: &Endpoint, stream: Stream) -> Found<Stream> {
         let finding = "not used: over HTTP the messages are encrypted by NTLM itself";
         return Ok((stream, Check::ok(Subject::Tls, finding)));
     };
-    let tls = Tls::new(&endpoint.host, options)?;
+    let tls = Tls::new(&endpoint.host, options, endpoint.client_certificate())?;
     let after = endpoint.timeouts.connect;
-    let stream = timeout(after, tls.connector.connect(tls.name, stream.bytes))
-        .await
-        .map_err(|_| Kind::Timeout { after })?
-        .map_err(Kind::Tls)?;
+    let Secured { stream, showed_certificate } =
+        timeout(after, tls.connect(stream.bytes)).await.map_err(|_| Kind::Timeout { after })?.map_err(Kind::Tls)?;
     let version = match stream.get_ref().1.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
     };
     let check = certificate(options, version);
-    Ok((Stream { bytes: Box::new(stream), binding: None }, check))
+    Ok((Stream { bytes: Box::new(stream), binding: None, showed_certificate }, check))
 }
 
 fn certificate(options: &TlsOptions, version: &str) -> Check {
@@ -116,7 +115,7 @@ fn certificate(options: &TlsOptions, version: &str) -> Check {
 async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
     let after = endpoint.timeouts.connect;
     let exchange = async {
-        let mut http = Http::new(endpoint, stream).await?;
+        let mut http = Http::new(endpoint, stream, None).await?;
         http.post(None, SOAP, Bytes::new()).await.map_err(|(Failure::NotSent(kind) | Failure::Sent(kind))| kind)
     };
     let answer = timeout(after, exchange).await.map_err(|_| Kind::Timeout { after })??;
@@ -133,10 +132,13 @@ async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
 }
 
 /// Credentials are not shown to a service that does not offer their scheme.
-fn scheme(endpoint: &Endpoint, offered: Vec<String>) -> Result<(), Kind> {
+fn scheme(endpoint: &Endpoint, offered: Vec<String>, showed_certificate: bool) -> Result<(), Kind> {
     let wanted = match endpoint.authentication {
         Authentication::Basic { .. } => "Basic",
         Authentication::Ntlm { .. } => "Negotiate",
+        // No challenge names it. A host that takes certificates asks for them.
+        Authentication::Certificate(_) if showed_certificate => return Ok(()),
+        Authentication::Certificate(_) => return Err(Kind::CertificateNotAsked),
     };
     if offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted)) {
         Ok(())

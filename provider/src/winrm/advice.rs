@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use crate::winrm::error::{Kind, Refusal};
 
@@ -14,8 +14,10 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         | Kind::ConnectTimeout { .. }
         | Kind::Unreachable { .. }
         | Kind::Proxy { .. }
+        | Kind::ProxyLogin { .. }
         | Kind::Tls(_) => to_connect(kind),
         Kind::UnencryptedBasic
+        | Kind::CertificateNotAsked
         | Kind::Unauthorized { .. }
         | Kind::Authentication { .. }
         | Kind::Forbidden
@@ -94,6 +96,15 @@ fn to_connect(kind: &Kind) -> &'static str {
              `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate."
         }
         Kind::Proxy { .. } => "Check the proxy's address, and that it allows CONNECT to this host and port.",
+        Kind::ProxyLogin { tried: false, .. } => {
+            "Write the proxy as `http://user:password@host:port`, in the setting `proxy` or in the environment variable \
+             that names it; `@`, `:` and `/` in a password are written `%40`, `%3A` and `%2F`. Only Basic is spoken to \
+             proxies."
+        }
+        Kind::ProxyLogin { tried: true, .. } => {
+            "Correct the user name and the password of the proxy (`@`, `:` and `/` in them are written `%40`, `%3A` and \
+             `%2F`), and check that the proxy takes Basic: nothing else is spoken to proxies."
+        }
         Kind::Tls(error) => to_trust(error),
         _ => {
             "Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, \
@@ -108,6 +119,11 @@ fn to_trust(error: &io::Error) -> &'static str {
     if let Some(rustls::Error::InvalidMessage(_)) = error {
         return "The port does not speak TLS. Check that port and transport fit together: 5986 is HTTPS, 5985 is HTTP \
                 (`use_https = false`).";
+    }
+    if let Some(rustls::Error::AlertReceived(alert)) = error
+        && is_about_certificate(*alert)
+    {
+        return CLIENT_CERTIFICATE;
     }
     let Some(rustls::Error::InvalidCertificate(cause)) = error else {
         return "Check that an HTTPS listener answers on this port (`winrm enumerate winrm/config/listener`), that it has \
@@ -134,9 +150,37 @@ fn to_trust(error: &io::Error) -> &'static str {
     }
 }
 
+/// Whether the other side ended a TLS connection because of the certificate it was shown.
+pub(crate) fn is_about_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateRequired
+    )
+}
+
+const CLIENT_CERTIFICATE: &str = "Check that the client certificate is in date and meant for client authentication, \
+    that the host trusts its authority (`Cert:\\LocalMachine\\Root`, a self-signed one also in \
+    `Cert:\\LocalMachine\\TrustedPeople`), and that the host maps it to a local account: `winrm enumerate \
+    winrm/config/service/certmapping` shows issuer and subject, `New-Item -Path WSMan:\\localhost\\ClientCertificate` adds \
+    a mapping, which must be made again when the account's password has changed.";
+
 fn to_log_in(kind: &Kind) -> &'static str {
     match kind {
         Kind::UnencryptedBasic => "Use HTTPS for basic authentication, or NTLM, which encrypts its messages over HTTP.",
+        Kind::CertificateNotAsked => {
+            "Allow client certificates on the host (`winrm set winrm/config/service/auth @{Certificate=\"true\"}`), and \
+             let it ask for them in the first handshake: `netsh http show sslcert` shows `Negotiate Client Certificate` \
+             of port 5986, `netsh http update sslcert ipport=0.0.0.0:5986 certhash=... appid={...} \
+             clientcertnegotiation=enable` with the hash and the application of that listing enables it."
+        }
+        Kind::Unauthorized { refusal: Refusal::CertificateRejected, .. } => CLIENT_CERTIFICATE,
         Kind::Unauthorized { refusal: Refusal::Rejected, .. } => {
             "Check the user name (`DOMAIN\\name` for a domain account) and the password, that the account is not \
              locked or expired, and that it may log on to the host over the network. Over HTTPS a proxy that opens \

@@ -1,4 +1,7 @@
-//! The connections to one host: a few, each leased to one task at a time, unused ones kept.
+//! The connections to one host: a few, each used by one exchange at a time, unused ones kept.
+//!
+//! A command holds no connection between its exchanges. So one that waits for somebody else, such as for the reader of
+//! what it sends, keeps nobody from a connection, and limits cannot make commands wait for each other in a circle.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,86 +18,120 @@ use crate::winrm::tls::Tls;
 pub struct Connections {
     endpoint: Arc<Endpoint>,
     tls: OnceCell<Tls>,
-    permits: Arc<Semaphore>,
-    /// Never more than there are permits: a lease takes from here before it opens a new one.
+    /// Who may run a command.
+    commands: Arc<Semaphore>,
+    /// Who may use a connection.
+    places: Arc<Semaphore>,
+    /// Never more than there are places: an exchange takes from here before it opens a new one.
     idle: Mutex<Vec<Connection>>,
     /// The host has refused a message that came with a logon.
     logon_alone: AtomicBool,
 }
 
-/// The right to use one connection, which is opened with the first request.
+/// The right to exchange messages, over whichever connection is free.
 pub struct Lease {
     connections: Arc<Connections>,
-    connection: Option<Connection>,
-    /// Absent for cleaning up while all permits are taken.
-    permit: Option<OwnedSemaphorePermit>,
+    /// Absent for cleaning up.
+    command: Option<OwnedSemaphorePermit>,
 }
 
-/// Windows allows 300 connections in all (`MaxConnections`); other clients want some too.
-const MAXIMUM_CONNECTIONS: usize = 4;
+/// One exchange's connection, which is opened when none was kept.
+struct Place<'a> {
+    connections: &'a Connections,
+    connection: Option<Connection>,
+    /// Absent for cleaning up while all are taken.
+    place: Option<OwnedSemaphorePermit>,
+    /// Nothing is waited for.
+    at_once: bool,
+}
+
+/// How many commands run in a shell at once. Windows allows 25 processes (`MaxProcessesPerShell`).
+const MAXIMUM_COMMANDS: usize = 16;
 
 impl Connections {
     /// No connection yet.
     pub fn new(endpoint: Arc<Endpoint>) -> Arc<Self> {
-        Arc::new(Self {
-            endpoint,
+        let connections = Arc::new(Self {
+            commands: Arc::new(Semaphore::new(MAXIMUM_COMMANDS)),
+            places: Arc::new(Semaphore::new(endpoint.limits.per_host.max(1))),
             tls: OnceCell::new(),
-            permits: Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS)),
             idle: Mutex::default(),
             logon_alone: AtomicBool::new(false),
-        })
+            endpoint,
+        });
+        connections.endpoint.limits.in_all.register(Arc::downgrade(&connections));
+        connections
     }
 
-    /// Waits until one of the connections is free.
+    /// Waits until a command may run.
     pub async fn lease(self: &Arc<Self>) -> Lease {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
-        self.lease_with(Some(permit))
+        let command = Arc::clone(&self.commands).acquire_owned().await.expect("the semaphore is never closed");
+        Lease { connections: Arc::clone(self), command: Some(command) }
     }
 
-    /// A lease at once, beyond the limit if need be: commands that run for long must not keep
-    /// others from being ended.
+    /// A lease at once, beyond the limits if need be: commands that run for long must not keep others from being ended.
     pub fn lease_for_cleaning(self: &Arc<Self>) -> Lease {
-        self.lease_with(Arc::clone(&self.permits).try_acquire_owned().ok())
-    }
-
-    fn lease_with(self: &Arc<Self>, permit: Option<OwnedSemaphorePermit>) -> Lease {
-        let connection = self.idle().pop();
-        Lease { connections: Arc::clone(self), connection, permit }
+        Lease { connections: Arc::clone(self), command: None }
     }
 
     /// Closes the unused connections.
     pub fn close_idle(&self) {
-        self.idle().clear();
+        // Closed outside of the lock.
+        let closed = std::mem::take(&mut *self.idle());
+        drop(closed);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn open(&self) -> Result<Connection, Error> {
-        let tls = match &self.endpoint.transport {
+    /// Waits for a place.
+    async fn place(&self) -> Place<'_> {
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
+        Place { connections: self, connection: self.idle().pop(), place: Some(place), at_once: false }
+    }
+
+    fn place_at_once(&self) -> Place<'_> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        Place { connections: self, connection: self.idle().pop(), place, at_once: true }
+    }
+
+    /// Opens a connection, once the budget has a share for it. Nothing is held that the others could wait for.
+    async fn open(&self, at_once: bool) -> Result<Connection, Error> {
+        let endpoint = &self.endpoint;
+        let budget = &endpoint.limits.in_all;
+        let share = if at_once { budget.try_take() } else { Some(budget.take().await) };
+        let tls = match &endpoint.transport {
             Transport::Http => None,
             Transport::Https(options) => {
                 let tls = self
                     .tls
-                    .get_or_try_init(async || Tls::new(&self.endpoint.host, options))
+                    .get_or_try_init(async || Tls::new(&endpoint.host, options, endpoint.client_certificate()))
                     .await
-                    .map_err(|kind| Error::before_start(&self.endpoint.host, Operation::Connect, kind))?;
+                    .map_err(|kind| Error::before_start(&endpoint.host, Operation::Connect, kind))?;
                 Some(tls)
             }
         };
         let logon = if self.logon_alone.load(Ordering::Relaxed) { Logon::Alone } else { Logon::WithMessage };
-        Connection::open(&self.endpoint, tls, logon).await
+        Connection::open(endpoint, tls, share, logon).await
     }
 }
 
 impl Lease {
-    /// Sends a message and waits for the reply.
-    ///
-    /// A connection that was kept and turns out dead is replaced, and the message sent again, only
-    /// when it certainly did not reach the service.
+    /// Waits for a connection, sends a message and waits for the reply.
     pub async fn exchange(&mut self, operation: Operation, message: String) -> Result<Reply, Error> {
-        let message = Bytes::from(message);
+        let mut place = match self.command {
+            Some(_) => self.connections.place().await,
+            None => self.connections.place_at_once(),
+        };
+        place.exchange(operation, Bytes::from(message)).await
+    }
+}
+
+impl Place<'_> {
+    /// A connection that was kept and turns out dead is replaced, and the message sent again, only when it certainly did
+    /// not reach the service.
+    async fn exchange(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
         if let Some(kept) = self.connection.as_mut().filter(|kept| kept.is_usable()) {
             match kept.exchange(operation, message.clone()).await {
                 Err(error) if is_stale(&error) => {
@@ -104,7 +141,7 @@ impl Lease {
             }
         }
         self.connection = None;
-        let connection = self.connection.insert(self.connections.open().await?);
+        let connection = self.connection.insert(self.connections.open(self.at_once).await?);
         match connection.exchange(operation, message.clone()).await {
             Err(error) if connection.wants_logon_alone() => {
                 tracing::debug!(host = %error.host, error = %error.kind, "logging on again, without a message");
@@ -112,17 +149,19 @@ impl Lease {
             }
             result => return result,
         }
-        self.connection.insert(self.connections.open().await?).exchange(operation, message).await
+        self.connection.insert(self.connections.open(self.at_once).await?).exchange(operation, message).await
     }
 }
 
-impl Drop for Lease {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && connection.is_usable()
-            && self.permit.is_some()
-        {
-            self.connections.idle().push(connection);
+        let usable = self.connection.take().filter(|connection| connection.is_usable() && connection.is_counted());
+        let (Some(connection), Some(_)) = (usable, &self.place) else { return };
+        // Whether somebody wants the share is asked under the lock under which `close_idle` looks: it either finds the
+        // connection, or was waiting already.
+        let mut idle = self.connections.idle();
+        if !self.connections.endpoint.limits.in_all.is_wanted() {
+            idle.push(connection);
         }
     }
 }

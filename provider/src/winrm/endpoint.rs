@@ -4,6 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::winrm::client_certificate::ClientCertificate;
+use crate::winrm::limits::Limits;
+use crate::winrm::proxy::Proxy;
 
 /// A WS-Management service and the way in.
 #[derive(Clone, Debug)]
@@ -16,12 +19,14 @@ pub struct Endpoint {
     pub transport: Transport,
     /// The URL path of the service, usually [`DEFAULT_PATH`].
     pub path: String,
-    /// An HTTP proxy (`http://host:port`) that is asked to CONNECT, for both transports.
-    pub proxy: Option<String>,
+    /// An HTTP proxy that is asked to CONNECT, for both transports.
+    pub proxy: Option<Proxy>,
     /// The account and the scheme.
     pub authentication: Authentication,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// How many connections may be open.
+    pub limits: Limits,
 }
 
 /// The URL path at which Windows serves WS-Management.
@@ -64,6 +69,8 @@ pub enum Authentication {
         /// Its password.
         password: Secret,
     },
+    /// A certificate that the host maps to an account; only over HTTPS.
+    Certificate(ClientCertificate),
 }
 
 /// How long to wait.
@@ -98,6 +105,14 @@ impl Endpoint {
     /// `host:port`, with an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         authority(&self.host, self.port)
+    }
+
+    /// The certificate to log in with, when that is how.
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        match &self.authentication {
+            Authentication::Certificate(certificate) => Some(certificate),
+            _ => None,
+        }
     }
 
     /// The service's URL, as the `To` header of each message carries it.

@@ -80,6 +80,9 @@ pub enum Kind {
     /// The proxy did not open the way.
     #[error("the proxy {proxy} did not connect to the host: {answer}")]
     Proxy { proxy: String, answer: String },
+    /// The proxy wants a user name and a password, or others.
+    #[error("the proxy {proxy} asks for a user name and a password (HTTP 407{})", if *.tried { ", not those it was given" } else { "" })]
+    ProxyLogin { proxy: String, tried: bool },
     /// The TLS handshake failed, or the certificate was not accepted.
     #[error("the TLS connection could not be set up")]
     Tls(#[source] io::Error),
@@ -89,6 +92,10 @@ pub enum Kind {
     /// Basic authentication was asked for without TLS.
     #[error("basic authentication over plain HTTP would show the password to the network")]
     UnencryptedBasic,
+    /// The host did not ask for the client certificate in the handshake. What it may try instead, a second handshake
+    /// within TLS 1.2 or a later request for the certificate within TLS 1.3, rustls does not take part in.
+    #[error("the host did not ask for the client certificate when the TLS connection was set up")]
+    CertificateNotAsked,
     /// HTTP 401: the scheme is not offered, or the credentials were not accepted.
     #[error("HTTP 401, {refusal} (the server offers {})", list(.offered))]
     Unauthorized {
@@ -187,6 +194,8 @@ pub enum Refusal {
     NotContinued,
     /// The server took part to the end and refused the credentials.
     Rejected,
+    /// The server saw the client certificate and logged nobody in with it.
+    CertificateRejected,
 }
 
 /// The longest command line, in UTF-16 units. `cmd.exe` stops at 8,191 and then, on some versions,
@@ -202,7 +211,9 @@ impl Kind {
             | Self::ConnectTimeout { .. }
             | Self::Unreachable { .. }
             | Self::Proxy { .. }
+            | Self::ProxyLogin { .. }
             | Self::Tls(_)
+            | Self::CertificateNotAsked
             | Self::Setting(_)
             | Self::UnencryptedBasic
             | Self::Unauthorized { .. }
@@ -310,6 +321,7 @@ impl fmt::Display for Refusal {
             Self::NotOffered => "the authentication scheme is not offered",
             Self::NotContinued => "the authentication was broken off",
             Self::Rejected => "the credentials were not accepted",
+            Self::CertificateRejected => "the client certificate was not accepted",
         })
     }
 }

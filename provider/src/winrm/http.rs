@@ -1,5 +1,7 @@
 //! HTTP/1.1 over one connection: a request goes out, its whole answer comes back.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,8 +14,10 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::winrm::advice::is_about_certificate;
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::Kind;
+use crate::winrm::limits::Share;
 use crate::winrm::transport::Stream;
 
 /// One HTTP connection to a WS-Management service.
@@ -46,12 +50,13 @@ pub enum Failure {
 pub const MAXIMUM_REPLY: usize = 8 * 1024 * 1024;
 
 impl Http {
-    /// Makes an HTTP connection of a stream.
-    pub async fn new(endpoint: &Endpoint, stream: Stream) -> Result<Self, Kind> {
+    /// Makes an HTTP connection of a stream. `share` is given back after the stream is closed.
+    pub async fn new(endpoint: &Endpoint, stream: Stream, share: Option<Share>) -> Result<Self, Kind> {
         let (sender, driver) = http1::handshake(TokioIo::new(stream.bytes))
             .await
             .map_err(|error| Kind::ConnectionLost(Some(Box::new(error))))?;
         let driver = tokio::spawn(async move {
+            let _share = share;
             // The same error reaches the request that is under way, if there is one.
             let _ = driver.await;
         });
@@ -163,7 +168,6 @@ pub fn sensitive(value: &str) -> Result<HeaderValue, Kind> {
 }
 
 async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-    let lost = |error: hyper::Error| Kind::ConnectionLost(Some(Box::new(error)));
     sender.ready().await.map_err(|error| Failure::NotSent(lost(error)))?;
     let response = match sender.try_send_request(request).await {
         Ok(response) => response,
@@ -186,4 +190,20 @@ async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Byt
         })
     })?;
     Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+}
+
+/// Within TLS 1.3 a client's handshake ends before the host has judged its certificate: a refusal meets the first request.
+/// It comes as an alert, or, when the host closes in the midst of what it was sent, as a mere reset.
+fn lost(error: hyper::Error) -> Kind {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(rustls::Error::AlertReceived(alert)) = inner.and_then(|inner| inner.downcast_ref())
+            && is_about_certificate(*alert)
+        {
+            return Kind::Tls(io::Error::other(rustls::Error::AlertReceived(*alert)));
+        }
+        source = cause.source();
+    }
+    Kind::ConnectionLost(Some(Box::new(error)))
 }

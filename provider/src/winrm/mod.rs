@@ -1,8 +1,8 @@
 //! A WS-Management client for Windows hosts: one shell per session, commands with streams, typed faults.
 //!
 //! Read in this order: [`endpoint`] says where a host is and how to log in, [`session`] is what
-//! callers use, [`command`] is one process from start to exit code, [`process`] one that is talked with. Below them, [`connections`]
-//! bounds and reuses connections, [`connection`] is one authenticated connection and
+//! callers use, [`command`] is one process from start to exit code, [`process`] one that is talked with. Below them,
+//! [`connections`] bounds and reuses connections within [`limits`], [`connection`] is one authenticated connection and
 //! [`http`] what it speaks, [`soap`] writes and reads the messages.
 //!
 //! Invariants:
@@ -15,6 +15,7 @@
 pub mod advice;
 pub mod auth;
 pub mod channel_binding;
+pub mod client_certificate;
 pub mod clixml;
 pub mod command;
 pub mod connection;
@@ -22,7 +23,9 @@ pub mod connections;
 pub mod endpoint;
 pub mod error;
 pub mod http;
+pub mod limits;
 pub mod process;
+pub mod proxy;
 pub mod session;
 pub mod shell;
 pub mod soap;

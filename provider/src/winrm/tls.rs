@@ -1,12 +1,19 @@
 //! The TLS settings for one host.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::ClientConfig;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::endpoint::TlsOptions;
 use crate::winrm::error::Kind;
 use crate::winrm::verifier::HostVerifier;
@@ -14,15 +21,23 @@ use crate::winrm::verifier::HostVerifier;
 /// What is needed to open a TLS connection to one host.
 #[derive(Clone)]
 pub struct Tls {
-    /// Opens the connection.
-    pub connector: TlsConnector,
+    config: Arc<ClientConfig>,
+    certificate: Option<ClientCertificate>,
     /// The name that is asked for and that the certificate must carry.
-    pub name: ServerName<'static>,
+    name: ServerName<'static>,
+}
+
+/// An open TLS connection.
+pub struct Secured<S> {
+    /// The bytes.
+    pub stream: TlsStream<S>,
+    /// The host asked for a client certificate, and got it.
+    pub showed_certificate: bool,
 }
 
 impl Tls {
     /// Reads certificates and names; makes no connection.
-    pub fn new(host: &str, options: &TlsOptions) -> Result<Self, Kind> {
+    pub fn new(host: &str, options: &TlsOptions, certificate: Option<&ClientCertificate>) -> Result<Self, Kind> {
         // The provider is named: another crate of this process brings a second one, and the
         // process-wide default then depends on who comes first.
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -36,7 +51,45 @@ impl Tls {
         let name = options.server_name.as_deref().unwrap_or(host);
         let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned())
             .map_err(|_| Kind::Setting(format!("`{name}` is neither a DNS name nor an IP address")))?;
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), name })
+        Ok(Self { config: Arc::new(config), certificate: certificate.cloned(), name })
+    }
+
+    /// Makes the handshake.
+    pub async fn connect<S>(&self, stream: S) -> io::Result<Secured<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(certificate) = &self.certificate else {
+            let stream = TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), stream).await?;
+            return Ok(Secured { stream, showed_certificate: false });
+        };
+        let shown = Arc::new(Shown { certificate: certificate.clone(), asked: AtomicBool::new(false) });
+        let mut config = (*self.config).clone();
+        config.client_auth_cert_resolver = Arc::clone(&shown) as Arc<dyn ResolvesClientCert>;
+        // A resumed session shows no certificate again, and it is the server's choice whether it remembers the one before.
+        config.resumption = Resumption::disabled();
+        let stream = TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await?;
+        Ok(Secured { stream, showed_certificate: shown.asked.load(Ordering::Relaxed) })
+    }
+}
+
+/// Gives the certificate away to one handshake, and notes that it was asked for.
+#[derive(Debug)]
+struct Shown {
+    certificate: ClientCertificate,
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for Shown {
+    /// The authorities that the host names are not looked at: WinRM finds the account by its own mapping, and hosts
+    /// name no or too many authorities.
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        Some(Arc::clone(self.certificate.certified()))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 
@@ -46,7 +99,7 @@ mod tests {
 
     #[track_caller]
     fn check(options: &TlsOptions, message: &str) {
-        let error = Tls::new("mfa01.contoso.com", options).err().expect("refused");
+        let error = Tls::new("mfa01.contoso.com", options, None).err().expect("refused");
         assert!(error.to_string().contains(message), "{error}");
     }
 

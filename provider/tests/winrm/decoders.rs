@@ -17,6 +17,7 @@ use azuremfa::winrm::clixml::error_text;
 use azuremfa::winrm::endpoint::{Authentication, Endpoint, Timeouts, Transport};
 use azuremfa::winrm::error::Kind;
 use azuremfa::winrm::http::{Failure, Http, MAXIMUM_REPLY};
+use azuremfa::winrm::limits::Limits;
 use azuremfa::winrm::soap::reply::{CommandState, command_id, parse, received, shell_id};
 use azuremfa::winrm::soap::sealed;
 use azuremfa::winrm::transport::{self, Stream};
@@ -199,8 +200,8 @@ fn decode_http(bytes: &[u8]) {
             let _ = theirs.write_all(&bytes).await;
             let _ = theirs.shutdown().await;
         });
-        let stream = Stream { bytes: Box::new(ours), binding: None };
-        let mut http = Http::new(&anywhere(1), stream).await.expect("nothing was sent yet");
+        let stream = Stream { bytes: Box::new(ours), binding: None, showed_certificate: false };
+        let mut http = Http::new(&anywhere(1), stream, None).await.expect("nothing was sent yet");
         http.post(None, "text/plain", Bytes::new()).await
     });
     match answer {
@@ -234,7 +235,7 @@ fn tunnel_opens(answer: &[u8]) -> bool {
             let _ = stream.read(&mut asked);
             let _ = stream.write_all(answer);
         });
-        let endpoint = Endpoint { proxy: Some(format!("http://{proxy}")), ..anywhere(5985) };
+        let endpoint = Endpoint { proxy: Some(crate::proxy(proxy.port())), ..anywhere(5985) };
         RUNTIME.block_on(transport::open(&endpoint, None)).is_ok()
     })
 }
@@ -358,6 +359,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Nobody is there.
 fn anywhere(port: u16) -> Endpoint {
     Endpoint {
+        limits: Limits::default(),
         host: "mfa01.contoso.com".to_owned(),
         port,
         transport: Transport::Http,

@@ -8,7 +8,7 @@ use azuremfa::winrm::stdin::Stdin;
 use bytes::Bytes;
 
 use crate::server::{Action, Server, Setup, Turn};
-use crate::{BASIC, BOUND, SEALED, endpoint, start};
+use crate::{BASIC, BOUND, SEALED, endpoint, proxy, start};
 
 const SHELL_GONE: u32 = 2_150_858_843;
 const QUOTA_SHELLS: u32 = 2_150_859_173;
@@ -278,16 +278,20 @@ async fn ways_that_do_not_open_are_named() {
     let server = Server::start(BASIC).await;
     server.expect(Action::Proxy, Turn::Http("HTTP/1.1 407 Proxy Authentication Required", ""));
     let result = Session::new(endpoint(&server, BASIC)).run("a", &[], Stdin::None).await;
+    let is_login = |kind: &Kind| matches!(kind, Kind::ProxyLogin { tried: false, .. });
+    expect_error(result, Operation::Connect, Started::NotStarted, is_login);
+    server.expect(Action::Proxy, Turn::Http("HTTP/1.1 403 Forbidden", ""));
+    let result = Session::new(endpoint(&server, BASIC)).run("a", &[], Stdin::None).await;
     let error =
         expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::Proxy { .. }));
-    assert!(error.to_string().ends_with("it answered `HTTP/1.1 407 Proxy Authentication Required`"), "{error}");
+    assert!(error.to_string().ends_with("it answered `HTTP/1.1 403 Forbidden`"), "{error}");
 
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("an address").port()
     };
     let mut direct = endpoint(&server, BASIC);
-    direct.proxy = Some(format!("http://127.0.0.1:{closed}"));
+    direct.proxy = Some(proxy(closed));
     let result = Session::new(direct.clone()).run("a", &[], Stdin::None).await;
     let error =
         expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::Proxy { .. }));
@@ -309,7 +313,7 @@ async fn a_proxy_that_says_nothing_is_given_up() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server = Server::start(BASIC).await;
     let mut endpoint = endpoint(&server, BASIC);
-    endpoint.proxy = Some(format!("http://{}", silent.local_addr().expect("an address")));
+    endpoint.proxy = Some(proxy(silent.local_addr().expect("an address").port()));
     endpoint.timeouts.connect = Duration::from_millis(100);
     let result = Session::new(endpoint).run("a", &[], Stdin::None).await;
     expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::ConnectTimeout { .. }));

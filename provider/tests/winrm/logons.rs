@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use azuremfa::backend::error::Cause;
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
+use azuremfa::backend::windows::proxies::ProxyRule;
 use azuremfa::backend::windows::runner::{Call, Runner};
 use azuremfa::backend::windows::scripts::GET_HOST_FACTS;
 use azuremfa::backend::windows::sessions::Sessions;
@@ -24,8 +25,8 @@ async fn ask(username: &str, password: &str) -> (Server, Vec<Cause>) {
         password: Some(Secret::new(password)),
         use_https: false,
         port: 5985,
-        proxy: Some(format!("http://127.0.0.1:{}", server.port)),
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300) },
+        proxy: ProxyRule::Given(crate::proxy(server.port)),
+        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300), overall: None },
         ..Connection::new("default")
     };
     let sessions = Sessions::new(Arc::new(Connections { connections: vec![connection], ..Connections::default() }));

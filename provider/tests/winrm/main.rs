@@ -3,6 +3,7 @@
 mod cancellation;
 mod decoders;
 mod faults;
+mod limits;
 mod logons;
 mod logs;
 mod ntlm_server;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use azuremfa::secret::Secret;
 use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
+use azuremfa::winrm::limits::Limits;
+use azuremfa::winrm::proxy::Proxy;
 use azuremfa::winrm::session::Session;
 
 use crate::server::{HOST, PASSWORD, Server, Setup, USER};
@@ -38,7 +41,7 @@ fn endpoint(server: &Server, setup: Setup) -> Endpoint {
             Transport::Http
         },
         path: DEFAULT_PATH.to_owned(),
-        proxy: Some(format!("http://127.0.0.1:{}", server.port)),
+        proxy: Some(proxy(server.port)),
         authentication: if setup.ntlm {
             Authentication::Ntlm { username, password }
         } else {
@@ -49,7 +52,12 @@ fn endpoint(server: &Server, setup: Setup) -> Endpoint {
             operation: Duration::from_millis(300),
             ..Timeouts::default()
         },
+        limits: Limits::default(),
     }
+}
+
+fn proxy(port: u16) -> Proxy {
+    format!("http://127.0.0.1:{port}").parse().expect("a proxy")
 }
 
 async fn start(setup: Setup) -> (Server, Session) {

@@ -87,6 +87,9 @@ struct State {
     setup: Setup,
     der: CertificateDer<'static>,
     connections: AtomicUsize,
+    open: AtomicUsize,
+    busy: AtomicUsize,
+    most_busy: AtomicUsize,
     names: AtomicUsize,
     /// Bytes of [`Turn::Endless`] that were taken.
     poured: AtomicUsize,
@@ -104,6 +107,23 @@ enum Answer {
     Endless(&'static [u8], &'static [u8]),
 }
 
+/// Counts a request as under way.
+struct Busy<'a>(&'a State);
+
+impl<'a> Busy<'a> {
+    fn new(state: &'a State) -> Self {
+        let busy = state.busy.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_busy.fetch_max(busy, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -117,6 +137,9 @@ impl Server {
             setup,
             der: certificate.der().clone(),
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            most_busy: AtomicUsize::new(0),
             names: AtomicUsize::new(0),
             poured: AtomicUsize::new(0),
             seen: Mutex::default(),
@@ -132,7 +155,11 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 state.connections.fetch_add(1, Ordering::SeqCst);
                 let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
-                tokio::spawn(async move { state.serve(stream, acceptor).await });
+                tokio::spawn(async move {
+                    state.open.fetch_add(1, Ordering::SeqCst);
+                    state.serve(stream, acceptor).await;
+                    state.open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         server
@@ -158,6 +185,23 @@ impl Server {
     /// How many bytes of endless answers somebody took.
     pub fn poured(&self) -> usize {
         self.state.poured.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were under way at the same time, at most.
+    pub fn most_busy(&self) -> usize {
+        self.state.most_busy.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no more than this many connections are open: a server learns of an end a little later.
+    pub async fn wait_for_open(&self, at_most: usize) {
+        let open = || self.state.open.load(Ordering::SeqCst);
+        for _ in 0..200 {
+            if open() <= at_most {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} connections are open, not {at_most}", open());
     }
 
     /// Waits until a request for `action` has arrived `count` times.
@@ -206,12 +250,14 @@ impl State {
             NtlmServer::new(self.setup.tls.then_some(binding))
         });
         while let Some((head, body)) = read_request(&mut stream).await {
+            let busy = Busy::new(self);
             let answer = match ntlm.as_mut().filter(|ntlm| !ntlm.authenticated) {
                 Some(ntlm) => {
                     let refused = ntlm.step(&head);
                     if refused.is_some() || body.is_empty() {
                         self.note(Action::Handshake, &head, String::new());
                         let answer = refused.unwrap_or_else(|| http("200 OK", "", b""));
+                        drop(busy);
                         let _ = stream.write_all(&answer).await;
                         continue;
                     }
@@ -219,6 +265,8 @@ impl State {
                 }
                 None => self.handle(&head, body, ntlm_sealing(&mut ntlm.as_mut(), self.setup.tls)).await,
             };
+            // Whoever has the answer may go on before this task does.
+            drop(busy);
             match answer {
                 None => return,
                 Some(Answer::Whole(answer)) => drop(stream.write_all(&answer).await),

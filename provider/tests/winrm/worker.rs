@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use azuremfa::backend::error::Cause;
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
+use azuremfa::backend::windows::proxies::ProxyRule;
 use azuremfa::backend::windows::runner::{Call, Runner};
 use azuremfa::backend::windows::scripts::{
     COMPLETE_BACKUP, COMPLETE_INSTALLER, GET_FILE_IDENTITY, REGISTER_ADAPTER, Script,
@@ -20,14 +21,19 @@ use crate::BASIC;
 use crate::server::{Action, HOST, PASSWORD, Server, Turn, USER};
 
 async fn start() -> (Server, Sessions) {
+    start_within(None).await
+}
+
+/// With `overall` as the limit of every script.
+async fn start_within(overall: Option<Duration>) -> (Server, Sessions) {
     let server = Server::start(BASIC).await;
     let connection = Connection {
         username: Some(USER.to_owned()),
         password: Some(Secret::new(PASSWORD)),
         authentication: azuremfa::backend::windows::connection::Authentication::Basic,
         ca_certificate: Some(server.certificate.clone()),
-        proxy: Some(format!("http://127.0.0.1:{}", server.port)),
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300) },
+        proxy: ProxyRule::Given(crate::proxy(server.port)),
+        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300), overall },
         ..Connection::new("default")
     };
     let connections = Connections { connections: vec![connection], ..Connections::default() };
@@ -186,4 +192,13 @@ async fn calls_at_once_have_a_process_each() {
     let (_, quick) = tokio::join!(slow, quick);
     quick.expect("a reply while the other runs");
     assert_eq!((count(&server, Action::Create), count(&server, Action::Command)), (1, 2));
+}
+
+#[tokio::test]
+async fn a_script_that_takes_too_long_is_ended_and_may_have_been_done() {
+    let (server, sessions) = start_within(Some(Duration::from_millis(600))).await;
+    server.expect(Action::Receive, Turn::Hang);
+    let error = run(&sessions, COMPLETE_BACKUP).await.expect_err("too long");
+    assert!(matches!(&error, Cause::Lost { reason } if reason == "no end within 0.6 s"), "{error}");
+    server.wait_for(Action::Signal, 1).await;
 }

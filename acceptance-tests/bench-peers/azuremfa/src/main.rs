@@ -10,6 +10,7 @@ use azuremfa::backend::Backend;
 use azuremfa::backend::windows::{WindowsBackend, connection};
 use azuremfa::secret::Secret;
 use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
+use azuremfa::winrm::limits::Limits;
 use azuremfa::winrm::session::Session;
 use azuremfa::winrm::stdin::Stdin;
 
@@ -49,11 +50,10 @@ async fn commands(endpoint: &Endpoint, sessions: usize, further: usize) -> Outco
 
 /// As the provider reads a host: its backend, its scripts, the decoding of the facts.
 async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
-    let (Authentication::Basic { username, password } | Authentication::Ntlm { username, password }) =
-        &endpoint.authentication;
+    let (username, password) = account()?;
     let connection = connection::Connection {
-        username: Some(username.clone()),
-        password: Some(password.clone()),
+        username: Some(username),
+        password: Some(password),
         authentication: connection::Authentication::Ntlm,
         use_https: false,
         port: endpoint.port,
@@ -136,8 +136,7 @@ fn endpoint(authentication: &str, url: &str) -> Outcome<Endpoint> {
     let (scheme, rest) = url.split_once("://").ok_or("no scheme")?;
     let authority = rest.split('/').next().unwrap_or_default();
     let (host, port) = authority.rsplit_once(':').ok_or("no port")?;
-    let username = std::env::var("LAB_USER")?;
-    let password = Secret::new(std::env::var("LAB_PASSWORD")?);
+    let (username, password) = account()?;
     let transport = match scheme {
         "http" => Transport::Http,
         _ => Transport::Https(TlsOptions {
@@ -157,7 +156,12 @@ fn endpoint(authentication: &str, url: &str) -> Outcome<Endpoint> {
         proxy: None,
         authentication,
         timeouts: Timeouts::default(),
+        limits: Limits::default(),
     })
+}
+
+fn account() -> Outcome<(String, Secret)> {
+    Ok((std::env::var("LAB_USER")?, Secret::new(std::env::var("LAB_PASSWORD")?)))
 }
 
 /// A size in KiB from what Linux says of this process.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::lab::wire::client_certificates::MUTUAL;
 use crate::lab::wire::machine::{Account, Machine};
 use crate::lab::wire::ntlm::acceptor::{self, Challenged, Demands, LoggedOn, Refusal};
 use crate::lab::wire::ntlm::keys;
@@ -45,6 +46,8 @@ pub struct Policy<'a> {
     pub machine: &'a dyn Machine,
     pub ntlm: Demands<'a>,
     pub basic: bool,
+    /// The account to which the certificate of the TLS connection is mapped.
+    pub certificate_account: Option<&'a str>,
 }
 
 /// Result of looking at one request's `Authorization` header.
@@ -75,6 +78,13 @@ impl Authentication {
                 _ => Outcome::Refused(None),
             };
         };
+        if header == MUTUAL {
+            let account = policy.certificate_account.and_then(|name| {
+                let (domain, user) = name.split_once('\\').unwrap_or(("", name));
+                policy.machine.account(domain, user)
+            });
+            return account.map_or(Outcome::Refused(Some(Refusal::Certificate)), |it| granted(&it, true, None));
+        }
         let (scheme, value) = header.split_once(' ').unwrap_or((header, ""));
         let value = BASE64_STANDARD.decode(value.trim()).unwrap_or_default();
         let outcome = if scheme.eq_ignore_ascii_case("Basic") {

@@ -10,6 +10,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256, Sha384};
 
+use crate::lab::wire::client_certificates::{ClientCertificates, Verifier};
+
 /// What certificate a host shows on its HTTPS listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Certificate {
@@ -74,7 +76,13 @@ impl Authority {
     }
 
     /// Makes the identity of a host.
-    pub fn identity(&self, host: &str, certificate: &Certificate, tls12: bool) -> Result<Identity, CertificateError> {
+    pub fn identity(
+        &self,
+        host: &str,
+        certificate: &Certificate,
+        tls12: bool,
+        clients: &ClientCertificates,
+    ) -> Result<Identity, CertificateError> {
         let (key, der) = self.leaf(host, certificate).map_err(CertificateError::Make)?;
         let certificate_hash = match certificate {
             Certificate::TrustedSha384 => Sha384::digest(&der).to_vec(),
@@ -84,11 +92,16 @@ impl Authority {
         let versions: &[_] =
             if tls12 { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS13, &rustls::version::TLS12] };
         // Named, because another crate of a test binary may have made a different provider the default of the process.
-        let configuration =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_protocol_versions(versions)
-                .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![der.clone()], key.into()))
-                .map_err(CertificateError::Configure)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = || Verifier { certificates: clients.clone(), provider: Arc::clone(&provider) };
+        let configuration = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map(|builder| match clients.asked_for {
+                true => builder.with_client_cert_verifier(Arc::new(verifier())),
+                false => builder.with_no_client_auth(),
+            })
+            .and_then(|builder| builder.with_single_cert(vec![der.clone()], key.into()))
+            .map_err(CertificateError::Configure)?;
         Ok(Identity { configuration: Arc::new(configuration), certificate_hash, der })
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -39,6 +40,8 @@ struct Connection {
     host: Arc<SimulatedHost>,
     listener: Listener,
     peer: IpAddr,
+    /// The client's certificate, in DER.
+    certificate: Option<Vec<u8>>,
     authentication: Mutex<Authentication>,
 }
 
@@ -50,13 +53,23 @@ where
     let disconnected = host.disconnected();
     let served = async move {
         match listener {
-            Listener::Http => serve_http(host, listener, peer, stream).await,
+            Listener::Http => serve_http(host, listener, peer, None, stream).await,
             Listener::Https => {
                 let acceptor = TlsAcceptor::from(Arc::clone(&host.identity.configuration));
-                match acceptor.accept(stream).await {
-                    Ok(stream) => serve_http(host, listener, peer, stream).await,
+                match acceptor.accept(stream).into_fallible().await {
+                    Ok(stream) => {
+                        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                        let certificate = shown.map(|certificate| certificate.to_vec());
+                        serve_http(host, listener, peer, certificate, stream).await;
+                    }
                     // A client that does not trust the certificate hangs up; that is its good right.
-                    Err(error) => host.recorder.refused(format!("TLS: {error}")),
+                    Err((error, mut stream)) => {
+                        host.recorder.refused(format!("TLS: {error}"));
+                        // Closing while something unread lies here would reset the connection and take the alert away.
+                        let mut nowhere = tokio::io::sink();
+                        let rest = tokio::io::copy(&mut stream, &mut nowhere);
+                        let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+                    }
                 }
             }
         }
@@ -67,12 +80,18 @@ where
     }
 }
 
-async fn serve_http<S>(host: Arc<SimulatedHost>, listener: Listener, peer: IpAddr, stream: S)
-where
+async fn serve_http<S>(
+    host: Arc<SimulatedHost>,
+    listener: Listener,
+    peer: IpAddr,
+    certificate: Option<Vec<u8>>,
+    stream: S,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let number = host.recorder.connected();
-    let connection = Arc::new(Connection { number, host, listener, peer, authentication: Mutex::default() });
+    let connection =
+        Arc::new(Connection { number, host, listener, peer, certificate, authentication: Mutex::default() });
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { connection.answer(request).await }
@@ -134,6 +153,10 @@ impl Connection {
                 rigour: self.host.settings.ntlm,
             },
             basic: secure && !self.host.settings.no_basic,
+            certificate_account: self
+                .certificate
+                .as_deref()
+                .and_then(|certificate| self.host.settings.client_certificates.account(certificate)),
         };
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let outcome = self.authentication.lock().expect("authentication").step(header, &policy);
@@ -281,7 +304,7 @@ impl Connection {
 #[derive(Default)]
 struct After {
     drop: bool,
-    delay: std::time::Duration,
+    delay: Duration,
     fault: Option<crate::lab::wire::fault::Fault>,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::lab::wire::certificates::{Certificate, Identity};
+use crate::lab::wire::client_certificates::ClientCertificates;
 use crate::lab::wire::faults::{Faults, Injection};
 use crate::lab::wire::machine::Machine;
 use crate::lab::wire::ntlm::acceptor::{ChannelBinding, Rigour};
@@ -22,6 +23,7 @@ pub struct Settings {
     pub no_basic: bool,
     /// The newest TLS is 1.2, as up to Windows Server 2019.
     pub tls12: bool,
+    pub client_certificates: ClientCertificates,
 }
 
 /// Whether a host can be reached.

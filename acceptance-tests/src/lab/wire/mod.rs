@@ -1,11 +1,13 @@
 //! A WS-Management server for many simulated Windows hosts, on loopback.
 //!
 //! Start at [`server::WireServer`]. It speaks what WinRM speaks: HTTP/1.1 with Basic and Negotiate (NTLM, plain or in
-//! SPNEGO), message encryption over plain HTTP, TLS with channel binding, and the command shell (WinRS). What a host
+//! SPNEGO), message encryption over plain HTTP, TLS with channel binding and
+//! client certificates, and the command shell (WinRS). What a host
 //! *is* comes from [`machine::Machine`]; the wire only carries it.
 
 pub mod authentication;
 pub mod certificates;
+pub mod client_certificates;
 pub mod command;
 pub mod connection;
 pub mod envelope;

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -14,13 +17,58 @@ use crate::lab::wire::server::Hosts;
 /// Longest request head that is read.
 const HEAD_LIMIT: usize = 16 * 1024;
 
+/// What the proxy asks for, and how much it is used.
+#[derive(Default)]
+pub struct Door {
+    /// `user:password`, when it asks for that.
+    login: Option<String>,
+    open: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Door {
+    pub fn new(login: Option<String>) -> Self {
+        Self { login, ..Self::default() }
+    }
+
+    /// How many ways to hosts were open at the same time, at most.
+    pub fn most_open(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+
+    fn is_known(&self, head: &[String]) -> bool {
+        let Some(login) = &self.login else { return true };
+        let wanted = format!("Basic {}", BASE64_STANDARD.encode(login));
+        let mut values = head.iter().filter_map(|line| line.split_once(':'));
+        values.any(|(name, value)| name.eq_ignore_ascii_case("Proxy-Authorization") && value.trim() == wanted)
+    }
+
+    fn enter(&self) -> Inside<'_> {
+        let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(open, Ordering::SeqCst);
+        Inside(self)
+    }
+}
+
+/// Counts a way as open.
+struct Inside<'a>(&'a Door);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Serves one client of the proxy.
-pub async fn serve(hosts: Arc<Hosts>, stream: TcpStream, peer: IpAddr) -> std::io::Result<()> {
+pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: IpAddr) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let Some(request_line) = read_head(&mut stream).await? else {
+    let Some(head) = read_head(&mut stream).await? else {
         return Ok(());
     };
-    let mut words = request_line.split(' ');
+    if !door.is_known(&head) {
+        return refuse(&mut stream, "407 Proxy Authentication Required", "who are you").await;
+    }
+    let mut words = head.first().map_or("", String::as_str).split(' ');
     if words.next() != Some("CONNECT") {
         return refuse(&mut stream, "405 Method Not Allowed", "this proxy answers CONNECT only").await;
     }
@@ -40,6 +88,7 @@ pub async fn serve(hosts: Arc<Hosts>, stream: TcpStream, peer: IpAddr) -> std::i
         Reachability::Silent => return stay_silent(&host).await,
         Reachability::Reachable => {}
     }
+    let _inside = door.enter();
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
     connection::serve(host, listener, peer, stream).await;
     Ok(())
@@ -51,9 +100,9 @@ pub async fn stay_silent(host: &SimulatedHost) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads a request head; gives its first line, or `None` when the client hung up.
-async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
-    let mut first = None;
+/// Reads a request head; gives its lines, or `None` when the client hung up.
+async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Vec<String>>> {
+    let mut head = Vec::new();
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -64,9 +113,9 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<
         }
         let line = line.trim_end();
         if line.is_empty() {
-            return Ok(first);
+            return Ok(Some(head));
         }
-        first.get_or_insert_with(|| line.to_owned());
+        head.push(line.to_owned());
     }
 }
 

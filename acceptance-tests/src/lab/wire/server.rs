@@ -11,7 +11,7 @@ use crate::lab::wire::certificates::{Authority, CertificateError};
 use crate::lab::wire::connection;
 use crate::lab::wire::host::{Reachability, Settings, SimulatedHost};
 use crate::lab::wire::machine::Machine;
-use crate::lab::wire::proxy;
+use crate::lab::wire::proxy::{self, Door};
 use crate::lab::wire::record::Listener;
 
 /// All hosts by lower-case name.
@@ -28,12 +28,14 @@ impl Hosts {
 #[derive(Default)]
 pub struct Builder {
     machines: Vec<(Arc<dyn Machine>, Settings)>,
+    proxy_login: Option<String>,
 }
 
 /// A running server. Dropping it closes every listener and connection and ends every process it started.
 pub struct WireServer {
     hosts: Arc<Hosts>,
     proxy: SocketAddr,
+    door: Arc<Door>,
     authority_pem: String,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -63,13 +65,21 @@ impl Builder {
         self
     }
 
+    /// Lets the proxy ask for `user:password`.
+    #[must_use]
+    pub fn proxy_login(mut self, login: &str) -> Self {
+        self.proxy_login = Some(login.to_owned());
+        self
+    }
+
     /// Starts the server on the current tokio runtime.
     pub async fn start(self) -> Result<WireServer, StartError> {
         let authority = Authority::new()?;
         let mut hosts = Hosts::default();
         for (machine, settings) in self.machines {
             let name = machine.name().to_ascii_lowercase();
-            let identity = authority.identity(&name, &settings.certificate, settings.tls12)?;
+            let identity =
+                authority.identity(&name, &settings.certificate, settings.tls12, &settings.client_certificates)?;
             let host = Arc::new(SimulatedHost::new(machine, settings, identity));
             if hosts.0.insert(name.clone(), host).is_some() {
                 return Err(StartError::DuplicateName(name));
@@ -80,14 +90,16 @@ impl Builder {
         let address = listener.local_addr().map_err(StartError::Listen)?;
         let mut tasks = JoinSet::new();
         let served = Arc::clone(&hosts);
+        let door = Arc::new(Door::new(self.proxy_login));
+        let guarded = Arc::clone(&door);
         tasks.spawn(accept(listener, move |stream, peer| {
-            let hosts = Arc::clone(&served);
+            let (hosts, door) = (Arc::clone(&served), Arc::clone(&guarded));
             async move {
                 // A client that hangs up in the middle of a request head is of no interest.
-                let _ = proxy::serve(hosts, stream, peer.ip()).await;
+                let _ = proxy::serve(hosts, door, stream, peer.ip()).await;
             }
         }));
-        Ok(WireServer { hosts, proxy: address, authority_pem: authority.pem(), tasks: Mutex::new(tasks) })
+        Ok(WireServer { hosts, proxy: address, door, authority_pem: authority.pem(), tasks: Mutex::new(tasks) })
     }
 }
 
@@ -99,6 +111,11 @@ impl WireServer {
     /// Address of the proxy, for instance `http://127.0.0.1:41234`.
     pub fn proxy_url(&self) -> String {
         format!("http://{}", self.proxy)
+    }
+
+    /// How many connections went through the proxy at the same time, at most.
+    pub fn most_open(&self) -> usize {
+        self.door.most_open()
     }
 
     /// Certificates of the lab's authorities in PEM.

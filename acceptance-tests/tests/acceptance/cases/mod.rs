@@ -6,4 +6,5 @@ mod refusals;
 mod secrets;
 mod unreachable;
 mod versions;
+mod ways;
 mod workflow;

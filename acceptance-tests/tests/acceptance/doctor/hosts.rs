@@ -34,7 +34,7 @@ fn a_healthy_host_passes_every_check() {
     let lab = lab(Mode::Native);
     let doctor = Doctor::of(&lab);
     expect![[r#"
-        mfa01.contoso.com at https://mfa01.contoso.com:5986/wsman as Administrator through the proxy http://proxy:3128
+        mfa01.contoso.com at https://mfa01.contoso.com:5986/wsman as Administrator through the proxy http://proxy:3128 (the setting `proxy` names it)
 
         ok       name            127.0.0.1 is an address; it is the proxy, which looks mfa01.contoso.com up
                                  itself

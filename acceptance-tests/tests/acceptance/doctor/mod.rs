@@ -4,3 +4,4 @@ mod faults;
 mod hosts;
 mod run;
 mod settings;
+mod ways;

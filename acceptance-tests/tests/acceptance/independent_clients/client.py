@@ -1,6 +1,6 @@
 """Runs two commands through an independent WinRM client and checks what comes back.
 
-usage: client.py ENDPOINT USER CA_FILE {pywinrm|pypsrp} {basic|ntlm|negotiate} [--wrong-password] [--no-channel-binding]
+usage: client.py ENDPOINT USER CA_FILE {pywinrm|pypsrp} {basic|ntlm|negotiate|certificate} [--wrong-password] [--no-channel-binding]
 """
 
 import os
@@ -8,6 +8,8 @@ import sys
 import urllib.parse
 
 ARGUMENT = "Grüße€漢字"
+CERTIFICATE = os.environ["LAB_CLIENT_CERTIFICATE"]
+KEY = os.environ["LAB_CLIENT_KEY"]
 INPUT = "línea 1\nстрока 2\n".encode("utf-8") + bytes(range(256)) * 300
 
 
@@ -21,6 +23,8 @@ def with_pywinrm(endpoint, user, password, authority, authentication, channel_bi
         password=password,
         ca_trust_path=authority,
         send_cbt=channel_binding,
+        cert_pem=CERTIFICATE,
+        cert_key_pem=KEY,
         proxy=None,
     )
     shell = protocol.open_shell(codepage=65001)
@@ -56,6 +60,8 @@ def with_pypsrp(endpoint, user, password, authority, authentication, channel_bin
         password=password,
         no_proxy=True,
         negotiate_send_cbt=channel_binding,
+        certificate_pem=CERTIFICATE,
+        certificate_key_pem=KEY,
     )
     connection.update_max_payload_size()
 

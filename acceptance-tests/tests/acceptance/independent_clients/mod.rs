@@ -15,6 +15,8 @@ use acceptance_tests::lab::wire::server::WireServer;
 use acceptance_tests::{skip, tools};
 use tokio::process::Command;
 
+use crate::support::certificate;
+
 const USER: &str = "CONTOSO\\operator";
 /// Not ASCII, and within Latin-1 because requests cannot send any other password with Basic.
 const PASSWORD: &str = "Pä55 \"wörd\" & 'more' <:>";
@@ -93,6 +95,8 @@ async fn run_program(
     let output = command(&format!("{scheme}://localhost:{}/wsman", address.port()), authority.path())
         .envs([("LAB_USER", USER), ("LAB_PASSWORD", PASSWORD)])
         .env("LAB_AUTHORITY", authority.path())
+        .env("LAB_CLIENT_CERTIFICATE", certificate::path("certificate.pem"))
+        .env("LAB_CLIENT_KEY", certificate::path("key.pem"))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -175,6 +179,28 @@ async fn pypsrp_ntlm_in_spnego_over_http() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pypsrp_ntlm_in_spnego_over_https() {
     check("pypsrp_ntlm_in_spnego_over_https", Listener::Https, "pypsrp", "negotiate").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_over_https() {
+    for (client, tls12) in [("pywinrm", false), ("pypsrp", false), ("pywinrm", true)] {
+        let settings = Settings { tls12, ..certificate::mapped(USER) };
+        let arguments = [client, "certificate"];
+        let Some(run) = run("certificates_over_https", settings, Listener::Https, "client.py", &arguments).await else {
+            return;
+        };
+        assert!(run.succeeded, "{}\n{:?}", run.output, run.record);
+        assert!(run.record.requests.iter().all(|request| request.user.as_deref() == Some(USER)), "{:?}", run.record);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_nobody_is_refused() {
+    let mut settings = certificate::mapped(USER);
+    settings.client_certificates.mapped.clear();
+    let arguments = ["pypsrp", "certificate"];
+    check_refused("a_certificate_of_nobody_is_refused", settings, Listener::Https, &arguments, "belongs to no account")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::backend::windows::pattern::Pattern;
+use crate::backend::windows::proxies::{Choice, ProxyRule};
 use crate::secret::Secret;
+use crate::winrm::client_certificate::ClientCertificate;
+use crate::winrm::endpoint::DEFAULT_PATH;
+use crate::winrm::limits::Limits;
 
 /// The name of the connection that takes every host no other one matches.
 pub const DEFAULT: &str = "default";
@@ -26,17 +30,21 @@ pub struct Connection {
     pub hosts: Vec<Pattern>,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// What certificate authentication shows, or why it cannot, as full sentences.
+    pub client_certificate: Option<Result<ClientCertificate, String>>,
     pub authentication: Authentication,
     pub use_https: bool,
     pub port: u16,
+    /// Of the URL.
+    pub path: String,
     /// Trusted instead of the system's roots.
     pub ca_certificate: Option<String>,
     pub insecure_skip_verify: bool,
     /// The name the certificate must carry, when it is not the host's.
     pub server_name: Option<String>,
-    /// `http://host:port`.
-    pub proxy: Option<String>,
+    pub proxy: ProxyRule,
     pub timeouts: Timeouts,
+    pub limits: Limits,
     /// An attribute that is not known yet.
     pub unknown_attribute: Option<&'static str>,
 }
@@ -48,6 +56,8 @@ pub enum Authentication {
     Negotiate,
     Ntlm,
     Basic,
+    /// A client certificate, which the host maps to an account.
+    Certificate,
 }
 
 /// How long to wait.
@@ -57,11 +67,13 @@ pub struct Timeouts {
     pub connect: Duration,
     /// How long the host may hold one request.
     pub operation: Duration,
+    /// How long one script may take, from logging on to its end, when that is less than what its kind is allowed.
+    pub overall: Option<Duration>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60) }
+        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60), overall: None }
     }
 }
 
@@ -80,6 +92,7 @@ impl Connections {
             ));
         }
         connection.check_credentials(host)?;
+        connection.proxy_for(host)?;
         Ok(connection)
     }
 
@@ -154,14 +167,17 @@ impl Connection {
             hosts: Vec::new(),
             username: None,
             password: None,
+            client_certificate: None,
             authentication: Authentication::Negotiate,
             use_https: true,
             port: 5986,
+            path: DEFAULT_PATH.to_owned(),
             ca_certificate: None,
             insecure_skip_verify: false,
             server_name: None,
-            proxy: None,
+            proxy: ProxyRule::default(),
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
             unknown_attribute: None,
         }
     }
@@ -175,7 +191,22 @@ impl Connection {
         }
     }
 
+    /// The proxy that leads to a host, and by what it was chosen. The error is a full sentence for a person.
+    pub fn proxy_for(&self, host: &str) -> Result<Choice, String> {
+        self.proxy.choose(host, self.port, self.use_https)
+    }
+
     fn check_credentials(&self, host: &str) -> Result<(), String> {
+        if self.authentication == Authentication::Certificate {
+            let cannot = |reason: &String| {
+                format!("The connection \"{}\" for {host} cannot log in with a certificate. {reason}", self.name)
+            };
+            return match &self.client_certificate {
+                Some(Err(reason)) => Err(cannot(reason)),
+                Some(Ok(_)) => Ok(()),
+                None => Err(cannot(&"It has none.".to_owned())),
+            };
+        }
         let missing = match (&self.username, &self.password) {
             (Some(_), Some(_)) => return Ok(()),
             (None, _) => ("user name", "USERNAME", "username"),

@@ -1,20 +1,11 @@
 //! From a connection of the settings to the endpoint of a session.
 
 use crate::backend::windows::connection::{self, Connection};
-use crate::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
+use crate::winrm::endpoint::{Authentication, Endpoint, Timeouts, TlsOptions, Transport};
 
 /// Where and how a host is reached. The error is a full sentence.
 pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
-    let (Some(username), Some(password)) = (connection.username.clone(), connection.password.clone()) else {
-        return Err(format!("The connection \"{}\" for {host} has no user name or no password.", connection.name));
-    };
-    let authentication = match connection.authentication {
-        connection::Authentication::Basic => Authentication::Basic { username, password },
-        // What is negotiated is NTLM until Kerberos comes.
-        connection::Authentication::Negotiate | connection::Authentication::Ntlm => {
-            Authentication::Ntlm { username, password }
-        }
-    };
+    let authentication = authentication(host, connection)?;
     let transport = if connection.use_https {
         Transport::Https(TlsOptions {
             ca_certificate: connection.ca_certificate.clone(),
@@ -28,13 +19,30 @@ pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
         host: host.to_owned(),
         port: connection.port,
         transport,
-        path: DEFAULT_PATH.to_owned(),
-        proxy: connection.proxy.clone(),
+        path: connection.path.clone(),
+        proxy: connection.proxy_for(host)?.proxy,
         authentication,
         timeouts: Timeouts {
             connect: connection.timeouts.connect,
             operation: connection.timeouts.operation,
             ..Timeouts::default()
         },
+        limits: connection.limits.clone(),
+    })
+}
+
+fn authentication(host: &str, connection: &Connection) -> Result<Authentication, String> {
+    let lacks = |what| format!("The connection \"{}\" for {host} has no {what}.", connection.name);
+    if connection.authentication == connection::Authentication::Certificate {
+        let certificate = connection.client_certificate.clone().and_then(Result::ok);
+        return Ok(Authentication::Certificate(certificate.ok_or_else(|| lacks("client certificate"))?));
+    }
+    let (Some(username), Some(password)) = (connection.username.clone(), connection.password.clone()) else {
+        return Err(lacks("user name or no password"));
+    };
+    Ok(match connection.authentication {
+        connection::Authentication::Basic => Authentication::Basic { username, password },
+        // What is negotiated is NTLM until Kerberos comes.
+        _ => Authentication::Ntlm { username, password },
     })
 }

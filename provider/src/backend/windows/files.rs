@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::backend::error::{Cause, HostError, ScriptErrorKind};
 use crate::backend::facts::Server;
-use crate::backend::release::Component;
+use crate::backend::release::{Component, file_name};
 use crate::backend::step::Backup;
 use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::{
@@ -80,11 +80,8 @@ pub fn server_setup<'a>(work: &'a Work<'_>, version: &str) -> Result<ServerSetup
     let package = work.package(version, component)?;
     let url = work.stated(&package.source, version, component, "source")?;
     let sha256 = work.stated(&package.sha256, version, component, "sha256")?;
-    let file_name = url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next());
-    match file_name {
-        Some(file_name) if !file_name.is_empty() && sha256.len() == 64 && sha256.is_ascii() => {
-            Ok(ServerSetup { url, sha256, file_name })
-        }
+    match file_name(url) {
+        Some(file_name) if sha256.len() == 64 && sha256.is_ascii() => Ok(ServerSetup { url, sha256, file_name }),
         _ => Err(work.failure(Cause::Settings(format!(
             "the source or the hash of the server setup {version} in the provider's `releases` cannot be used"
         )))),

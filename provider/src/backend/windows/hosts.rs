@@ -158,6 +158,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
     use crate::winrm::endpoint::{Authentication, DEFAULT_PATH, Timeouts, Transport};
+    use crate::winrm::limits::Limits;
 
     const HOST: &str = "mfa01.contoso.com";
 
@@ -170,6 +171,7 @@ mod tests {
             proxy: None,
             authentication: Authentication::Ntlm { username: "admin".to_owned(), password: Secret::new("x") },
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
         };
         hosts.enter(HOST, endpoint)
     }

@@ -36,6 +36,7 @@ pub mod observations;
 pub mod packages;
 pub mod pattern;
 pub mod poll;
+pub mod proxies;
 pub mod refusals;
 pub mod runner;
 pub mod script;

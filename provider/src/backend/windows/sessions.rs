@@ -131,17 +131,18 @@ impl Runner for Sessions {
     #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script.name))]
     async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
         let (visit, connection) = self.enter(host)?;
-        self.log_on(host, &visit.session, connection).await?;
-        let limit = limit(call.script.name);
+        let limit = limit(call.script.name).min(connection.timeouts.overall.unwrap_or(Duration::MAX));
         let shares = call.input.is_none() && call.output.is_none() && call.script.company() != Company::None;
-        let run =
-            async { if shares { self.run_in_worker(&visit, &call).await } else { self.run_alone(&visit, call).await } };
+        let run = async {
+            self.log_on(host, &visit.session, connection).await.map_err(Failure::Run)?;
+            if shares { self.run_in_worker(&visit, &call).await } else { self.run_alone(&visit, call).await }
+        };
         match tokio::time::timeout(limit, run).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(Failure::GivenUp)) => Err(Cause::Stopped),
             Ok(Err(Failure::Run(cause))) => Err(cause),
             Ok(Err(Failure::Session(error))) => Err(self.failed(host, connection, &error)),
-            Err(_) => Err(Cause::Lost { reason: format!("no end within {} minutes", limit.as_secs() / 60) }),
+            Err(_) => Err(Cause::Lost { reason: format!("no end within {}", in_words(limit)) }),
         }
     }
 
@@ -213,6 +214,13 @@ async fn hand_on(data: Vec<Bytes>, output: Option<&mpsc::Sender<Bytes>>) -> Resu
     Ok(())
 }
 
+fn in_words(limit: Duration) -> String {
+    match limit.as_secs() {
+        0..120 => format!("{} s", limit.as_secs_f32()),
+        seconds => format!("{} minutes", seconds / 60),
+    }
+}
+
 fn limit(script: &str) -> Duration {
     match script {
         "Backup-Directory" | "Compare-Directory" | "Save-ReleaseFile" | "Send-File" | "Receive-File" => COPY_LIMIT,
@@ -229,7 +237,11 @@ fn cause(error: &Error) -> Cause {
     match (&error.kind, error.started) {
         (Kind::Setting(_) | Kind::UnencryptedBasic, _) => Cause::NoConnection(format!("{reason}. {advice}")),
         (
-            Kind::Unauthorized { .. } | Kind::Authentication { .. } | Kind::Forbidden | Kind::AccessDenied(_),
+            Kind::Unauthorized { .. }
+            | Kind::CertificateNotAsked
+            | Kind::Authentication { .. }
+            | Kind::Forbidden
+            | Kind::AccessDenied(_),
             Started::NotStarted,
         ) => Cause::Denied { reason, advice },
         (_, Started::NotStarted) => Cause::Unreachable { reason, advice },

@@ -33,7 +33,12 @@ pub enum Scheme {
     Header(Secret),
     /// Tokens of the Negotiate scheme first; then the connection itself is authenticated.
     Negotiate(Box<dyn SecurityContext>),
+    /// The certificate of the TLS connection, which each request refers to.
+    Certificate,
 }
+
+/// What `Authorization` carries where the client is known by its certificate.
+pub const MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
 
 /// The scheme for a new connection. `binding` is the TLS channel's `tls-server-end-point`.
 pub fn scheme(endpoint: &Endpoint, binding: Option<&[u8]>) -> Result<Scheme, Kind> {
@@ -48,6 +53,7 @@ pub fn scheme(endpoint: &Endpoint, binding: Option<&[u8]>) -> Result<Scheme, Kin
             let context = ntlm::Ntlm::new(&endpoint.host, username, password, binding)?;
             Ok(Scheme::Negotiate(Box::new(context)))
         }
+        Authentication::Certificate(_) => Ok(Scheme::Certificate),
     }
 }
 
@@ -55,6 +61,9 @@ pub fn scheme(endpoint: &Endpoint, binding: Option<&[u8]>) -> Result<Scheme, Kin
 pub fn ensure_confidential(endpoint: &Endpoint) -> Result<(), Kind> {
     match (&endpoint.authentication, &endpoint.transport) {
         (Authentication::Basic { .. }, Transport::Http) => Err(Kind::UnencryptedBasic),
+        (Authentication::Certificate(_), Transport::Http) => {
+            Err(Kind::Setting("a client certificate can only be shown over HTTPS".to_owned()))
+        }
         _ => Ok(()),
     }
 }

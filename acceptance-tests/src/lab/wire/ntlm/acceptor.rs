@@ -66,6 +66,8 @@ pub enum Refusal {
     WeakSession,
     #[error("the signature of the mechanism list is wrong or missing")]
     MechanismList,
+    #[error("the client certificate is missing or belongs to no account")]
+    Certificate,
 }
 
 /// A logon in which the challenge was sent.

@@ -5,6 +5,7 @@
 //! character, and input that cannot be read are never met by `doctor`; basic authentication without HTTPS is refused
 //! with the settings.
 
+mod identity;
 mod login;
 mod network;
 mod page;
@@ -32,6 +33,8 @@ enum Wrong {
     Wire(Vec<Injection>),
     /// With the network.
     Network(Reachability),
+    /// With the proxy, which asks for this `user:password`.
+    Login(&'static str, fn(Doctor) -> Doctor),
     /// With what this side was told.
     Told(fn(Doctor) -> Doctor),
 }
@@ -51,8 +54,10 @@ const AT_ONCE: usize = 12;
 
 #[test]
 fn every_fault_names_host_operation_cause_and_cure() {
+    let on_the_way = [network::rows(), identity::proxies()].into_iter().flatten().collect();
+    let logging_in = [login::rows(), identity::certificates()].into_iter().flatten().collect();
     let groups =
-        [("On the way to a host", network::rows()), ("Logging in", login::rows()), ("Working on a host", work::rows())];
+        [("On the way to a host", on_the_way), ("Logging in", logging_in), ("Working on a host", work::rows())];
     let found = groups.map(|(title, rows)| {
         let said = run(&rows);
         for ((_, _, _, expected), said) in rows.iter().zip(&said) {
@@ -82,13 +87,14 @@ fn said(name: &str, wrong: &Wrong) -> Said {
     let start = |builder: Builder| builder.start_in_background().expect("the lab");
     let lab = match wrong {
         Wrong::Setup(settings, _) => start(builder.winrm(HOST, settings.clone())),
+        Wrong::Login(login, _) => start(builder.proxy_login(login)),
         _ => start(builder),
     };
     let mut doctor = Doctor::of(&lab);
     match wrong {
         Wrong::Wire(injections) => injections.iter().cloned().for_each(|injection| lab.host(HOST).inject(injection)),
         Wrong::Network(reachability) => lab.set_reachability(HOST, *reachability),
-        Wrong::Setup(_, told) | Wrong::Told(told) => doctor = told(doctor),
+        Wrong::Setup(_, told) | Wrong::Login(_, told) | Wrong::Told(told) => doctor = told(doctor),
     }
     let host = doctor.host.clone();
     let port = doctor.connection["port"].as_u64();

@@ -1,0 +1,88 @@
+//! Ways to hosts other than a password straight over the network, from a configuration to the hosts.
+
+use std::fs;
+
+use acceptance_tests::lab::estate::demo;
+use acceptance_tests::lab::server::{Lab, Mode};
+use acceptance_tests::tools::terraform::Cli;
+use acceptance_tests::workspace::Workspace;
+use tempfile::TempDir;
+
+use super::secrets::holding;
+use crate::support::case::Case;
+use crate::support::certificate;
+use crate::support::hcl::{self, SERVERS};
+
+const PROXY_PASSWORD: &str = "M4rk3r-proxy-passw0rd";
+
+/// Certificate, proxy and limits, all from the environment, with logs of everything.
+#[test]
+fn a_certificate_from_the_environment_through_a_proxy_that_asks() {
+    let Ok(cli) = Cli::any() else {
+        acceptance_tests::skip::skipped("cases", "there is no Terraform");
+        return;
+    };
+    let estate = demo::temporary().expect("the demo estate can be made");
+    let mut builder = Lab::builder(&estate).mode(Mode::Native).proxy_login(&format!("runner:{PROXY_PASSWORD}"));
+    for host in SERVERS {
+        builder = builder.winrm(host, certificate::mapped("Administrator"));
+    }
+    let lab = builder.start_in_background().expect("the lab");
+    let proxy = lab.proxy_url.replace("http://", &format!("http://runner:{PROXY_PASSWORD}@"));
+    let folder = TempDir::new().expect("a folder");
+    let logs = folder.path().join("trace.log").display().to_string();
+    let file = certificate::pkcs12();
+    let environment = [
+        ("AZUREMFA_CLIENT_PKCS12", file.as_str()),
+        ("AZUREMFA_CLIENT_PKCS12_PASSWORD", certificate::PKCS12_PASSWORD),
+        ("HTTPS_PROXY", &proxy),
+        ("TF_LOG", "TRACE"),
+        ("TF_LOG_PROVIDER", "TRACE"),
+        ("TF_LOG_PATH", &logs),
+    ];
+    let case = Case { cli: cli.clone(), workspace: Workspace::new(&cli, &environment), lab };
+    let settings = hcl::provider(&case.lab, "max_connections = 2");
+    let settings = settings.replace(&format!("proxy          = \"{}\"", case.lab.proxy_url), "auth = \"certificate\"");
+    assert!(settings.contains("auth = \"certificate\""));
+    case.workspace.write("provider.tf", &settings);
+    case.configure(&[&hcl::group("6.3.1.1", &SERVERS, SERVERS[0], "")]);
+    case.converge();
+    case.settled();
+    let record = case.lab.host(SERVERS[1]).record();
+    assert!(record.requests.iter().any(|request| request.user.as_deref() == Some("Administrator")), "{record:?}");
+    // A run of the provider that has just ended may still be seen while the next one connects.
+    assert!((1..=4).contains(&case.lab.wire().most_open()), "{} connections at once", case.lab.wire().most_open());
+    let log = fs::read_to_string(&logs).expect("there is a log");
+    assert!(log.contains("provider.terraform-provider-azuremfa"), "the provider's own log is in it");
+    for secret in [certificate::PKCS12_PASSWORD, PROXY_PASSWORD, certificate::marker(), &file[..60]] {
+        assert_eq!(holding(case.workspace.path(), secret), Vec::<String>::new());
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+}
+
+/// The connection is refused by `validate`, at one of its attributes.
+#[track_caller]
+fn check_invalid(case: &Case, attributes: &str, at: &str, sentences: &[&str]) {
+    let settings = hcl::provider(&case.lab, "").replace("default = {", &format!("default = {{\n{attributes}"));
+    case.workspace.write("provider.tf", &settings);
+    // Terraform shows the line of the nearest block or argument; the rest of the path is in the text.
+    let run = case.workspace.run(&["validate", "-no-color"]).ended(1).says("on provider.tf line 11");
+    let run = run.says(&format!("At connections[\"default\"].{at}:"));
+    sentences.iter().fold(run, |run, sentence| run.says(sentence));
+}
+
+#[test]
+fn ways_that_cannot_be_are_refused_at_their_attribute() {
+    let Some(case) = Case::demo() else { return };
+    case.configure(&[&hcl::group("6.3.1.1", &SERVERS, SERVERS[0], "")]);
+    case.workspace.write("client.pem", certificate::CERTIFICATE);
+    case.workspace.write("other.key", certificate::OTHER_KEY);
+    let by = |further: &str| format!("auth = \"certificate\"\n{further}\n");
+    check_invalid(&case, &by("use_https = false"), "auth", &["needs HTTPS", "\"ntlm\""]);
+    let key = "client_certificate = file(\"client.pem\")\nclient_key = file(\"other.key\")";
+    check_invalid(&case, &by(key), "client_key", &["not the key of the client certificate"]);
+    check_invalid(&case, &by("client_pkcs12 = \"client.pfx\""), "client_pkcs12", &["not base64", "filebase64"]);
+    check_invalid(&case, "client_key = file(\"other.key\")", "client_key", &["auth = \"certificate\" only"]);
+    check_invalid(&case, "path = \"wsman\"", "path", &["begins with '/'"]);
+    check_invalid(&case, "max_connections = 0", "max_connections", &["from 1 to 16"]);
+}
