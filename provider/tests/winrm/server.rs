@@ -226,13 +226,15 @@ impl State {
             NtlmServer::new(self.setup.tls.then_some(binding))
         });
         while let Some((head, body)) = read_request(&mut stream).await {
-            let _busy = Busy::new(self);
+            // Until the answer leaves: the client goes on at once when it has it.
+            let busy = Busy::new(self);
             let answer = match ntlm.as_mut().filter(|ntlm| !ntlm.authenticated) {
                 Some(ntlm) => {
                     let refused = ntlm.step(&head);
                     if refused.is_some() || body.is_empty() {
                         self.note(Action::Handshake, &head, String::new());
                         let answer = refused.unwrap_or_else(|| http("200 OK", "", b""));
+                        drop(busy);
                         let _ = stream.write_all(&answer).await;
                         continue;
                     }
@@ -241,6 +243,7 @@ impl State {
                 None => self.handle(&head, body, ntlm_sealing(&mut ntlm.as_mut(), self.setup.tls)).await,
             };
             let Some((answer, go_on)) = answer else { return };
+            drop(busy);
             let _ = stream.write_all(&answer).await;
             if !go_on {
                 let _ = stream.shutdown().await;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::secrets::holding;
 use crate::support::case::Case;
 use crate::support::certificate;
-use crate::support::hcl::{self, SERVERS};
+use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
 const PROXY_PASSWORD: &str = "M4rk3r-proxy-passw0rd";
 
@@ -58,6 +58,22 @@ fn a_certificate_from_the_environment_through_a_proxy_that_asks() {
         assert_eq!(holding(case.workspace.path(), secret), Vec::<String>::new());
         assert!(!log.contains(secret), "a secret is in the log");
     }
+}
+
+/// The tightest limit there is: files of the portal go from server to portal host, two hosts at the same time.
+#[test]
+fn one_connection_is_enough_for_an_upgrade() {
+    let Some(case) = Case::demo() else { return };
+    case.provider("max_connections = 1");
+    let portal = hcl::portal("dmz", "7.0.0.9", &["portal01.dmz.contoso.com"], AFTER_GROUP);
+    case.configure(&[&hcl::group("7.0.0.9", &SERVERS, SERVERS[0], ""), &portal]);
+    case.converge();
+    case.promote(SERVERS[1]);
+    case.configure(&[&hcl::group("7.0.0.9", &SERVERS, SERVERS[1], ""), &portal]);
+    case.converge();
+    assert_eq!(case.workspace.attributes("azuremfa_user_portal.dmz")["version"], "7.0.0.9");
+    // The lab sees a connection's end a moment after the next one's beginning.
+    assert!((1..=2).contains(&case.lab.wire().most_open()), "{} connections at once", case.lab.wire().most_open());
 }
 
 /// The connection is refused by `validate`, at one of its attributes.
