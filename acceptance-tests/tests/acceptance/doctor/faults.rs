@@ -135,10 +135,14 @@ fn distrustful(tls12: bool) -> Settings {
 #[test]
 fn paths_certificates_and_proxies_that_are_not_taken() {
     check(vec![
-        ("another path", Wrong::Told(|doctor| doctor.with("path", json!("/other"))), expect![[r#"
+        (
+            "another path",
+            Wrong::Told(|doctor| doctor.with("path", json!("/other"))),
+            expect![[r#"
             http: connecting to mfa01.contoso.com: HTTP 404
             Check the path (`/wsman` on Windows) and the port.
-        "#]]),
+        "#]],
+        ),
         (
             "never asked for",
             Wrong::Told(by_certificate),
