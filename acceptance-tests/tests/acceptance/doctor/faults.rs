@@ -19,7 +19,6 @@ use regex::Regex;
 use serde_json::json;
 
 use super::run::{Doctor, HOST};
-use crate::support::certificate;
 
 /// What is wrong with the host or the way to it.
 enum Wrong {
@@ -29,8 +28,6 @@ enum Wrong {
     Wire(Vec<Injection>),
     /// With the network.
     Network(Reachability),
-    /// With the proxy, which asks for this `user:password`.
-    Login(&'static str, fn(Doctor) -> Doctor),
     /// With what this side was told.
     Told(fn(Doctor) -> Doctor),
 }
@@ -57,14 +54,13 @@ fn said(name: &str, wrong: &Wrong) -> String {
     let start = |builder: Builder| builder.start_in_background().expect("the lab");
     let lab = match wrong {
         Wrong::Setup(settings, _) => start(builder.winrm(HOST, settings.clone())),
-        Wrong::Login(login, _) => start(builder.proxy_login(login)),
         _ => start(builder),
     };
     let mut doctor = Doctor::of(&lab);
     match wrong {
         Wrong::Wire(injections) => injections.iter().cloned().for_each(|injection| lab.host(HOST).inject(injection)),
         Wrong::Network(reachability) => lab.set_reachability(HOST, *reachability),
-        Wrong::Setup(_, told) | Wrong::Login(_, told) | Wrong::Told(told) => doctor = told(doctor),
+        Wrong::Setup(_, told) | Wrong::Told(told) => doctor = told(doctor),
     }
     let host = doctor.host.clone();
     let port = doctor.connection["port"].as_u64();
@@ -109,92 +105,6 @@ fn to_closed_port(doctor: Doctor) -> Doctor {
 
 fn wrong_password(doctor: Doctor) -> Doctor {
     Doctor { password: "not-the-password".to_owned(), ..doctor }
-}
-
-/// With a certificate instead of an account.
-fn certified(doctor: Doctor, certificate: &str, key: &str) -> Doctor {
-    let doctor = doctor.with("auth", json!("certificate"));
-    doctor.with("client_certificate", json!(certificate)).with("client_key", json!(key))
-}
-
-fn by_certificate(doctor: Doctor) -> Doctor {
-    certified(doctor, certificate::CERTIFICATE, certificate::KEY)
-}
-
-fn by_another_certificate(doctor: Doctor) -> Doctor {
-    certified(doctor, certificate::OTHER_CERTIFICATE, certificate::OTHER_KEY)
-}
-
-/// A host that trusts the authority of the mapped certificate alone.
-fn distrustful(tls12: bool) -> Settings {
-    let mut settings = Settings { tls12, ..certificate::mapped("Administrator") };
-    settings.client_certificates.only_mapped = true;
-    settings
-}
-
-#[test]
-fn paths_certificates_and_proxies_that_are_not_taken() {
-    check(vec![
-        (
-            "another path",
-            Wrong::Told(|doctor| doctor.with("path", json!("/other"))),
-            expect![[r#"
-            http: connecting to mfa01.contoso.com: HTTP 404
-            Check the path (`/wsman` on Windows) and the port.
-        "#]],
-        ),
-        (
-            "never asked for",
-            Wrong::Told(by_certificate),
-            expect![[r#"
-            authentication: logging in to mfa01.contoso.com: the host did not ask for the client certificate when the TLS connection was set up
-            Allow client certificates on the host (`winrm set winrm/config/service/auth @{Certificate="true"}`), and let it ask for them in the first handshake: `netsh http show sslcert` shows `Negotiate Client Certificate` of port 5986, `netsh http update sslcert ipport=0.0.0.0:5986 certhash=... appid={...} clientcertnegotiation=enable` with the hash and the application of that listing enables it.
-        "#]],
-        ),
-        (
-            "not mapped",
-            Wrong::Setup(certificate::mapped("Administrator"), by_another_certificate),
-            expect![[r#"
-            authentication: opening a shell on mfa01.contoso.com: HTTP 401, the client certificate was not accepted (the server offers Negotiate, Basic)
-            Check that the client certificate is in date and meant for client authentication, that the host trusts its authority (`Cert:\LocalMachine\Root`, a self-signed one also in `Cert:\LocalMachine\TrustedPeople`), and that the host maps it to a local account: `winrm enumerate winrm/config/service/certmapping` shows issuer and subject, `New-Item -Path WSMan:\localhost\ClientCertificate` adds a mapping, which must be made again when the account's password has changed.
-        "#]],
-        ),
-        (
-            "not trusted, TLS 1.2",
-            Wrong::Setup(distrustful(true), by_another_certificate),
-            expect![[r#"
-            tls: connecting to mfa01.contoso.com: the TLS connection could not be set up: received fatal alert: UnknownCA
-            Check that the client certificate is in date and meant for client authentication, that the host trusts its authority (`Cert:\LocalMachine\Root`, a self-signed one also in `Cert:\LocalMachine\TrustedPeople`), and that the host maps it to a local account: `winrm enumerate winrm/config/service/certmapping` shows issuer and subject, `New-Item -Path WSMan:\localhost\ClientCertificate` adds a mapping, which must be made again when the account's password has changed.
-        "#]],
-        ),
-        (
-            "not trusted, TLS 1.3",
-            Wrong::Setup(distrustful(false), by_another_certificate),
-            expect![[r#"
-            http: connecting to mfa01.contoso.com: the TLS connection could not be set up: received fatal alert: UnknownCA
-            Check that the client certificate is in date and meant for client authentication, that the host trusts its authority (`Cert:\LocalMachine\Root`, a self-signed one also in `Cert:\LocalMachine\TrustedPeople`), and that the host maps it to a local account: `winrm enumerate winrm/config/service/certmapping` shows issuer and subject, `New-Item -Path WSMan:\localhost\ClientCertificate` adds a mapping, which must be made again when the account's password has changed.
-        "#]],
-        ),
-        (
-            "unknown to the proxy",
-            Wrong::Login("runner:secret", |doctor| doctor),
-            expect![[r#"
-            tcp: connecting to mfa01.contoso.com: the proxy proxy:3128 asks for a user name and a password (HTTP 407)
-            Write the proxy as `http://user:password@host:port`, in the setting `proxy` or in the environment variable that names it; `@`, `:` and `/` in a password are written `%40`, `%3A` and `%2F`. Only Basic is spoken to proxies.
-        "#]],
-        ),
-        (
-            "refused by the proxy",
-            Wrong::Login("runner:secret", |doctor| {
-                let proxy = doctor.connection["proxy"].as_str().expect("a proxy").replace("//", "//runner:wrong@");
-                doctor.with("proxy", json!(proxy))
-            }),
-            expect![[r#"
-                tcp: connecting to mfa01.contoso.com: the proxy proxy:3128 asks for a user name and a password (HTTP 407, not those it was given)
-                Correct the user name and the password of the proxy (`@`, `:` and `/` in them are written `%40`, `%3A` and `%2F`), and check that the proxy takes Basic: nothing else is spoken to proxies.
-            "#]],
-        ),
-    ]);
 }
 
 #[test]

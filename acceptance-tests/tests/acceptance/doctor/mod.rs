@@ -2,6 +2,7 @@
 
 mod faults;
 mod hosts;
+mod refused_ways;
 mod run;
 mod settings;
 mod ways;
