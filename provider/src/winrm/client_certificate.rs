@@ -168,6 +168,8 @@ impl fmt::Debug for ClientCertificate {
 
 #[cfg(test)]
 mod tests {
+    use p12_keystore::{KeyStore, KeyStoreEntry, PrivateKeyChain};
+
     use super::*;
 
     /// Made with OpenSSL, which shares no code with what reads them here.
@@ -244,6 +246,24 @@ mod tests {
         let text = Secret::new("client.pfx");
         let found = ClientCertificate::from_pkcs12(&text, &Secret::new(PASSWORD));
         assert_eq!(found.map(drop), Err(Unusable::Base64));
+    }
+
+    #[test]
+    fn refuses_two_certificates_with_their_keys() {
+        let der = |pem: &[u8]| CertificateDer::from_pem_slice(pem).expect("a certificate");
+        let pair = |name: &str| {
+            let key = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+            let own = p12_keystore::Certificate::from_der(&der(key.cert.pem().as_bytes())).expect("a certificate");
+            let key = p12_keystore::PrivateKey::from_der(&key.signing_key.serialize_der()).expect("a key");
+            KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(name, key, [own]))
+        };
+        let mut store = KeyStore::new();
+        store.add_entry("one", pair("one"));
+        let written = store.writer(PASSWORD).write().expect("a file");
+        check_pkcs12(&written, PASSWORD, Ok(1));
+        store.add_entry("two", pair("two"));
+        let written = store.writer(PASSWORD).write().expect("a file");
+        check_pkcs12(&written, PASSWORD, Err(Unusable::Several));
     }
 
     #[test]

@@ -46,7 +46,7 @@ struct Place<'a> {
 }
 
 /// How many commands run in a shell at once. Windows allows 25 processes (`MaxProcessesPerShell`).
-const MAXIMUM_COMMANDS: usize = 16;
+const MAXIMUM_COMMANDS: usize = 12;
 
 impl Connections {
     /// No connection yet.
@@ -79,6 +79,15 @@ impl Connections {
         // Closed outside of the lock.
         let closed = std::mem::take(&mut *self.idle());
         drop(closed);
+    }
+
+    /// Closes one of the unused connections; whether there was one.
+    pub(crate) fn close_longest_idle(&self) -> bool {
+        let closed = {
+            let mut idle = self.idle();
+            (!idle.is_empty()).then(|| idle.remove(0))
+        };
+        closed.is_some()
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -157,7 +166,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let usable = self.connection.take().filter(|connection| connection.is_usable() && connection.is_counted());
         let (Some(connection), Some(_)) = (usable, &self.place) else { return };
-        // Whether somebody wants the share is asked under the lock under which `close_idle` looks: it either finds the
+        // Whether somebody wants the share is asked under the lock under which `close_longest_idle` looks: it either finds the
         // connection, or was waiting already.
         let mut idle = self.connections.idle();
         if !self.connections.endpoint.limits.in_all.is_wanted() {

@@ -54,7 +54,7 @@ impl Budget {
         Self(Arc::new(Shared { size, permits, waiting: AtomicUsize::new(0), keepers: Mutex::default() }))
     }
 
-    /// Waits until one more connection may be open. Those that are kept unused are closed for it.
+    /// Waits until one more connection may be open. One that is kept unused is closed for it.
     ///
     /// Who holds a share waits for nothing but its host's answer, so every wait ends.
     pub(crate) async fn take(&self) -> Share {
@@ -62,10 +62,9 @@ impl Budget {
             return permit;
         }
         let _waiting = Waiting::new(&self.0.waiting);
-        // After the count was raised: a connection that is given back from now on is not kept.
-        for keeper in self.keepers().iter().filter_map(Weak::upgrade) {
-            keeper.close_idle();
-        }
+        // After the count was raised: a connection that is given back from now on is not kept. Each that waits closes one
+        // at most, so no more logons are lost than have to be.
+        let _ = self.keepers().iter().filter_map(Weak::upgrade).any(|keeper| keeper.close_longest_idle());
         Arc::clone(&self.0.permits).acquire_owned().await.expect("the semaphore is never closed")
     }
 

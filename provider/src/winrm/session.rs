@@ -87,7 +87,7 @@ impl Session {
     ///
     /// Windows joins command and arguments with blanks and hands the line to `cmd.exe`; quoting is
     /// the caller's. The shell is opened by the first command and used again. Several commands may
-    /// run at once; more than four wait for a connection. Dropping the future ends the command.
+    /// run at once; they share the connections that [`crate::winrm::limits`] allow. Dropping the future ends the command.
     ///
     /// A non-zero exit code is no error. [`Error::started`] says whether an error can have left
     /// the command running or done.

@@ -11,13 +11,13 @@ use tempfile::TempDir;
 use super::secrets::holding;
 use crate::support::case::Case;
 use crate::support::certificate;
-use crate::support::hcl::{self, SERVERS};
+use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
 const PROXY_PASSWORD: &str = "M4rk3r-proxy-passw0rd";
 
-/// Certificate, proxy and limits, all from the environment, with logs of everything.
-#[test]
-fn a_certificate_from_the_environment_through_a_proxy_that_asks() {
+/// Reads and keeps hosts that take the certificate alone, behind a proxy that asks for a login, with logs of everything.
+/// The secrets are found nowhere afterwards.
+fn check_nowhere(attributes: &str, variables: &str, environment: &[(&str, &str)]) {
     let Ok(cli) = Cli::any() else {
         acceptance_tests::skip::skipped("cases", "there is no Terraform");
         return;
@@ -31,20 +31,15 @@ fn a_certificate_from_the_environment_through_a_proxy_that_asks() {
     let proxy = lab.proxy_url.replace("http://", &format!("http://runner:{PROXY_PASSWORD}@"));
     let folder = TempDir::new().expect("a folder");
     let logs = folder.path().join("trace.log").display().to_string();
-    let file = certificate::pkcs12();
-    let environment = [
-        ("AZUREMFA_CLIENT_PKCS12", file.as_str()),
-        ("AZUREMFA_CLIENT_PKCS12_PASSWORD", certificate::PKCS12_PASSWORD),
-        ("HTTPS_PROXY", &proxy),
-        ("TF_LOG", "TRACE"),
-        ("TF_LOG_PROVIDER", "TRACE"),
-        ("TF_LOG_PATH", &logs),
-    ];
+    let mut environment = environment.to_vec();
+    environment.push(("HTTPS_PROXY", &proxy));
+    environment.extend([("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "TRACE"), ("TF_LOG_PATH", logs.as_str())]);
     let case = Case { cli: cli.clone(), workspace: Workspace::new(&cli, &environment), lab };
+    let attributes = format!("auth = \"certificate\"\n{attributes}");
     let settings = hcl::provider(&case.lab, "max_connections = 2");
-    let settings = settings.replace(&format!("proxy          = \"{}\"", case.lab.proxy_url), "auth = \"certificate\"");
-    assert!(settings.contains("auth = \"certificate\""));
-    case.workspace.write("provider.tf", &settings);
+    let settings = settings.replace(&format!("proxy          = \"{}\"", case.lab.proxy_url), &attributes);
+    assert!(settings.contains(&attributes));
+    case.workspace.write("provider.tf", &format!("{settings}{variables}"));
     case.configure(&[&hcl::group("6.3.1.1", &SERVERS, SERVERS[0], "")]);
     case.converge();
     case.settled();
@@ -54,10 +49,45 @@ fn a_certificate_from_the_environment_through_a_proxy_that_asks() {
     assert!((1..=4).contains(&case.lab.wire().most_open()), "{} connections at once", case.lab.wire().most_open());
     let log = fs::read_to_string(&logs).expect("there is a log");
     assert!(log.contains("provider.terraform-provider-azuremfa"), "the provider's own log is in it");
+    let file = certificate::pkcs12();
     for secret in [certificate::PKCS12_PASSWORD, PROXY_PASSWORD, certificate::marker(), &file[..60]] {
         assert_eq!(holding(case.workspace.path(), secret), Vec::<String>::new());
         assert!(!log.contains(secret), "a secret is in the log");
     }
+}
+
+#[test]
+fn a_certificate_from_the_environment_is_nowhere() {
+    let file = certificate::pkcs12();
+    let password = ("AZUREMFA_CLIENT_PKCS12_PASSWORD", certificate::PKCS12_PASSWORD);
+    check_nowhere("", "", &[("AZUREMFA_CLIENT_PKCS12", &file), password]);
+}
+
+/// The key is unknown to the plan's first look at the provider's settings.
+#[test]
+fn a_certificate_from_ephemeral_variables_is_nowhere() {
+    let variables = ["certificate", "key"]
+        .map(|name| format!("\nvariable \"{name}\" {{\n  ephemeral = true\n  type = string\n}}\n"))
+        .concat();
+    let attributes = "client_certificate = var.certificate\nclient_key = var.key";
+    let environment = [("TF_VAR_certificate", certificate::CERTIFICATE), ("TF_VAR_key", certificate::KEY)];
+    check_nowhere(attributes, &variables, &environment);
+}
+
+/// The tightest limit there is: files of the portal go from server to portal host, two hosts at the same time.
+#[test]
+fn one_connection_is_enough_for_an_upgrade() {
+    let Some(case) = Case::demo() else { return };
+    case.provider("max_connections = 1");
+    let portal = hcl::portal("dmz", "7.0.0.9", &["portal01.dmz.contoso.com"], AFTER_GROUP);
+    case.configure(&[&hcl::group("7.0.0.9", &SERVERS, SERVERS[0], ""), &portal]);
+    case.converge();
+    case.promote(SERVERS[1]);
+    case.configure(&[&hcl::group("7.0.0.9", &SERVERS, SERVERS[1], ""), &portal]);
+    case.converge();
+    assert_eq!(case.workspace.attributes("azuremfa_user_portal.dmz")["version"], "7.0.0.9");
+    // The lab sees a connection's end a moment after the next one's beginning.
+    assert!((1..=2).contains(&case.lab.wire().most_open()), "{} connections at once", case.lab.wire().most_open());
 }
 
 /// The connection is refused by `validate`, at one of its attributes.

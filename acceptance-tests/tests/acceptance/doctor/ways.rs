@@ -154,3 +154,12 @@ fn a_variable_that_names_no_usable_proxy_is_named() {
     assert!(run.stderr.contains("The environment variable ALL_PROXY names no proxy"), "{}", run.stderr);
     assert!(!run.stderr.contains("M4rk3r"), "{}", run.stderr);
 }
+
+#[test]
+fn a_host_that_is_not_allowed_is_not_asked_for_at_the_proxy_either() {
+    let lab = lab(|builder| builder);
+    let proxy = lab.proxy_url.clone();
+    let run = by_environment(&lab, &[("HTTPS_PROXY", &proxy), ("AZUREMFA_ALLOWED_HOSTS", "*.dmz.contoso.com")]).run();
+    assert_eq!((run.code, lab.wire().most_open()), (2, 0), "{}", run.stderr);
+    assert!(run.stderr.contains("AZUREMFA_ALLOWED_HOSTS allows only"), "{}", run.stderr);
+}
