@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -41,12 +42,19 @@ struct Place<'a> {
     connection: Option<Connection>,
     /// Absent for cleaning up while all are taken.
     place: Option<OwnedSemaphorePermit>,
-    /// Nothing is waited for.
+    /// Nothing is waited for longer than [`A_MOMENT`].
     at_once: bool,
 }
 
 /// How many commands run in a shell at once. Windows allows 25 processes (`MaxProcessesPerShell`).
 const MAXIMUM_COMMANDS: usize = 12;
+
+/// How long cleaning waits for others before it goes beyond the limits. A run's end has less than two seconds.
+const A_MOMENT: Duration = Duration::from_millis(300);
+
+async fn soon<T>(wanted: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(A_MOMENT, wanted).await.ok()
+}
 
 impl Connections {
     /// No connection yet.
@@ -69,7 +77,8 @@ impl Connections {
         Lease { connections: Arc::clone(self), command: Some(command) }
     }
 
-    /// A lease at once, beyond the limits if need be: commands that run for long must not keep others from being ended.
+    /// A lease for what cannot wait for long, beyond the limits if need be: commands that run for long must not keep others
+    /// from being ended.
     pub fn lease_for_cleaning(self: &Arc<Self>) -> Lease {
         Lease { connections: Arc::clone(self), command: None }
     }
@@ -100,8 +109,9 @@ impl Connections {
         Place { connections: self, connection: self.idle().pop(), place: Some(place), at_once: false }
     }
 
-    fn place_at_once(&self) -> Place<'_> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+    /// Waits a moment for a place, and does without when there is none.
+    async fn place_soon(&self) -> Place<'_> {
+        let place = soon(Arc::clone(&self.places).acquire_owned()).await.map(|place| place.expect("never closed"));
         Place { connections: self, connection: self.idle().pop(), place, at_once: true }
     }
 
@@ -109,7 +119,7 @@ impl Connections {
     async fn open(&self, at_once: bool) -> Result<Connection, Error> {
         let endpoint = &self.endpoint;
         let budget = &endpoint.limits.in_all;
-        let share = if at_once { budget.try_take() } else { Some(budget.take().await) };
+        let share = if at_once { soon(budget.take()).await } else { Some(budget.take().await) };
         let tls = match &endpoint.transport {
             Transport::Http => None,
             Transport::Https(options) => {
@@ -131,7 +141,7 @@ impl Lease {
     pub async fn exchange(&mut self, operation: Operation, message: String) -> Result<Reply, Error> {
         let mut place = match self.command {
             Some(_) => self.connections.place().await,
-            None => self.connections.place_at_once(),
+            None => self.connections.place_soon().await,
         };
         place.exchange(operation, Bytes::from(message)).await
     }
