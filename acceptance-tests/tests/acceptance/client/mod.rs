@@ -3,6 +3,7 @@
 
 mod leaks;
 mod quiet;
+mod recorded;
 
 use std::sync::Arc;
 use std::time::Duration;
