@@ -53,7 +53,8 @@ Checks from this machine whether the provider can work on a host, step by step, 
 User name and password come from AZUREMFA_USERNAME and AZUREMFA_PASSWORD, with --connection from
 AZUREMFA_<NAME>_USERNAME and AZUREMFA_<NAME>_PASSWORD, or from the file; never from the command line.
 
-The exit status is 0 when nothing failed, 1 when a check failed, 2 when the options or settings cannot be used.
+The exit status is 0 when nothing failed, 1 when a check failed, 2 when the options or settings cannot be used, 130
+when it was asked to end (Ctrl-C); what it opened on the host is closed then too.
 ";
 
 /// Reads the arguments after `doctor`.

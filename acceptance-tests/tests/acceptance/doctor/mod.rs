@@ -2,5 +2,6 @@
 
 mod faults;
 mod hosts;
+mod interruptions;
 mod run;
 mod settings;
