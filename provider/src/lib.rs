@@ -13,7 +13,8 @@
 //! - [`plan`]: decisions, as pure functions: `decide(desired, views, policy)` gives a [`plan::Decision`] with the very
 //!   steps that a reviewer reads and an apply performs.
 //! - [`backend`]: what can be asked of a host: one question that reads everything, and the steps of the procedure.
-//!   [`backend::windows`] turns steps into scripts; the scripts are real files in `backend/windows/scripts`.
+//!   [`backend::windows`] turns steps into scripts; the scripts are real files in `backend/windows/scripts`. Most of
+//!   them run one after the other in a process that stays, a [`backend::windows::worker`].
 //! - [`winrm`]: bytes and HTTP. Knows nothing of Terraform or of MFA Server.
 //! - [`tf`]: the vocabulary that all share: values, paths, schemas, diagnostics.
 //! - [`secret`]: secrets as a type. [`causes`]: errors with their causes in one line.
@@ -23,7 +24,8 @@
 //! - What does a plan do? [`resource::set::plan`], then the planner of the kind: [`plan::server_group`], [`plan::web`],
 //!   [`plan::adfs`]. What they share is in [`plan::checks`].
 //! - What does an apply do? [`resource::set::apply`], which performs through [`backend::Backend`].
-//! - What runs on a host? The scripts; `_Envelope.ps1` is sent with each of them.
+//! - What runs on a host? The scripts, inside `_Envelope.ps1`; `_Worker.ps1` serves several in one process, and
+//!   [`backend::windows::scripts::Script::company`] says which of them may share one.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
@@ -36,6 +38,9 @@
 //! - Apply decides again over a fresh look and performs nothing when that decision is not the reviewed one.
 //! - After any failure the state says what is really there; an update that fails loses nothing.
 //! - A step first looks whether it is done. An installer is never started twice.
+//! - A call is made again by itself only when the first one certainly had no effect: see
+//!   [`backend::windows::worker::Broken`].
+//! - Whatever way a run ends, its shells are closed: [`rpc::context::Context::end`].
 //! - Values travel to scripts as JSON on standard input, never in script text; a reply without its mark is an error,
 //!   never "absent".
 //! - A secret is a [`secret::Secret`]; private state and facts hold none.

@@ -40,6 +40,16 @@ impl Context {
         self.provider.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until the process may end, and closes what is open on hosts: a shell that stays counts against the account's
+    /// quota until the host finds it idle.
+    pub async fn end(&self) {
+        self.life.may_end().await;
+        let Some(provider) = self.provider() else { return };
+        if tokio::time::timeout(self.life.time_to_close(), provider.close()).await.is_err() {
+            tracing::warn!("no time is left to close all shells; hosts close them when they are idle");
+        }
+    }
+
     /// Replaces the configured provider.
     pub fn configure(&self, provider: Option<ProviderConfig>) {
         *self.provider.write().unwrap_or_else(PoisonError::into_inner) = provider.map(Arc::new);

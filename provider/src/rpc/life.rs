@@ -26,6 +26,14 @@ impl Ending {
             Self::Shutdown => Duration::from_millis(1200),
         }
     }
+
+    /// How long what is open on hosts may take to be closed once nothing runs, `waited` after the end was asked for.
+    fn time_to_close(self, waited: Duration) -> Duration {
+        match self {
+            Self::Orphaned | Self::Terminated => Duration::from_secs(30),
+            Self::Shutdown => Duration::from_millis(1700).saturating_sub(waited),
+        }
+    }
 }
 
 /// Shared by all services of the process.
@@ -122,6 +130,11 @@ impl Life {
                 _ = ending.changed() => {}
             }
         }
+    }
+
+    /// How long what is open on hosts may take to be closed now.
+    pub fn time_to_close(&self) -> Duration {
+        self.ending.borrow().map_or(Duration::ZERO, |(reason, since)| reason.time_to_close(since.elapsed()))
     }
 
     async fn idle(&self) {

@@ -35,6 +35,11 @@ impl Server {
         Self { context: Arc::new(Context::new(resources, life)) }
     }
 
+    /// What the RPCs can reach.
+    pub fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.context)
+    }
+
     /// The service as tonic serves it, with room for large messages.
     pub fn into_service(self) -> ProviderServer<Self> {
         ProviderServer::new(self).max_decoding_message_size(MAXIMUM_MESSAGE).max_encoding_message_size(MAXIMUM_MESSAGE)

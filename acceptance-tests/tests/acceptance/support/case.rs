@@ -102,6 +102,16 @@ impl Case {
     pub fn settled(&self) {
         self.plan().ended(0);
         self.workspace.plan("again.tfplan", &["-refresh=false"]).ended(0);
+        self.left_nothing_running();
+    }
+
+    /// No run has left a shell on any host, nor a process in it.
+    #[track_caller]
+    fn left_nothing_running(&self) {
+        let hosts = self.lab.estate().host_names().expect("an estate");
+        let left = |host: &&String| !self.lab.host(host).open_shells().is_empty();
+        let left: Vec<_> = hosts.iter().filter(left).collect();
+        assert!(left.is_empty(), "shells are open on {left:?}");
     }
 
     /// What the operator does: promotes a subordinate.

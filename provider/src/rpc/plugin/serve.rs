@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use crate::resource::Resource;
 use crate::rpc::generated::health::health_server::HealthServer;
@@ -116,18 +117,25 @@ async fn serve(
     }
     .map_err(ServeError::Handshake)?;
 
+    let server = Server::new(resources, Arc::clone(&life));
+    let context = server.context();
+    let ended = CancellationToken::new();
+    tokio::spawn({
+        let ended = ended.clone().drop_guard();
+        async move {
+            context.end().await;
+            drop(ended);
+        }
+    });
     let serving = tonic::transport::Server::builder()
-        .add_service(Server::new(resources, Arc::clone(&life)).into_service())
+        .add_service(server.into_service())
         .add_service(GrpcControllerServer::new(Controller { life: Arc::clone(&life) }))
         .add_service(GrpcStdioServer::new(StandardStreams { life: Arc::clone(&life) }))
         .add_service(GrpcBrokerServer::new(Broker { life: Arc::clone(&life) }))
         .add_service(HealthServer::new(Health { life: Arc::clone(&life) }))
-        .serve_with_incoming_shutdown(incoming, {
-            let life = Arc::clone(&life);
-            async move { life.may_end().await }
-        });
+        .serve_with_incoming_shutdown(incoming, ended.clone().cancelled_owned());
     let deadline = async {
-        life.may_end().await;
+        ended.cancelled().await;
         tokio::time::sleep(LAST_REPLIES).await;
     };
     tokio::select! {
