@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use crate::paths;
 
 pub mod provider;
+pub mod recordings;
 pub mod terraform;
 
 /// Why a program cannot be had on this machine.

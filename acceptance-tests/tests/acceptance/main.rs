@@ -1,6 +1,7 @@
 //! All acceptance tests, in one binary so that they are linked once.
 
 mod cases;
+mod client;
 mod doctor;
 mod independent_clients;
 mod lab;

@@ -13,8 +13,8 @@ use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE, GET_DIAGNOSIS};
 use crate::backend::windows::worker::judge;
 use crate::doctor::diagnosis::Diagnosis;
-use crate::doctor::findings;
 use crate::doctor::report::{Check, Report, Subject};
+use crate::doctor::{findings, interrupt};
 use crate::winrm::clixml;
 use crate::winrm::endpoint::{Authentication, Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation};
@@ -24,21 +24,35 @@ use crate::winrm::stdin::Stdin;
 /// How long logging in and the script may take together. A host that answers slowly takes seconds.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Logs in, once, and checks what needs an account.
-pub async fn check(endpoint: &Endpoint, report: &mut Report) {
+/// The user asked the program to end.
+pub struct Interrupted;
+
+/// Logs in, once, and checks what needs an account. Asked to end, it first closes what it opened; asked twice, it does
+/// not even do that.
+pub async fn check(endpoint: &Endpoint, report: &mut Report) -> Result<(), Interrupted> {
     let session = Session::new(endpoint.clone());
-    let run = timeout(LIMIT, run_script(&session)).await;
-    let received = Timestamp::now();
-    session.close().await;
-    let output = match run {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return failed_run(endpoint, report, &error),
-        Err(_) => return report.add(endless(&endpoint.host)),
+    let run = tokio::select! {
+        run = timeout(LIMIT, run_script(&session)) => Some(run),
+        () = interrupt::asked() => None,
     };
+    let received = Timestamp::now();
+    tokio::select! {
+        () = session.close() => {}
+        () = interrupt::asked() => return Err(Interrupted),
+    }
+    match run.ok_or(Interrupted)? {
+        Ok(Ok(output)) => judge_output(endpoint, &output, received, report),
+        Ok(Err(error)) => failed_run(endpoint, report, &error),
+        Err(_) => report.add(endless(&endpoint.host)),
+    }
+    Ok(())
+}
+
+fn judge_output(endpoint: &Endpoint, output: &Output, received: Timestamp, report: &mut Report) {
     reached(endpoint, report);
     report.add(Check::ok(Subject::Shell, "a shell opens and runs commands"));
     let stderr = clixml::error_text(&output.stderr);
-    match read(&output) {
+    match read(output) {
         Ok(diagnosis) => findings::add(&diagnosis, received, report),
         Err(cause) => {
             report.add(Check::ok(Subject::Authorization, "the account may open a command shell"));

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use crate::causes;
 use crate::config::environment::{Environment, ProcessEnvironment};
 use crate::doctor::arguments::{Arguments, HELP, Request, UsageError};
+use crate::doctor::host::Interrupted;
 use crate::doctor::report::Report;
 use crate::doctor::settings::{SettingsError, Way};
 use crate::rpc::log;
@@ -18,6 +19,7 @@ pub mod arguments;
 pub mod diagnosis;
 pub mod findings;
 pub mod host;
+pub mod interrupt;
 pub mod report;
 pub mod settings;
 pub mod way;
@@ -27,7 +29,10 @@ const FAILED: u8 = 1;
 /// Options or settings cannot be used; nothing was checked.
 const UNUSABLE: u8 = 2;
 
-/// Why nothing was checked.
+/// What a shell reports of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 enum DoctorError {
     #[error("the command line cannot be understood")]
@@ -36,6 +41,8 @@ enum DoctorError {
     Settings(#[source] SettingsError),
     #[error("the runtime could not start")]
     Runtime(#[source] io::Error),
+    #[error("it was asked to end before the checks were done")]
+    Interrupted,
     #[error("the report could not be written")]
     Write(#[source] io::Error),
 }
@@ -48,7 +55,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variable: impl Fn(&str) ->
         Err(error) => {
             // There is nowhere left to say that this failed.
             let _ = writeln!(io::stderr().lock(), "{} doctor: {}", env!("CARGO_PKG_NAME"), causes::in_one_line(&error));
-            ExitCode::from(UNUSABLE)
+            ExitCode::from(if matches!(error, DoctorError::Interrupted) { INTERRUPTED } else { UNUSABLE })
         }
     }
 }
@@ -67,11 +74,11 @@ fn answer(arguments: impl Iterator<Item = OsString>, environment: &dyn Environme
 fn check(arguments: &Arguments, environment: &dyn Environment) -> Result<Report, DoctorError> {
     let way = settings::read(arguments, environment).map_err(DoctorError::Settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DoctorError::Runtime)?;
-    Ok(runtime.block_on(examine(&way)))
+    runtime.block_on(examine(&way)).map_err(|Interrupted| DoctorError::Interrupted)
 }
 
 /// Makes all checks that can be made.
-async fn examine(Way { endpoint, proxy_reason }: &Way) -> Report {
+async fn examine(Way { endpoint, proxy_reason }: &Way) -> Result<Report, Interrupted> {
     let username = match &endpoint.authentication {
         Authentication::Basic { username, .. } | Authentication::Ntlm { username, .. } => username.as_str(),
         Authentication::Certificate(_) => "the account of the client certificate",
@@ -85,10 +92,10 @@ async fn examine(Way { endpoint, proxy_reason }: &Way) -> Report {
         checks: Vec::new(),
     };
     if way::check(endpoint, &mut report).await.is_ok() {
-        host::check(endpoint, &mut report).await;
+        host::check(endpoint, &mut report).await?;
     }
     report.complete();
-    report
+    Ok(report)
 }
 
 fn write(text: &str) -> Result<(), DoctorError> {

@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use crate::winrm::connections::Lease;
 use crate::winrm::error::{Error, Kind, Operation, Started};
-use crate::winrm::shell::{Host, Shell, spawn};
+use crate::winrm::shell::{Host, Shell};
 use crate::winrm::soap::reply::{self, Received};
 use crate::winrm::stdin::{Pieces, Stdin};
 
@@ -44,7 +44,8 @@ impl Command {
         let (answer, answered) = oneshot::channel();
         let task_host = Arc::clone(host);
         let task = async move {
-            let result = start_in_shell(task_host, lease, &command, &arguments).await;
+            let is_wanted = || !answer.is_closed();
+            let result = start_in_shell(task_host, lease, &command, &arguments, is_wanted).await;
             // When nobody listens the command is dropped here, which ends it.
             let _ = answer.send(result);
         };
@@ -103,7 +104,7 @@ impl Command {
         let mut attempt = 1;
         loop {
             let message = self.host.sender.send(self.shell_id(), &self.id, piece, last);
-            match self.exchange(Operation::SendInput, message, |_| Ok(())).await {
+            match self.exchange(Operation::SendInput, message, |reply| reply::confirmed(reply, "SendResponse")).await {
                 Err(error) if matches!(error.kind, Kind::Busy(_)) && attempt < BUSY_ATTEMPTS => {
                     tracing::info!(host = %self.host.name, attempt, "the host is busy with earlier input");
                     self.host.pause(1).await;
@@ -201,7 +202,7 @@ impl Drop for Command {
         }
         let host = Arc::clone(&self.host);
         let id = std::mem::take(&mut self.id);
-        spawn(async move {
+        self.host.clean_up(async move {
             terminate(&host, &shell, &id).await;
             host.release(shell);
         });
@@ -211,10 +212,10 @@ impl Drop for Command {
 async fn terminate(host: &Arc<Host>, shell: &Shell, id: &str) {
     let operation = Operation::SignalCommand;
     let mut lease = host.connections.lease_for_cleaning();
-    let signalled = lease
-        .exchange(operation, host.sender.terminate(&shell.id, id))
-        .await
-        .and_then(|reply| reply.document().map(drop).map_err(|kind| Error::new(&host.name, operation, kind)));
+    let signalled = lease.exchange(operation, host.sender.terminate(&shell.id, id)).await.and_then(|reply| {
+        let confirmed = reply.document().and_then(|document| reply::confirmed(&document, "SignalResponse"));
+        confirmed.map_err(|kind| Error::new(&host.name, operation, kind))
+    });
     match signalled {
         Ok(()) => tracing::debug!(host = %host.name, command = %id, "ended the command"),
         Err(error) => tracing::warn!(
@@ -229,11 +230,12 @@ async fn start_in_shell(
     mut lease: Lease,
     command: &str,
     arguments: &[String],
+    is_wanted: impl Fn() -> bool,
 ) -> Result<Command, Error> {
     let operation = Operation::StartCommand;
     let mut repeated = false;
     loop {
-        let shell = host.shell(&mut lease).await?;
+        let shell = host.shell(&mut lease, &is_wanted).await?;
         let error = match request_start(&host, &mut lease, &shell, command, arguments).await {
             Ok(id) => {
                 tracing::debug!(host = %host.name, command = %id, "started a command");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use crate::winrm::command::{Command, is_refused_input};
@@ -60,11 +61,15 @@ impl Session {
         let host = Arc::clone(&self.owner.0);
         let name = host.name.clone();
         // In a task of its own, as commands start: only the answer tells the name by which the shell can be closed.
+        let (answer, answered) = oneshot::channel();
         let task = async move {
             let mut lease = host.connections.lease().await;
-            host.shell(&mut lease).await.map(drop)
+            let opened = host.shell(&mut lease, || !answer.is_closed()).await.map(drop);
+            // Nobody may listen any more: then the session closes the shell.
+            let _ = answer.send(opened);
         };
-        tokio::spawn(task.in_current_span())
+        tokio::spawn(task.in_current_span());
+        answered
             .await
             .unwrap_or_else(|_| Err(Error::before_start(&name, Operation::CreateShell, Kind::ConnectionLost(None))))
     }

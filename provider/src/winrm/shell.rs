@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::winrm::connections::{Connections, Lease};
@@ -25,6 +26,8 @@ pub(crate) struct Host {
     /// The largest piece of standard input that it has not refused, in bytes.
     pub(crate) piece: AtomicUsize,
     current: Mutex<Option<Arc<Shell>>>,
+    /// The ends of commands and shells that nobody waits for.
+    cleaning: TaskTracker,
 }
 
 /// A shell that was opened. Each command holds it, so that the last one can close it.
@@ -48,6 +51,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often opening a shell is tried while the host has no room for it: others may be closing theirs.
 const SHELL_ATTEMPTS: u32 = 3;
 
+/// How often closing a shell is tried.
+const DELETE_ATTEMPTS: u32 = 3;
+
 impl Host {
     pub(crate) fn new(endpoint: Endpoint) -> Arc<Self> {
         Arc::new(Self {
@@ -61,12 +67,17 @@ impl Host {
             connections: Connections::new(Arc::new(endpoint)),
             piece: AtomicUsize::new(LARGEST_PIECE),
             current: Mutex::new(None),
+            cleaning: TaskTracker::new(),
         })
     }
 
-    /// The open shell, or a new one.
-    pub(crate) async fn shell(&self, lease: &mut Lease) -> Result<Arc<Shell>, Error> {
+    /// The open shell, or a new one. None is opened for a caller that has gone away: after it the session itself may
+    /// have been closed, and nobody would close the shell.
+    pub(crate) async fn shell(&self, lease: &mut Lease, is_wanted: impl Fn() -> bool) -> Result<Arc<Shell>, Error> {
         let mut current = self.current.lock().await;
+        if !is_wanted() {
+            return Err(Error::before_start(&self.name, Operation::CreateShell, Kind::ConnectionLost(None)));
+        }
         if let Some(shell) = current.as_ref().filter(|shell| !shell.is_gone()) {
             return Ok(Arc::clone(shell));
         }
@@ -115,21 +126,32 @@ impl Host {
             return;
         };
         let host = Arc::clone(self);
-        spawn(async move {
+        self.clean_up(async move {
             let mut lease = host.connections.lease_for_cleaning();
             host.delete(&shell, &mut lease).await;
         });
     }
 
-    /// Closes the shell, with whatever runs in it, and the unused connections.
+    /// Runs work that must not wait for its caller, but whose end [`Host::close`] waits for.
+    pub(crate) fn clean_up(&self, work: impl Future<Output = ()> + Send + 'static) {
+        spawn(self.cleaning.track_future(work));
+    }
+
+    /// Closes the shell, with whatever runs in it, and the unused connections. Shells that commands have given back
+    /// before are closed as well when this returns.
     pub(crate) async fn close(&self) {
-        if let Some(shell) = self.current.lock().await.take() {
-            let mut lease = self.connections.lease_for_cleaning();
-            let deletion = self.delete(&shell, &mut lease);
-            if tokio::time::timeout(CLOSE_TIMEOUT, deletion).await.is_err() {
-                tracing::warn!(host = %self.name, shell = %shell.id, "the host does not answer; it closes idle shells");
+        let closing = async {
+            if let Some(shell) = self.current.lock().await.take() {
+                let mut lease = self.connections.lease_for_cleaning();
+                self.delete(&shell, &mut lease).await;
             }
+            self.cleaning.close();
+            self.cleaning.wait().await;
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!(host = %self.name, "the host does not answer; it closes idle shells");
         }
+        self.cleaning.reopen();
         self.connections.close_idle();
     }
 
@@ -138,19 +160,36 @@ impl Host {
             return;
         }
         let operation = Operation::DeleteShell;
-        let deleted = lease
-            .exchange(operation, self.sender.delete_shell(&shell.id))
-            .await
-            .and_then(|reply| reply.document().map(drop).map_err(|kind| Error::new(&self.name, operation, kind)));
-        match deleted {
-            Ok(()) => tracing::debug!(host = %self.name, shell = %shell.id, "closed the shell"),
-            Err(Error { kind: Kind::ShellGone(_), .. }) => {
-                tracing::debug!(host = %self.name, shell = %shell.id, "the shell was gone");
+        let mut attempt = 1;
+        loop {
+            let deleted = lease.exchange(operation, self.sender.delete_shell(&shell.id)).await.and_then(|reply| {
+                let confirmed = reply.document().and_then(|document| reply::confirmed(&document, "DeleteResponse"));
+                confirmed.map_err(|kind| Error::new(&self.name, operation, kind))
+            });
+            match deleted {
+                Ok(()) => tracing::debug!(host = %self.name, shell = %shell.id, "closed the shell"),
+                Err(Error { kind: Kind::ShellGone(_), .. }) => {
+                    tracing::debug!(host = %self.name, shell = %shell.id, "the shell was gone");
+                }
+                // Closing what is closed does no harm, so this is tried again whatever became of the request. A host
+                // that cannot be reached is not, and one that refuses the login is once: accounts are locked.
+                Err(error)
+                    if (error.operation == operation && attempt < DELETE_ATTEMPTS)
+                        || (error.operation == Operation::Authenticate && attempt == 1) =>
+                {
+                    tracing::info!(
+                        host = %self.name, shell = %shell.id, attempt, error = %error.kind, "closing the shell again"
+                    );
+                    self.pause(1).await;
+                    attempt += 1;
+                    continue;
+                }
+                Err(error) => tracing::warn!(
+                    host = %self.name, shell = %shell.id, error = %error.kind,
+                    "the shell could not be closed; the host closes it when it has been idle"
+                ),
             }
-            Err(error) => tracing::warn!(
-                host = %self.name, shell = %shell.id, error = %error.kind,
-                "the shell could not be closed; the host closes it when it has been idle"
-            ),
+            return;
         }
     }
 

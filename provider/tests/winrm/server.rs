@@ -315,7 +315,7 @@ impl State {
             None => {}
             Some(Turn::Fault(code, subcode)) => {
                 let soap = fault(code, subcode);
-                return Some(Answer::Whole(respond("500 Internal Server Error", &soap, sealing)));
+                return Some(Answer::Whole(respond("500 Internal Server Error", action, &soap, sealing)));
             }
             Some(Turn::Output(stdout, stderr, exit_code)) => soap = output(stdout, stderr, exit_code),
             Some(Turn::Http(head, body)) => {
@@ -332,7 +332,7 @@ impl State {
             Some(Turn::Late(after)) => tokio::time::sleep(after).await,
             Some(Turn::Hang) => std::future::pending().await,
         }
-        let answer = respond("200 OK", &soap, sealing);
+        let answer = respond("200 OK", action, &soap, sealing);
         Some(if last { Answer::Last(answer) } else { Answer::Whole(answer) })
     }
 
@@ -411,9 +411,9 @@ pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     answer
 }
 
-fn respond(status: &str, soap: &str, sealing: Option<&mut NtlmServer>) -> Vec<u8> {
+fn respond(status: &str, action: Action, soap: &str, sealing: Option<&mut NtlmServer>) -> Vec<u8> {
     let envelope = format!(
-        r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:rsp="http://schemas.microsoft.com/wbem/wsman/1/windows/shell"><s:Header/><s:Body>{soap}</s:Body></s:Envelope>"#
+        r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:rsp="http://schemas.microsoft.com/wbem/wsman/1/windows/shell"><s:Header><a:Action xmlns:a="a">http://x/{action:?}Response</a:Action></s:Header><s:Body>{soap}</s:Body></s:Envelope>"#
     );
     match sealing {
         Some(ntlm) => {

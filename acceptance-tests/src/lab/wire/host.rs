@@ -118,6 +118,11 @@ impl SimulatedHost {
         self.shells.ids()
     }
 
+    /// After how long each open shell may be closed by the host when nobody uses it, as its creator asked.
+    pub fn idle_timeouts(&self) -> Vec<String> {
+        self.shells.idle_timeouts()
+    }
+
     /// What has happened so far.
     pub fn record(&self) -> Record {
         self.recorder.copy()

@@ -92,6 +92,12 @@ impl Shells {
         shells.into_values().for_each(|shell| shell.end_all());
     }
 
+    /// The idle timeouts that the open shells were asked for with.
+    pub fn idle_timeouts(&self) -> Vec<String> {
+        let open = self.open.lock().expect("shells");
+        open.values().filter_map(|shell| shell.request.idle_timeout.clone()).collect()
+    }
+
     /// Identifiers of the open shells.
     pub fn ids(&self) -> Vec<String> {
         self.open.lock().expect("shells").keys().cloned().collect()

@@ -2,6 +2,7 @@
 
 mod faults;
 mod hosts;
+mod interruptions;
 mod run;
 mod settings;
 mod ways;

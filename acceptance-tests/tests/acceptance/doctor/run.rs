@@ -1,6 +1,6 @@
 //! One run of `doctor`: its settings, and what it printed.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use acceptance_tests::lab::server::Lab;
 use acceptance_tests::tools::provider;
@@ -54,21 +54,45 @@ impl Doctor {
 
     /// Runs it with the connection in a file.
     pub fn run(&self) -> Run {
-        let file = NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), self.connection.to_string()).expect("the connection");
-        let file = file.path().display().to_string();
-        let mut arguments = vec!["--host".to_owned(), self.host.clone(), "--connection-file".to_owned(), file];
-        arguments.extend(self.arguments.iter().cloned());
-        self.run_with(&arguments)
+        let file = self.connection_file();
+        self.run_with(&self.all_arguments(&file))
     }
 
     /// Runs it with these arguments alone.
     pub fn run_with(&self, arguments: &[String]) -> Run {
+        self.ended(self.start_with(arguments))
+    }
+
+    /// Starts it with the connection in this file.
+    pub fn start(&self, file: &NamedTempFile) -> Child {
+        self.start_with(&self.all_arguments(file))
+    }
+
+    /// The connection in a file that goes away with the value.
+    pub fn connection_file(&self) -> NamedTempFile {
+        let file = NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), self.connection.to_string()).expect("the connection");
+        file
+    }
+
+    fn all_arguments(&self, file: &NamedTempFile) -> Vec<String> {
+        let file = file.path().display().to_string();
+        let mut arguments = vec!["--host".to_owned(), self.host.clone(), "--connection-file".to_owned(), file];
+        arguments.extend(self.arguments.iter().cloned());
+        arguments
+    }
+
+    fn start_with(&self, arguments: &[String]) -> Child {
         let mut command = Command::new(provider::binary());
         command.arg("doctor").args(arguments).env_clear().stdin(Stdio::null());
         command.env("AZUREMFA_USERNAME", &self.username).env("AZUREMFA_PASSWORD", &self.password);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let output = command.output().expect("the provider starts");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the provider starts")
+    }
+
+    /// What a process left once it has ended.
+    pub fn ended(&self, process: Child) -> Run {
+        let output = process.wait_with_output().expect("the provider ends");
         let run = Run {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),

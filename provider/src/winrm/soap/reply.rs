@@ -47,6 +47,14 @@ pub fn parse(text: &str, status: u16) -> Result<Document<'_>, Kind> {
     Ok(document)
 }
 
+/// Whether it answers a request whose answer says nothing else, by the last part of its action.
+pub fn confirmed(document: &Document<'_>, action: &str) -> Result<(), Kind> {
+    let header = child(document.root_element(), "Header");
+    let found = header.and_then(|header| child(header, "Action")).and_then(|action| action.text());
+    let last = found.and_then(|found| found.trim().rsplit('/').next());
+    if last == Some(action) { Ok(()) } else { Err(Kind::Malformed("it answers another request")) }
+}
+
 /// The id of a new shell.
 pub fn shell_id(document: &Document<'_>) -> Result<String, Kind> {
     let body = body(document)?;
@@ -175,6 +183,22 @@ mod tests {
             r#"{HEAD}<CommandResponse xmlns="http://schemas.microsoft.com/wbem/wsman/1/windows/shell"><CommandId>C-1</CommandId></CommandResponse>{TAIL}"#
         );
         assert_eq!(command_id(&parse(&xml, 200).expect("valid")).ok().as_deref(), Some("C-1"));
+    }
+
+    #[track_caller]
+    fn check_confirmed(header: &str, expected: bool) {
+        let xml = format!(r#"<s:Envelope xmlns:s="s"><s:Header>{header}</s:Header><s:Body/></s:Envelope>"#);
+        let document = parse(&xml, 200).expect("an envelope");
+        assert_eq!(confirmed(&document, "DeleteResponse").is_ok(), expected, "{header}");
+    }
+
+    #[test]
+    fn an_answer_without_a_body_is_known_by_its_action() {
+        check_confirmed("<Action> http://schemas.xmlsoap.org/ws/2004/09/transfer/DeleteResponse\n</Action>", true);
+        check_confirmed("<Action>http://schemas.xmlsoap.org/ws/2004/09/transfer/Delete</Action>", false);
+        check_confirmed("<Action>http://schemas.dmtf.org/wbem/wsman/1/wsman/fault</Action>", false);
+        check_confirmed("<Action/>", false);
+        check_confirmed("", false);
     }
 
     #[test]
