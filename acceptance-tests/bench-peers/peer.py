@@ -181,14 +181,21 @@ def memory(field):
         return next(int(line.split()[1]) for line in status if line.startswith(field + ":"))
 
 
-def hosts(client, authentication, urls, times):
+def many(ask, urls, times):
     for _ in range(times):
-        timed("one", lambda: run_session(client, authentication, urls[0]))
+        timed("one", lambda: ask(urls[0]))
     idle = memory("VmRSS")
     with concurrent.futures.ThreadPoolExecutor(len(urls)) as pool:
         for _ in range(times):
-            timed("all", lambda: list(pool.map(lambda url: run_session(client, authentication, url), urls)))
+            timed("all", lambda: list(pool.map(ask, urls)))
     print("memory", max(0, memory("VmHWM") - idle))
+
+
+def read_call(further, command, data):
+    with open(command) as opened:
+        program, *arguments = opened.read().splitlines()
+    with open(data, "rb") as opened:
+        return int(further), program, arguments, opened.read()
 
 
 def main():
@@ -203,15 +210,14 @@ def main():
         for _ in range(int(count)):
             timed("upload", lambda: upload(client, authentication, urls[0], *rest))
     elif action == "query":
-        further, command, data = rest
-        with open(command) as opened:
-            program, *arguments = opened.read().splitlines()
-        with open(data, "rb") as opened:
-            data = opened.read()
+        call = read_call(*rest)
         for _ in range(int(count)):
-            timed("query", lambda: query(client, authentication, urls[0], int(further), program, arguments, data))
+            timed("query", lambda: query(client, authentication, urls[0], *call))
     elif action == "hosts":
-        hosts(client, authentication, urls, int(count))
+        many(lambda url: run_session(client, authentication, url), urls, int(count))
+    elif action == "queries":
+        call = read_call(*rest)
+        many(lambda url: query(client, authentication, url, *call), urls, int(count))
     else:
         sys.exit(f"unknown action {action}")
 

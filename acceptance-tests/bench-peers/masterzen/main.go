@@ -42,14 +42,23 @@ func run(arguments []string) error {
 		return commands(authentication, urls[0], count, further)
 	case "upload":
 		return upload(authentication, urls[0], count, arguments[4])
-	case "query":
-		further, err := strconv.Atoi(arguments[4])
+	case "query", "queries":
+		call, err := readCall(arguments[4:])
 		if err != nil {
 			return err
 		}
-		return query(authentication, urls[0], count, further, arguments[5], arguments[6])
+		ask := func(address string) error { return query(authentication, address, call) }
+		if action == "queries" {
+			return many(ask, urls, count)
+		}
+		for range count {
+			if err := timed("query", func() error { return ask(urls[0]) }); err != nil {
+				return err
+			}
+		}
+		return nil
 	case "hosts":
-		return hosts(authentication, urls, count)
+		return many(func(address string) error { return session(authentication, address, 0) }, urls, count)
 	}
 	return fmt.Errorf("unknown action %s", action)
 }
@@ -154,39 +163,43 @@ func commands(authentication, address string, sessions, further int) error {
 	return nil
 }
 
-// query runs a program with its input in a shell, and further ones there. The command file has a word in each line.
-func query(authentication, address string, times, further int, commandFile, inputFile string) error {
-	lines, err := os.ReadFile(commandFile)
+// call is a script to run: the words of its command line and its input.
+type call struct {
+	further int
+	words   []string
+	input   []byte
+}
+
+// readCall takes the number of further calls, a file with a word in each line, and a file with the input.
+func readCall(arguments []string) (call, error) {
+	further, err := strconv.Atoi(arguments[0])
+	if err != nil {
+		return call{}, err
+	}
+	lines, err := os.ReadFile(arguments[1])
+	if err != nil {
+		return call{}, err
+	}
+	input, err := os.ReadFile(arguments[2])
+	return call{further, strings.Split(strings.TrimSpace(string(lines)), "\n"), input}, err
+}
+
+// query runs a script in a shell of its own, and further ones there.
+func query(authentication, address string, call call) error {
+	client, err := client(authentication, address)
 	if err != nil {
 		return err
 	}
-	words := strings.Split(strings.TrimSpace(string(lines)), "\n")
-	input, err := os.ReadFile(inputFile)
+	shell, err := client.CreateShell()
 	if err != nil {
 		return err
 	}
-	once := func() error {
-		client, err := client(authentication, address)
-		if err != nil {
-			return err
-		}
-		shell, err := client.CreateShell()
-		if err != nil {
-			return err
-		}
-		defer shell.Close()
-		if err := script(shell, words, input); err != nil {
-			return err
-		}
-		for range further {
-			if err := timed("further", func() error { return script(shell, words, input) }); err != nil {
-				return err
-			}
-		}
-		return nil
+	defer shell.Close()
+	if err := script(shell, call.words, call.input); err != nil {
+		return err
 	}
-	for range times {
-		if err := timed("query", once); err != nil {
+	for range call.further {
+		if err := timed("further", func() error { return script(shell, call.words, call.input) }); err != nil {
 			return err
 		}
 	}
@@ -257,9 +270,9 @@ func memory(field string) (int, error) {
 	return 0, fmt.Errorf("no %s in /proc/self/status", field)
 }
 
-func hosts(authentication string, urls []string, times int) error {
+func many(ask func(address string) error, urls []string, times int) error {
 	for range times {
-		if err := timed("one", func() error { return session(authentication, urls[0], 0) }); err != nil {
+		if err := timed("one", func() error { return ask(urls[0]) }); err != nil {
 			return err
 		}
 	}
@@ -274,7 +287,7 @@ func hosts(authentication string, urls []string, times int) error {
 			group.Add(1)
 			go func() {
 				defer group.Done()
-				failures <- session(authentication, address, 0)
+				failures <- ask(address)
 			}()
 		}
 		group.Wait()

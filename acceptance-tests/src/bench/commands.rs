@@ -75,7 +75,7 @@ pub async fn further(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let measured = run.further(("commands", &ports), &of).await?;
     measured.rows(rows, "second plain command on a host", (Target::None, Target::None))?;
     let script = Script::of(run).await?;
-    let ports = run.stage.open_queried(NTLM_HTTP.listener, FAR).await?;
+    let ports = run.stage.open(1, NTLM_HTTP.listener, FAR).await?;
     let measured = run.further(("query", &ports), &|further| script.arguments(1, further)).await?;
     measured.rows(rows, "second command on a host", (Target::Own(2.0), Target::Own(0.0)))
 }
@@ -136,7 +136,7 @@ impl Further {
 }
 
 /// What the provider sends to read a host, for others to send.
-struct Script {
+pub struct Script {
     command: NamedTempFile,
     input: NamedTempFile,
     length: usize,
@@ -144,8 +144,8 @@ struct Script {
 
 impl Script {
     /// Has our own client read the host once.
-    async fn of(run: &Run<'_>) -> Result<Self, Failure> {
-        let ports = run.stage.open_queried(NTLM_HTTP.listener, NEAR).await?;
+    pub async fn of(run: &Run<'_>) -> Result<Self, Failure> {
+        let ports = run.stage.open(1, NTLM_HTTP.listener, NEAR).await?;
         let own = Part { client: Client::Own, arguments: vec!["1".to_owned(), "0".to_owned()] };
         run.turns("query", NTLM_HTTP.authentication, &ports, &[own], 1).await.remove(0).map_err(own_failed)?;
         let (words, input) = run.stage.captured();
@@ -155,7 +155,8 @@ impl Script {
         Ok(Self { command: file_of(words.join("\n").as_bytes())?, input: file_of(&input)?, length: input.len() })
     }
 
-    fn arguments(&self, times: usize, further: usize) -> Vec<String> {
+    /// What follows the URLs of `query`.
+    pub fn arguments(&self, times: usize, further: usize) -> Vec<String> {
         let path = |file: &NamedTempFile| file.path().to_string_lossy().into_owned();
         vec![times.to_string(), further.to_string(), path(&self.command), path(&self.input)]
     }
@@ -168,7 +169,7 @@ pub async fn queries(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let script = Script::of(run).await?;
     let arguments = script.arguments(SESSIONS, 0);
     for (round_trip, distance) in [(NEAR, "0 ms"), (FAR, "20 ms")] {
-        let ports = run.stage.open_queried(way.listener, round_trip).await?;
+        let ports = run.stage.open(1, way.listener, round_trip).await?;
         let (own, others) = run.compare("query", way, &ports, &arguments).await?;
         let name = |what: &str| format!("host query, {}, {what}", way.name);
         if others.iter().any(|(client, theirs)| *client == Client::Masterzen && theirs.is_err()) {

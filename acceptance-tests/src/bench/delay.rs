@@ -1,6 +1,6 @@
 //! A TCP proxy that makes loopback as slow as a distant host, and counts what goes through.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,21 +30,21 @@ struct Counts {
 const ON_THE_WAY: usize = 256;
 
 impl Delay {
-    /// Opens a port that leads to `target` and back in `round_trip`.
+    /// Opens a port at `address` that leads to `target` and back in `round_trip`. Port 0 is any.
     ///
     /// Half of it is added each way, and the first bytes of a connection come one round trip later, as the
     /// connection's own set-up takes that long.
-    pub async fn open(target: SocketAddr, round_trip: Duration) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub async fn open(address: SocketAddr, target: SocketAddr, round_trip: Duration) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
         let task = tokio::spawn(serve(listener, target, round_trip, Arc::clone(&counts)));
         Ok(Self { address, counts, task })
     }
 
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.address.port()
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Bytes that clients have sent so far.
@@ -136,7 +136,11 @@ async fn wait_until(leaves: Instant) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
     /// A server that sends each byte back at once.
     async fn echo() -> SocketAddr {
@@ -156,8 +160,8 @@ mod tests {
     #[tokio::test]
     async fn adds_a_round_trip_to_each_exchange_and_one_to_the_first() {
         let round_trip = Duration::from_millis(40);
-        let delay = Delay::open(echo().await, round_trip).await.expect("delay");
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, delay.port())).await.expect("connection");
+        let delay = Delay::open(ANY, echo().await, round_trip).await.expect("delay");
+        let mut stream = TcpStream::connect(delay.address()).await.expect("connection");
         for (sent, at_least) in [(b"first", 2), (b"again", 1)] {
             let begin = Instant::now();
             stream.write_all(sent).await.expect("sent");
@@ -184,8 +188,8 @@ mod tests {
 
     #[tokio::test]
     async fn carries_the_end_of_a_connection() {
-        let delay = Delay::open(echo().await, Duration::ZERO).await.expect("delay");
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, delay.port())).await.expect("connection");
+        let delay = Delay::open(ANY, echo().await, Duration::ZERO).await.expect("delay");
+        let mut stream = TcpStream::connect(delay.address()).await.expect("connection");
         let sent = vec![7; 1_000_000];
         let (mut reads, mut writes) = stream.split();
         let mut received = Vec::new();

@@ -11,6 +11,8 @@
 //!   answer with their SHA-256, the session's end; printed as `upload`.
 //! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at
 //!   the end `memory`, the highest resident size less that before all were asked, in KiB.
+//! - `queries AUTHENTICATION URL,URL,... TIMES FURTHER COMMAND INPUT`: the same with `query`'s command on each host. Ours
+//!   reads all hosts with one backend, by one connection.
 //!
 //! `LAB_USER`, `LAB_PASSWORD` and `LAB_AUTHORITY` (a PEM file) are in the environment.
 

@@ -1,7 +1,7 @@
 //! What the clients are measured against: lab hosts whose programs cost next to nothing.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,19 +16,18 @@ use crate::lab::estate::{Estate, demo};
 use crate::lab::host::error::LabError;
 use crate::lab::host::machine::{LabMachine, Link, Player};
 use crate::lab::wire::host::Settings;
-use crate::lab::wire::machine::{Account, ClosureMachine, CommandLine, Machine, Process, ProcessHost};
+use crate::lab::wire::machine::{Account, CommandLine, Machine, Process, ProcessHost};
 use crate::lab::wire::ntlm::acceptor::ChannelBinding;
 use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::{StartError, WireServer};
 
-pub const USER: &str = "operator";
+/// Of a domain, so that the provider tries it on one host before it does on all.
+pub const USER: &str = "CONTOSO\\operator";
 pub const PASSWORD: &str = "a password of the lab";
-/// A host of the estate as the provider finds it; the others only know a few commands.
-const QUERIED: &str = "facts.contoso.com";
-
-/// A machine whose processes are counted. What the first one is told is kept, so that others can tell it the same.
-struct Observed {
-    machine: LabMachine,
+/// A host: a few commands for the wire's sake, and the provider's scripts. Its processes are counted, and what the first
+/// script is told is kept, so that others can tell it the same.
+struct Station {
+    scripts: LabMachine,
     started: Arc<AtomicUsize>,
     capture: Arc<Mutex<Capture>>,
 }
@@ -45,7 +44,7 @@ pub struct Stage {
     started: Arc<AtomicUsize>,
     capture: Arc<Mutex<Capture>>,
     authority: NamedTempFile,
-    /// Holds the folder of the host that answers queries.
+    /// Holds the folder of the hosts.
     _estate: Estate,
 }
 
@@ -67,7 +66,7 @@ pub struct Totals {
 pub enum Failure {
     #[error("the lab does not start")]
     Lab(#[from] StartError),
-    #[error("the host that answers queries cannot be made")]
+    #[error("the folder of the hosts cannot be made")]
     Host(#[from] LabError),
     #[error("a file or port of the lab cannot be made")]
     Io(#[from] std::io::Error),
@@ -83,22 +82,23 @@ impl Stage {
         let capture = Arc::default();
         // As Windows is by default: masterzen/winrm sends no channel binding.
         let settings = || Settings { channel_binding: ChannelBinding::Relaxed, ..Settings::default() };
-        let mut builder = WireServer::builder();
-        for number in 0..hosts {
-            builder = builder.host_with(machine(number, Arc::clone(&started)), settings());
-        }
         let estate = Estate::temporary()?;
-        let folder = demo::server(QUERIED).write(&estate)?;
+        // Queries only read, so one folder does for all.
+        let folder = demo::server("bench.contoso.com").write(&estate)?;
         let account = Account::administrator(USER, PASSWORD);
-        let queried = LabMachine::new(QUERIED, folder, account, Player::Native, Link::default());
-        let queried = Observed { machine: queried, started: Arc::clone(&started), capture: Arc::clone(&capture) };
-        let server = builder.host_with(Arc::new(queried), settings()).start().await?;
+        let mut builder = WireServer::builder();
+        for name in (0..hosts).map(name) {
+            let scripts = LabMachine::new(&name, folder.clone(), account.clone(), Player::Native, Link::default());
+            let machine = Station { scripts, started: Arc::clone(&started), capture: Arc::clone(&capture) };
+            builder = builder.host_with(Arc::new(machine), settings());
+        }
+        let server = builder.start().await?;
         let mut authority = NamedTempFile::new()?;
         authority.write_all(server.authority_pem().as_bytes())?;
         Ok(Self { server, started, capture, authority, _estate: estate })
     }
 
-    /// The command line and the standard input of the first process on the host that answers queries.
+    /// The command line and the standard input of the first script that ran.
     pub fn captured(&self) -> (Vec<String>, Vec<u8>) {
         let capture = self.capture.lock().expect("capture");
         (capture.words.clone(), capture.input.clone())
@@ -109,22 +109,16 @@ impl Stage {
         self.authority.path()
     }
 
-    /// Opens ports to the first `hosts` hosts at this distance.
+    /// Opens ports to the first `hosts` hosts at this distance: one at `localhost`, for which the hosts have
+    /// certificates; several at addresses of their own with the same port, as one connection of the provider has one.
     pub async fn open(&self, hosts: usize, listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
-        let names: Vec<String> = (0..hosts).map(name).collect();
-        self.open_to(&names, listener, round_trip).await
-    }
-
-    /// Opens a port to the host that answers queries.
-    pub async fn open_queried(&self, listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
-        self.open_to(&[QUERIED.to_owned()], listener, round_trip).await
-    }
-
-    async fn open_to(&self, names: &[String], listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
-        let mut ports = Vec::new();
-        for name in names {
-            let address: SocketAddr = self.server.open_port(name, listener).await?;
-            ports.push(Delay::open(address, round_trip).await?);
+        let mut ports: Vec<Delay> = Vec::new();
+        for number in 0..hosts {
+            let own = u8::try_from(number + 1).ok().filter(|_| hosts > 1);
+            let address = own.map_or(Ipv4Addr::LOCALHOST, |own| Ipv4Addr::new(127, 0, 1, own));
+            let port = ports.first().map_or(0, |first| first.address().port());
+            let target = self.server.open_port(&name(number), listener).await?;
+            ports.push(Delay::open((address, port).into(), target, round_trip).await?);
         }
         let scheme = if listener == Listener::Https { "https" } else { "http" };
         Ok(Ports { scheme, ports })
@@ -148,7 +142,12 @@ impl Stage {
 impl Ports {
     /// The URLs of the hosts, joined by commas.
     pub fn urls(&self) -> String {
-        let url = |port: &Delay| format!("{}://localhost:{}/wsman", self.scheme, port.port());
+        let url = |port: &Delay| match port.address() {
+            SocketAddr::V4(address) if *address.ip() != Ipv4Addr::LOCALHOST => {
+                format!("{}://{address}/wsman", self.scheme)
+            }
+            address => format!("{}://localhost:{}/wsman", self.scheme, address.port()),
+        };
         self.ports.iter().map(url).collect::<Vec<_>>().join(",")
     }
 
@@ -163,26 +162,28 @@ impl Ports {
     }
 }
 
-impl Machine for Observed {
+impl Machine for Station {
     fn name(&self) -> &str {
-        self.machine.name()
+        self.scripts.name()
     }
 
     fn account(&self, domain: &str, user: &str) -> Option<Account> {
-        self.machine.account(domain, user)
+        self.scripts.account(domain, user)
     }
 
     fn start(&self, command: CommandLine) -> Process {
-        let words: Vec<String> = std::iter::once(&command.program).chain(&command.arguments).cloned().collect();
-        let process = self.machine.start(command);
         self.started.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut first = self.capture.lock().expect("capture");
-            if !first.words.is_empty() {
-                return process;
-            }
-            first.words = words;
+        // winrmcp sends a whole command line as the program.
+        if command.program != "powershell.exe" {
+            return Process::spawn(move |process| play(command, process));
         }
+        let words: Vec<String> = std::iter::once(&command.program).chain(&command.arguments).cloned().collect();
+        let process = self.scripts.start(command);
+        let mut first = self.capture.lock().expect("capture");
+        if !first.words.is_empty() {
+            return process;
+        }
+        first.words = words;
         let capture = Arc::clone(&self.capture);
         process.overhear(move |input| capture.lock().expect("capture").input.extend_from_slice(input))
     }
@@ -190,17 +191,6 @@ impl Machine for Observed {
 
 fn name(number: usize) -> String {
     format!("bench{number:03}.contoso.com")
-}
-
-fn machine(number: usize, started: Arc<AtomicUsize>) -> Arc<dyn Machine> {
-    Arc::new(ClosureMachine {
-        name: name(number),
-        account: Account::administrator(USER, PASSWORD),
-        start: move |command: CommandLine| {
-            started.fetch_add(1, Ordering::Relaxed);
-            Process::spawn(move |process| play(command, process))
-        },
-    })
 }
 
 /// `quick` prints its name. `sha256` prints the hash of its input, `sha256-of-lines` that of what base64 lines stand

@@ -20,8 +20,8 @@ pub fn document(rows: &Rows, clients: &[&str]) -> String {
          transport alone. Requests, bytes and processes are exact; times are medians of so many `runs` on a machine \
          that does other work too, in which the clients took turns, and mean something only as ratios within one run. Each \
          client times itself from the making of its session to the session's end; no start of a program or interpreter is \
-         in it. `at 20 ms` is behind a proxy that adds 10 ms each way and \
-         one round trip for each new connection; bytes are all that TCP carries, with HTTP heads and TLS.\n\n\
+         in it. `at 20 ms` is behind a proxy that adds 10 ms each way and one round trip for each new connection; bytes are \
+         all that TCP carries, with HTTP heads and TLS.\n\n\
          {}\n{met} met, {missed} missed.\n{notes}\n## Clients\n\n{clients}",
         format(&cells)
     )

@@ -54,6 +54,11 @@ pub async fn small(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
         let target = if *client == Client::Pypsrp { Target::Ratio(0.55) } else { Target::None };
         uploads.rows(rows, *client, theirs, target)?;
     }
+    rows.note(
+        "pypsrp: upload: the promise was made beside its usual way, `Client.copy`, which is PSRP; the lab speaks WinRS \
+         alone, so what stands here is raw standard input of a WinRS command, with fewer bytes and requests"
+            .to_owned(),
+    );
     uploads.against_winrmcp(rows, &winrmcp)?;
     uploads.against_one_stream(rows, Target::None)
 }

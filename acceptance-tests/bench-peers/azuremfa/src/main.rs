@@ -13,6 +13,7 @@ use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts
 use azuremfa::winrm::limits::Limits;
 use azuremfa::winrm::session::Session;
 use azuremfa::winrm::stdin::Stdin;
+use tokio::task::JoinSet;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -31,10 +32,8 @@ async fn main() -> Outcome {
         ["query", authentication, url, times, further, ..] => {
             query(&endpoint(authentication, url)?, times.parse()?, further.parse()?).await
         }
-        ["hosts", authentication, urls, times] => {
-            let endpoints: Outcome<Vec<Endpoint>> = urls.split(',').map(|url| endpoint(authentication, url)).collect();
-            hosts(&endpoints?, times.parse()?).await
-        }
+        ["hosts", authentication, urls, times] => hosts(endpoints(authentication, urls)?, times.parse()?).await,
+        ["queries", authentication, urls, times, ..] => queries(endpoints(authentication, urls)?, times.parse()?).await,
         _ => Err("usage: peer ACTION AUTHENTICATION URLS COUNT [ARGUMENT]".into()),
     }
 }
@@ -50,17 +49,7 @@ async fn commands(endpoint: &Endpoint, sessions: usize, further: usize) -> Outco
 
 /// As the provider reads a host: its backend, its scripts, the decoding of the facts.
 async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
-    let (username, password) = account()?;
-    let connection = connection::Connection {
-        username: Some(username),
-        password: Some(password),
-        authentication: connection::Authentication::Ntlm,
-        use_https: false,
-        port: endpoint.port,
-        ..connection::Connection::new(connection::DEFAULT)
-    };
-    let connections =
-        Arc::new(connection::Connections { connections: vec![connection], ..connection::Connections::default() });
+    let connections = connections(endpoint)?;
     for _ in 0..times {
         let begin = Instant::now();
         let backend = WindowsBackend::new(Arc::clone(&connections), Arc::default());
@@ -74,6 +63,20 @@ async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
         report("query", begin.elapsed())?;
     }
     Ok(())
+}
+
+/// NTLM over plain HTTP to any host, as the endpoint has it.
+fn connections(endpoint: &Endpoint) -> Outcome<Arc<connection::Connections>> {
+    let (username, password) = account()?;
+    let connection = connection::Connection {
+        username: Some(username),
+        password: Some(password),
+        authentication: connection::Authentication::Ntlm,
+        use_https: false,
+        port: endpoint.port,
+        ..connection::Connection::new(connection::DEFAULT)
+    };
+    Ok(Arc::new(connection::Connections { connections: vec![connection], ..connection::Connections::default() }))
 }
 
 async fn upload(endpoint: &Endpoint, times: usize, file: &str, hash: &str) -> Outcome {
@@ -91,27 +94,57 @@ async fn upload(endpoint: &Endpoint, times: usize, file: &str, hash: &str) -> Ou
     Ok(())
 }
 
-async fn hosts(endpoints: &[Endpoint], times: usize) -> Outcome {
-    let first = endpoints.first().ok_or("no host")?;
-    for _ in 0..times {
-        let begin = Instant::now();
-        ask(first, 0).await?;
-        report("one", begin.elapsed())?;
-    }
-    let idle = memory("VmRSS:")?;
-    for _ in 0..times {
-        let begin = Instant::now();
-        let mut tasks = tokio::task::JoinSet::new();
-        for endpoint in endpoints {
-            let endpoint = endpoint.clone();
-            tasks.spawn(async move { ask(&endpoint, 0).await });
+async fn hosts(endpoints: Vec<Endpoint>, times: usize) -> Outcome {
+    let ask = |endpoints: Vec<Endpoint>| async move {
+        let mut tasks = JoinSet::new();
+        endpoints.into_iter().for_each(|endpoint| drop(tasks.spawn(async move { ask(&endpoint, 0).await })));
+        all(tasks).await
+    };
+    many(&endpoints, times, ask).await
+}
+
+/// All hosts by one backend over one connection.
+async fn queries(endpoints: Vec<Endpoint>, times: usize) -> Outcome {
+    let connections = connections(endpoints.first().ok_or("no host")?)?;
+    let ask = |endpoints: Vec<Endpoint>| {
+        let backend = Arc::new(WindowsBackend::new(Arc::clone(&connections), Arc::default()));
+        async move {
+            let mut tasks: JoinSet<Outcome> = JoinSet::new();
+            for endpoint in endpoints {
+                let backend = Arc::clone(&backend);
+                tasks.spawn(async move { Ok(backend.observe(&endpoint.host, true).await.map(drop)?) });
+            }
+            all(tasks).await?;
+            backend.close().await;
+            Ok(())
         }
-        while let Some(asked) = tasks.join_next().await {
-            asked??;
+    };
+    many(&endpoints, times, ask).await
+}
+
+/// One host, then all, with the memory that takes.
+async fn many<F: Future<Output = Outcome>>(
+    endpoints: &[Endpoint],
+    times: usize,
+    ask: impl Fn(Vec<Endpoint>) -> F,
+) -> Outcome {
+    let mut idle = 0;
+    for (name, asked) in [("one", &endpoints[..1]), ("all", endpoints)] {
+        idle = memory("VmRSS:")?;
+        for _ in 0..times {
+            let begin = Instant::now();
+            ask(asked.to_vec()).await?;
+            report(name, begin.elapsed())?;
         }
-        report("all", begin.elapsed())?;
     }
     say(&format!("memory {}", memory("VmHWM:")?.saturating_sub(idle)))
+}
+
+async fn all(mut tasks: JoinSet<Outcome>) -> Outcome {
+    while let Some(asked) = tasks.join_next().await {
+        asked??;
+    }
+    Ok(())
 }
 
 /// One command in a session of its own, and further ones in the same session, each of them timed.
@@ -130,6 +163,10 @@ async fn ask(endpoint: &Endpoint, further: usize) -> Outcome {
 async fn quick(session: &Session) -> Outcome {
     let output = session.run("quick", &[], Stdin::None).await?;
     if output.stdout == b"quick\r\n" { Ok(()) } else { Err(format!("the command printed {output:?}").into()) }
+}
+
+fn endpoints(authentication: &str, urls: &str) -> Outcome<Vec<Endpoint>> {
+    urls.split(',').map(|url| endpoint(authentication, url)).collect()
 }
 
 fn endpoint(authentication: &str, url: &str) -> Outcome<Endpoint> {

@@ -265,6 +265,26 @@ mod tests {
         assert_eq!(account_matches(account, domain, user), expected, "{account}: {domain} {user}");
     }
 
+    #[tokio::test]
+    async fn an_overheard_process_hears_the_same() {
+        let (heard, hear) = std::sync::mpsc::channel();
+        let process = Process::spawn(|mut process: ProcessHost| async move {
+            let input = process.read_stdin_to_end().await;
+            let _ = process.stdout(input).await;
+        });
+        let mut process = process.overhear(move |bytes| heard.send(bytes.to_vec()).expect("a listener"));
+        for chunk in ["one ", "two"] {
+            process.stdin.send(Bytes::from(chunk)).await.expect("a reader");
+        }
+        let (closed, _) = mpsc::channel(1);
+        process.stdin = closed;
+        match process.output.recv().await {
+            Some(Output::Stdout(bytes)) => assert_eq!(bytes, "one two"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(hear.iter().collect::<Vec<_>>().concat(), b"one two");
+    }
+
     #[test]
     fn finds_accounts_by_every_form_of_their_name() {
         check("operator", "", "Operator", true);

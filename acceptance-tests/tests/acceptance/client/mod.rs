@@ -13,6 +13,7 @@ use acceptance_tests::lab::wire::machine::{Account, ClosureMachine, CommandLine,
 use acceptance_tests::lab::wire::server::WireServer;
 use azuremfa::secret::Secret;
 use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
+use azuremfa::winrm::limits::Limits;
 use azuremfa::winrm::session::Session;
 
 const HOST: &str = "portal01.dmz.contoso.com";
@@ -63,8 +64,9 @@ fn session(server: &WireServer, https: bool) -> Session {
             Transport::Http
         },
         path: DEFAULT_PATH.to_owned(),
-        proxy: Some(server.proxy_url()),
+        proxy: Some(server.proxy_url().parse().expect("the lab's proxy")),
         authentication: Authentication::Ntlm { username: USER.to_owned(), password: Secret::new(PASSWORD) },
         timeouts: SCALED,
+        limits: Limits::default(),
     })
 }

@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::backend::error::Cause;
 use crate::backend::windows::connection::Connection;
 
@@ -32,9 +34,16 @@ enum Scope {
 }
 
 impl Refusals {
-    /// What must be held for a first logon, so that a wrong password is tried once and not by every host at the same
-    /// time. None once the credentials were accepted.
-    pub fn turn(&self, host: &str, connection: &Connection) -> Option<Arc<tokio::sync::Mutex<()>>> {
+    /// Waits for what must be held for a first logon, so that a wrong password is tried once and not by every host at the
+    /// same time. None once the credentials were accepted, also while it was waited for: then all go at once.
+    pub async fn turn(&self, host: &str, connection: &Connection) -> Result<Option<OwnedMutexGuard<()>>, Cause> {
+        let Some(turn) = self.unproven(host, connection) else { return Ok(None) };
+        let held = turn.lock_owned().await;
+        self.check(host, connection)?;
+        Ok(self.unproven(host, connection).map(|_| held))
+    }
+
+    fn unproven(&self, host: &str, connection: &Connection) -> Option<Arc<tokio::sync::Mutex<()>>> {
         let scope = scope(host, connection);
         let mut state = self.state();
         (!state.accepted.contains(&scope)).then(|| state.turns.entry(scope).or_default().clone())
@@ -126,7 +135,7 @@ mod tests {
         let (refusals, domain, local) =
             (Refusals::default(), connection("CONTOSO\\admin"), connection("Administrator"));
         let turn = |host: &str, connection: &Connection| {
-            refusals.turn(host, connection).map(tokio::sync::Mutex::try_lock_owned)
+            refusals.unproven(host, connection).map(tokio::sync::Mutex::try_lock_owned)
         };
         let first = turn("mfa01", &domain).expect("a turn").expect("free");
         assert!(turn("mfa02", &domain).expect("a turn").is_err());
@@ -134,5 +143,27 @@ mod tests {
         drop(first);
         refusals.accept("mfa01", &domain);
         assert!(turn("mfa02", &domain).is_none());
+    }
+
+    /// What the second of two first logons gets that wait for one another, after `end` has ended the first.
+    async fn wait_for(end: fn(&Refusals, &Connection)) -> Result<bool, Cause> {
+        let (refusals, domain) = (Refusals::default(), connection("CONTOSO\\admin"));
+        let first = refusals.turn("mfa01", &domain).await?.expect("the first logon");
+        let second = refusals.turn("mfa02", &domain);
+        let end = async {
+            tokio::task::yield_now().await;
+            end(&refusals, &domain);
+            drop(first);
+        };
+        let (second, ()) = tokio::join!(second, end);
+        second.map(|held| held.is_some())
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_turn_once_one_host_has_accepted() {
+        let accepted = wait_for(|refusals, connection| refusals.accept("mfa01", connection)).await;
+        assert!(!accepted.expect("no turn is needed"));
+        assert!(wait_for(|_, _| {}).await.expect("a turn after a host that could not be reached"));
+        wait_for(|refusals, connection| refusals.refuse("mfa01", connection, "HTTP 401")).await.expect_err("not tried");
     }
 }

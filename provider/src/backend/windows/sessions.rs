@@ -67,9 +67,7 @@ impl Sessions {
     /// Logs on, before which nobody has accepted the credentials: one host after the other, so that the first refusal is
     /// the last.
     async fn log_on(&self, host: &str, session: &Session, connection: &Connection) -> Result<(), Cause> {
-        let Some(turn) = self.refusals.turn(host, connection) else { return Ok(()) };
-        let _turn = turn.lock().await;
-        self.refusals.check(host, connection)?;
+        let Some(_turn) = self.refusals.turn(host, connection).await? else { return Ok(()) };
         session.open().await.map_err(|error| self.failed(host, connection, &error))?;
         self.refusals.accept(host, connection);
         Ok(())
