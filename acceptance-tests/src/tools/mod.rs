@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::paths;
 
+pub mod kerberos;
 pub mod provider;
 pub mod terraform;
 

@@ -3,6 +3,7 @@
 mod cases;
 mod doctor;
 mod independent_clients;
+mod kerberos;
 mod lab;
 mod scripts;
 mod support;

@@ -30,19 +30,21 @@ pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// `negotiate`, `ntlm` or `basic`.
+/// `negotiate`, `kerberos`, `ntlm` or `basic`.
 pub fn authentication(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     match value.as_str() {
-        None | Some("negotiate" | "ntlm" | "basic") => {}
-        Some(found @ ("kerberos" | "certificate" | "credssp")) => diagnostics.error_at(
+        None | Some("negotiate" | "kerberos" | "ntlm" | "basic") => {}
+        Some(found @ ("certificate" | "credssp")) => diagnostics.error_at(
             path.clone(),
             "Unsupported authentication",
-            format!("\"{found}\" is not supported yet. Accepted are \"negotiate\", \"ntlm\" and \"basic\"."),
+            format!(
+                "\"{found}\" is not supported yet. Accepted are \"negotiate\", \"kerberos\", \"ntlm\" and \"basic\"."
+            ),
         ),
         Some(found) => diagnostics.error_at(
             path.clone(),
             "Unknown authentication",
-            format!("Found \"{found}\". Accepted are \"negotiate\", \"ntlm\" and \"basic\"."),
+            format!("Found \"{found}\". Accepted are \"negotiate\", \"kerberos\", \"ntlm\" and \"basic\"."),
         ),
     }
 }
@@ -223,7 +225,8 @@ mod tests {
     #[test]
     fn later_schemes_are_named() {
         check(authentication, "ntlm", true);
-        check(authentication, "kerberos", false);
+        check(authentication, "kerberos", true);
+        check(authentication, "credssp", false);
         check(authentication, "NTLM", false);
     }
 

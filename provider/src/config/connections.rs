@@ -6,7 +6,7 @@ use crate::backend::windows::connection::{Authentication, Connection, Connection
 use crate::backend::windows::pattern::Pattern;
 use crate::config::checks::sentence;
 use crate::config::environment::{ALLOWED_HOSTS, Environment};
-use crate::config::{credentials, duration};
+use crate::config::{credentials, duration, kerberos};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
@@ -26,6 +26,7 @@ pub fn validate(connections: &Value, diagnostics: &mut Diagnostics) {
         validate_hosts(name, settings, &path, diagnostics);
         validate_patterns(name, settings, &path, &mut patterns, diagnostics);
         validate_transport(settings, &path, diagnostics);
+        kerberos::validate(settings, &path, diagnostics);
     }
 }
 
@@ -176,8 +177,13 @@ fn connection(name: &str, settings: &Value, environment: &dyn Environment) -> Co
         authentication: match settings.attribute("auth").as_str() {
             Some("basic") => Authentication::Basic,
             Some("ntlm") => Authentication::Ntlm,
+            Some("kerberos") => Authentication::Kerberos,
             _ => Authentication::Negotiate,
         },
+        realm: text("realm"),
+        kdc: text("kdc"),
+        keytab: text("keytab"),
+        credential_cache: text("credential_cache"),
         use_https,
         port: port.unwrap_or(default_port),
         ca_certificate: text("ca_certificate"),
@@ -194,10 +200,14 @@ fn connection(name: &str, settings: &Value, environment: &dyn Environment) -> Co
 
 /// The first attribute that is not known yet and decides how the host is reached.
 fn unknown_attribute(settings: &Value) -> Option<&'static str> {
-    const ATTRIBUTES: [&str; 10] = [
+    const ATTRIBUTES: [&str; 14] = [
         "username",
         "password",
         "auth",
+        "realm",
+        "kdc",
+        "keytab",
+        "credential_cache",
         "use_https",
         "port",
         "ca_certificate",

@@ -1,7 +1,7 @@
 //! User names and passwords from settings, else from the environment.
 
 use crate::backend::windows::connection::Connection;
-use crate::config::environment::Environment;
+use crate::config::environment::{AMBIENT_CACHE, Environment};
 use crate::secret::Secret;
 use crate::tf::value::Value;
 
@@ -15,6 +15,7 @@ pub fn read(connection: &mut Connection, settings: &Value, environment: &dyn Env
     let password = text(settings, "password").or_else(|| variable("PASSWORD"));
     connection.username = username;
     connection.password = password.map(Secret::new);
+    connection.ambient_cache = environment.read(AMBIENT_CACHE).filter(|text| !text.is_empty());
 }
 
 fn text(settings: &Value, name: &str) -> Option<String> {

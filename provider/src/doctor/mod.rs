@@ -12,7 +12,7 @@ use crate::doctor::arguments::{Arguments, HELP, Request, UsageError};
 use crate::doctor::report::Report;
 use crate::doctor::settings::SettingsError;
 use crate::rpc::log;
-use crate::winrm::endpoint::{Authentication, Endpoint};
+use crate::winrm::endpoint::Endpoint;
 
 pub mod arguments;
 pub mod diagnosis;
@@ -72,14 +72,11 @@ fn check(arguments: &Arguments, environment: &dyn Environment) -> Result<Report,
 
 /// Makes all checks that can be made.
 async fn examine(endpoint: &Endpoint) -> Report {
-    let username = match &endpoint.authentication {
-        Authentication::Basic { username, .. } | Authentication::Ntlm { username, .. } => username,
-    };
     let mut report = Report {
         host: endpoint.host.clone(),
         url: endpoint.url(),
         proxy: endpoint.proxy.clone(),
-        username: username.clone(),
+        username: endpoint.authentication.account(),
         checks: Vec::new(),
     };
     if way::check(endpoint, &mut report).await.is_ok() {

@@ -10,7 +10,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use crate::doctor::report::{Check, Report, Subject};
-use crate::winrm::endpoint::{Authentication, Endpoint, TlsOptions, Transport};
+use crate::winrm::endpoint::{Endpoint, TlsOptions, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Failure, Http};
 use crate::winrm::tls::Tls;
@@ -134,10 +134,7 @@ async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
 
 /// Credentials are not shown to a service that does not offer their scheme.
 fn scheme(endpoint: &Endpoint, offered: Vec<String>) -> Result<(), Kind> {
-    let wanted = match endpoint.authentication {
-        Authentication::Basic { .. } => "Basic",
-        Authentication::Ntlm { .. } => "Negotiate",
-    };
+    let wanted = endpoint.authentication.scheme();
     if offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted)) {
         Ok(())
     } else {

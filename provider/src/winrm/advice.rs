@@ -15,6 +15,7 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         | Kind::Unreachable { .. }
         | Kind::Proxy { .. }
         | Kind::Tls(_) => to_connect(kind),
+        Kind::Kerberos(failure) => failure.advice(),
         Kind::UnencryptedBasic
         | Kind::Unauthorized { .. }
         | Kind::Authentication { .. }

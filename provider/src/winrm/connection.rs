@@ -31,7 +31,7 @@ pub struct Connection {
 enum Security {
     /// A header on every request.
     Header(HeaderValue),
-    /// The Negotiate scheme; `sealing` for plain HTTP.
+    /// The Negotiate or Kerberos scheme; `sealing` for plain HTTP.
     Negotiate { context: Box<dyn SecurityContext>, sealing: bool, authenticated: bool },
 }
 
@@ -117,7 +117,8 @@ impl Connection {
             Security::Negotiate { context, sealing: true, .. } => {
                 let body = sealed::seal(context.as_mut(), &message)
                     .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
-                self.post(operation, None, sealed::CONTENT_TYPE, body.into()).await?
+                let content_type = sealed::content_type(context.scheme());
+                self.post(operation, None, content_type, body.into()).await?
             }
             Security::Negotiate { .. } => self.post(operation, None, SOAP, message).await?,
         };
@@ -138,9 +139,13 @@ impl Connection {
             let Security::Negotiate { context, authenticated: false, .. } = &mut self.security else {
                 return Ok(None);
             };
+            if server_token.is_none() {
+                context.prepare().await.map_err(failed)?;
+            }
             let token = context.step(server_token.as_deref()).map_err(failed)?;
             let complete = context.is_complete();
-            let header = sensitive(&format!("Negotiate {}", STANDARD.encode(token))).map_err(failed)?;
+            let scheme = context.scheme();
+            let header = sensitive(&format!("{} {}", scheme.name(), STANDARD.encode(token))).map_err(failed)?;
             if complete {
                 return Ok(Some(header));
             }
@@ -149,7 +154,7 @@ impl Connection {
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Err(failed(self.refused(&answer, Refusal::NotContinued)));
             }
-            let token = answer.negotiate_token();
+            let token = answer.token(scheme);
             server_token = Some(token.ok_or_else(|| failed(self.refused(&answer, Refusal::NotContinued)))?);
         }
     }
@@ -163,7 +168,10 @@ impl Connection {
             let kind = self.refused(answer, Refusal::Rejected);
             return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
         }
-        if let Security::Negotiate { authenticated, .. } = &mut self.security {
+        if let Security::Negotiate { context, authenticated, .. } = &mut self.security {
+            let token = answer.token(context.scheme());
+            // Without sealing the request has been carried out by now, whoever answered.
+            context.finish(token.as_deref()).map_err(|kind| Error::new(&self.host, Operation::Authenticate, kind))?;
             *authenticated = true;
         }
         Ok(())
@@ -216,7 +224,13 @@ impl Connection {
                 let offered = answer.offered();
                 let wanted = match &self.security {
                     Security::Header(_) => "Basic",
-                    Security::Negotiate { .. } => "Negotiate",
+                    Security::Negotiate { context, .. } => {
+                        let scheme = context.scheme();
+                        if let Some(kind) = answer.token(scheme).and_then(|token| context.refusal(&token)) {
+                            return kind;
+                        }
+                        scheme.name()
+                    }
                 };
                 let is_offered = offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted));
                 // A server may leave the header out once it has refused credentials.

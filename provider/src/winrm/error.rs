@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::winrm::advice::advice;
+use crate::winrm::auth::kerberos::failure::Failure;
 use crate::winrm::soap::fault::Fault;
 
 /// A failed operation on a host.
@@ -104,6 +105,9 @@ pub enum Kind {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The login by Kerberos did not come about.
+    #[error(transparent)]
+    Kerberos(Failure),
     /// HTTP 403.
     #[error("HTTP 403, the request was refused")]
     Forbidden,
@@ -193,6 +197,7 @@ impl Kind {
             | Self::ControlCharacter(_) => true,
             Self::HttpStatus { status } => matches!(status, 300..=499 | 503),
             Self::Authentication { .. }
+            | Self::Kerberos(_)
             | Self::Fault(_)
             | Self::TimedOut(_)
             | Self::Timeout { .. }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::lab::kerberos::acceptor::Acceptor;
 use crate::lab::wire::certificates::{Certificate, Identity};
 use crate::lab::wire::faults::{Faults, Injection};
 use crate::lab::wire::machine::Machine;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub no_basic: bool,
     /// The newest TLS is 1.2, as up to Windows Server 2019.
     pub tls12: bool,
+    /// The host is in a domain, with these keys.
+    pub kerberos: Option<Arc<Acceptor>>,
 }
 
 /// Whether a host can be reached.

@@ -2,5 +2,5 @@
 
 mod faults;
 mod hosts;
-mod run;
+pub mod run;
 mod settings;

@@ -1,9 +1,11 @@
 //! Which way and which account lead to a host: the connections of the provider's settings.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::backend::windows::pattern::Pattern;
 use crate::secret::Secret;
+use crate::winrm::auth::kerberos::login;
 
 /// The name of the connection that takes every host no other one matches.
 pub const DEFAULT: &str = "default";
@@ -27,6 +29,16 @@ pub struct Connection {
     pub username: Option<String>,
     pub password: Option<Secret>,
     pub authentication: Authentication,
+    /// The Kerberos realm of the account.
+    pub realm: Option<String>,
+    /// The KDC, as `host` or `host:port`.
+    pub kdc: Option<String>,
+    /// A file with the account's key.
+    pub keytab: Option<String>,
+    /// A file with the account's ticket.
+    pub credential_cache: Option<String>,
+    /// The credential cache that `KRB5CCNAME` names.
+    pub ambient_cache: Option<String>,
     pub use_https: bool,
     pub port: u16,
     /// Trusted instead of the system's roots.
@@ -44,10 +56,22 @@ pub struct Connection {
 /// How the account proves itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication {
-    /// What the host and this side have in common; NTLM for now.
+    /// Kerberos when something says that it can be had, else NTLM.
     Negotiate,
+    Kerberos,
     Ntlm,
     Basic,
+}
+
+/// By what an account proves itself to a KDC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KerberosCredentials<'a> {
+    /// The connection's user name and password.
+    Password,
+    /// A keytab's path.
+    Keytab(&'a str),
+    /// A credential cache's name.
+    Cache(&'a str),
 }
 
 /// How long to wait.
@@ -155,6 +179,11 @@ impl Connection {
             username: None,
             password: None,
             authentication: Authentication::Negotiate,
+            realm: None,
+            kdc: None,
+            keytab: None,
+            credential_cache: None,
+            ambient_cache: None,
             use_https: true,
             port: 5986,
             ca_certificate: None,
@@ -176,18 +205,45 @@ impl Connection {
     }
 
     fn check_credentials(&self, host: &str) -> Result<(), String> {
+        if self.kerberos().is_some_and(|credentials| credentials != KerberosCredentials::Password) {
+            return Ok(());
+        }
         let missing = match (&self.username, &self.password) {
             (Some(_), Some(_)) => return Ok(()),
             (None, _) => ("user name", "USERNAME", "username"),
             (_, None) => ("password", "PASSWORD", "password"),
         };
         let (what, suffix, attribute) = missing;
+        let ticket = match self.authentication {
+            Authentication::Kerberos => " Kerberos also takes a `keytab`, a `credential_cache` or KRB5CCNAME.",
+            _ => "",
+        };
         Err(format!(
             "The connection \"{name}\" for {host} has no {what}. Set the environment variable {variable}, or \
-             `{attribute}` in the provider's connections[\"{name}\"].",
+             `{attribute}` in the provider's connections[\"{name}\"].{ticket}",
             name = self.name,
             variable = Self::variable(&self.name, suffix)
         ))
+    }
+
+    /// By what Kerberos is done, when it is. What the settings name goes before what happens to be there.
+    pub fn kerberos(&self) -> Option<KerberosCredentials<'_>> {
+        if !matches!(self.authentication, Authentication::Kerberos | Authentication::Negotiate) {
+            return None;
+        }
+        if let Some(file) = &self.keytab {
+            return Some(KerberosCredentials::Keytab(file));
+        }
+        if let Some(file) = &self.credential_cache {
+            return Some(KerberosCredentials::Cache(file));
+        }
+        let must_be = self.authentication == Authentication::Kerberos;
+        if self.username.is_some() && self.password.is_some() {
+            return (must_be || self.realm.is_some()).then_some(KerberosCredentials::Password);
+        }
+        let ambient = self.ambient_cache.as_deref()?;
+        let usable = || login::cache_file(ambient).is_some_and(|file| login::is_usable(Path::new(file)));
+        (must_be || usable()).then_some(KerberosCredentials::Cache(ambient))
     }
 }
 

@@ -6,23 +6,39 @@
 //! sent, both are read.
 
 use crate::winrm::auth::SecurityContext;
+use crate::winrm::endpoint::HttpScheme;
 use crate::winrm::error::Kind;
 
 /// The content type of a sealed message under the Negotiate scheme.
 pub const CONTENT_TYPE: &str =
     "multipart/encrypted;protocol=\"application/HTTP-SPNEGO-session-encrypted\";boundary=\"Encrypted Boundary\"";
+const KERBEROS_CONTENT_TYPE: &str =
+    "multipart/encrypted;protocol=\"application/HTTP-Kerberos-session-encrypted\";boundary=\"Encrypted Boundary\"";
 
 const BOUNDARY: &str = "Encrypted Boundary";
 const PROTOCOL: &str = "application/HTTP-SPNEGO-session-encrypted";
+const KERBEROS_PROTOCOL: &str = "application/HTTP-Kerberos-session-encrypted";
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 
-/// Seals a message into a body of type [`CONTENT_TYPE`].
+/// The content type of messages that a login under this scheme seals.
+pub fn content_type(scheme: HttpScheme) -> &'static str {
+    match scheme {
+        HttpScheme::Negotiate => CONTENT_TYPE,
+        HttpScheme::Kerberos => KERBEROS_CONTENT_TYPE,
+    }
+}
+
+/// Seals a message into a body of the type that [`content_type`] tells.
 pub fn seal(context: &mut dyn SecurityContext, message: &[u8]) -> Result<Vec<u8>, Kind> {
     let mut data = message.to_vec();
     let signature = context.seal(&mut data)?;
     let length = u32::try_from(signature.len()).map_err(|_| Kind::Malformed("a signature is too long"))?;
+    let protocol = match context.scheme() {
+        HttpScheme::Negotiate => PROTOCOL,
+        HttpScheme::Kerberos => KERBEROS_PROTOCOL,
+    };
     let mut body = format!(
-        "--{BOUNDARY}\r\nContent-Type: {PROTOCOL}\r\nOriginalContent: type={SOAP};Length={}\r\n\
+        "--{BOUNDARY}\r\nContent-Type: {protocol}\r\nOriginalContent: type={SOAP};Length={}\r\n\
          --{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n",
         message.len()
     )

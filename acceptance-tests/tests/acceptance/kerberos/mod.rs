@@ -1,0 +1,5 @@
+//! Logins by Kerberos: the shipped binary against MIT's KDC and MIT's GSSAPI.
+
+mod domain;
+mod faults;
+mod logins;
