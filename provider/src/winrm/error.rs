@@ -174,6 +174,15 @@ pub enum Refusal {
 pub const MAXIMUM_COMMAND_LINE: usize = 8_000;
 
 impl Kind {
+    /// Whether the account was refused: to try again would only bring it nearer to being locked.
+    pub fn refuses_credentials(&self) -> bool {
+        match self {
+            Self::Unauthorized { refusal, .. } => *refusal == Refusal::Rejected,
+            Self::Kerberos(failure) => failure.refuses_credentials(),
+            _ => false,
+        }
+    }
+
     /// Whether it shows that the request it answers had no effect on the host.
     pub(crate) fn proves_no_effect(&self) -> bool {
         match self {

@@ -14,7 +14,7 @@ use crate::support::case::Case;
 use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
 /// Every file below a folder that holds the marker in any of the encodings in which it could leak.
-fn holding(folder: &Path, marker: &str) -> Vec<String> {
+pub fn holding(folder: &Path, marker: &str) -> Vec<String> {
     let wide: Vec<u8> = marker.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let needles = [marker.as_bytes().to_vec(), wide];
     let mut found = Vec::new();

@@ -21,6 +21,8 @@ pub struct Domain {
 pub struct Setup {
     /// The names under which the realm knows the host; both when empty.
     pub services: Vec<String>,
+    /// The hosts that are in the realm; the one that `doctor` checks when empty.
+    pub hosts: Vec<&'static str>,
     /// How the KDC's clock differs, such as `+10m`.
     pub kdc_clock: Option<&'static str>,
     /// How the host's clock differs.
@@ -50,7 +52,9 @@ impl Domain {
         let acceptor = realm.acceptor(&keytab, setup.host_clock).expect("the acceptor");
         let settings = Settings { kerberos: Some(acceptor), ..Settings::default() };
         let estate = demo::temporary().expect("the estate");
-        let builder = Lab::builder(&estate).mode(Mode::Native).winrm(HOST, settings);
+        let hosts = if setup.hosts.is_empty() { vec![HOST] } else { setup.hosts.clone() };
+        let builder = Lab::builder(&estate).mode(Mode::Native);
+        let builder = hosts.iter().fold(builder, |builder, host| builder.winrm(host, settings.clone()));
         let lab = builder.start_in_background().expect("the lab");
         realm.account(&lab.username, &lab.password);
         Some(Self { realm, lab })

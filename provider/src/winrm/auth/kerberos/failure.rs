@@ -113,6 +113,23 @@ pub struct Subject<'a> {
 }
 
 impl Failure {
+    /// Whether a KDC refused the account or its proof.
+    pub fn refuses_credentials(&self) -> bool {
+        matches!(
+            self,
+            Self::ClientUnknown { .. }
+                | Self::WrongSecret { .. }
+                | Self::Revoked { .. }
+                | Self::PasswordExpired { .. }
+                | Self::TicketExpired { .. }
+        )
+    }
+
+    /// Whether no KDC could be reached, which says nothing of account or host.
+    pub fn is_of_the_network(&self) -> bool {
+        matches!(self, Self::Kdc { .. })
+    }
+
     /// What a KDC's refusal of a request means. `service` was asked for, when a service was.
     pub fn of_kdc(error: &KrbError, kdc: &str, about: &Subject<'_>, service: Option<&str>) -> Self {
         let client = about.client.to_owned();
@@ -142,9 +159,11 @@ impl Failure {
     pub fn of_host(error: &KrbError, host: &str, client: &str, service: &str) -> Self {
         match error.code {
             krb_error::SKEW => Self::Skew { whose: format!("the host {host}"), seconds: error.offset() },
-            krb_error::MODIFIED | krb_error::NO_KEY | krb_error::BAD_INTEGRITY => {
-                Self::WrongService { service: service.to_owned(), code: error.name() }
-            }
+            krb_error::MODIFIED
+            | krb_error::NOT_US
+            | krb_error::NO_KEY
+            | krb_error::BAD_KEY_VERSION
+            | krb_error::BAD_INTEGRITY => Self::WrongService { service: service.to_owned(), code: error.name() },
             krb_error::TICKET_EXPIRED => {
                 Self::TicketExpired { client: client.to_owned(), from: format!("the request to {host}"), end: None }
             }

@@ -21,7 +21,9 @@ pub const PREAUTH_REQUIRED: i64 = 25;
 pub const BAD_INTEGRITY: i64 = 31;
 pub const TICKET_EXPIRED: i64 = 32;
 pub const SKEW: i64 = 37;
+pub const NOT_US: i64 = 35;
 pub const MODIFIED: i64 = 41;
+pub const BAD_KEY_VERSION: i64 = 44;
 pub const NO_KEY: i64 = 45;
 pub const WRONG_REALM: i64 = 68;
 
@@ -100,8 +102,10 @@ impl KrbError {
             PREAUTH_REQUIRED => "KDC_ERR_PREAUTH_REQUIRED",
             BAD_INTEGRITY => "KRB_AP_ERR_BAD_INTEGRITY",
             TICKET_EXPIRED => "KRB_AP_ERR_TKT_EXPIRED",
+            NOT_US => "KRB_AP_ERR_NOT_US",
             SKEW => "KRB_AP_ERR_SKEW",
             MODIFIED => "KRB_AP_ERR_MODIFIED",
+            BAD_KEY_VERSION => "KRB_AP_ERR_BADKEYVER",
             NO_KEY => "KRB_AP_ERR_NOKEY",
             WRONG_REALM => "KDC_ERR_WRONG_REALM",
             _ => "a Kerberos error",
