@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::tools::{Unavailable, once, output_of};
+use crate::tools::{Unavailable, once, output_of, python_environment_with};
 
 /// The programs and libraries of MIT Kerberos.
 #[derive(Clone, Debug)]
@@ -34,13 +34,31 @@ const PACKAGES: [&str; 20] = [
     "python3-gssapi",
 ];
 
+/// What a program is built with that links MIT's libraries.
+const HEADERS: [&str; 12] = [
+    "comerr-dev",
+    "krb5-multidev",
+    "libcom-err2",
+    "libgssapi-krb5-2",
+    "libgssrpc4",
+    "libk5crypto3",
+    "libkadm5clnt-mit12",
+    "libkadm5srv-mit12",
+    "libkdb5-10",
+    "libkrb5-3",
+    "libkrb5-dev",
+    "libkrb5support0",
+];
+
+const CLIENTS: [&str; 3] = ["pypsrp==0.9.1", "pyspnego==0.12.4", "krb5==0.10.0"];
+
 impl Kerberos {
     /// Fetches it, or finds what was fetched before.
     ///
     /// # Errors
     /// Says why it cannot be had on this machine.
     pub fn find() -> Result<Self, Unavailable> {
-        let root = once("kerberos", fetch)?;
+        let root = once("kerberos", |folder| unpack(&PACKAGES, folder))?;
         let kerberos = Self { root };
         // The modules are built for one version of Python.
         let check = "import gssapi.raw.ext_dce";
@@ -74,18 +92,40 @@ impl Kerberos {
         self.libraries().join("faketime/libfaketime.so.1")
     }
 
+    /// Python with pypsrp and what it needs for Kerberos. One of its packages is built, against MIT's headers.
+    ///
+    /// # Errors
+    /// Says why it cannot be had on this machine.
+    pub fn python_with_pypsrp(&self) -> Result<PathBuf, Unavailable> {
+        let root = once("kerberos-headers", |folder| unpack(&HEADERS, folder))?;
+        let libraries = root.join(libraries());
+        let both = |first: PathBuf, folder: &str| format!("{}:{}", first.display(), first.join(folder).display());
+        let path = std::env::var("PATH").unwrap_or_default();
+        let environment = [
+            ("PATH", format!("{}:{path}", root.join("usr/bin").display())),
+            ("C_INCLUDE_PATH", both(root.join("usr/include"), "mit-krb5")),
+            ("LIBRARY_PATH", both(libraries, "mit-krb5")),
+        ];
+        python_environment_with("kerberos-clients", &CLIENTS, &environment)
+    }
+
     fn libraries(&self) -> PathBuf {
-        self.root.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH))
+        self.root.join(libraries())
     }
 }
 
-fn fetch(folder: &Path) -> Result<(), Unavailable> {
+fn libraries() -> PathBuf {
+    Path::new("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH))
+}
+
+/// Fetches Debian packages and unpacks them into a folder.
+fn unpack(packages: &[&str], folder: &Path) -> Result<(), Unavailable> {
     let archives = folder.join("archives");
     let problem = |error: std::io::Error| Unavailable(format!("{}: {error}", archives.display()));
     std::fs::create_dir_all(archives.join("lists/partial")).map_err(problem)?;
     let download = |options: &[String]| {
         let mut command = Command::new("apt-get");
-        output_of(command.args(options).args(["download", "--quiet"]).args(PACKAGES).current_dir(&archives)).map(drop)
+        output_of(command.args(options).args(["download", "--quiet"]).args(packages).current_dir(&archives)).map(drop)
     };
     if download(&[]).is_err() {
         // The machine's own lists may be missing or old; renewing them takes root and changes the machine.

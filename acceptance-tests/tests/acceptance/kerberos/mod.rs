@@ -4,3 +4,4 @@ mod domain;
 mod estate;
 mod faults;
 mod logins;
+mod peers;
