@@ -52,6 +52,7 @@ Checks from this machine whether the provider can work on a host, step by step, 
 
 User name and password come from AZUREMFA_USERNAME and AZUREMFA_PASSWORD, with --connection from
 AZUREMFA_<NAME>_USERNAME and AZUREMFA_<NAME>_PASSWORD, or from the file; never from the command line.
+Kerberos takes the file's keytab or credential_cache, or the cache in KRB5CCNAME, in their place.
 
 The exit status is 0 when nothing failed, 1 when a check failed, 2 when the options or settings cannot be used.
 ";

@@ -168,10 +168,13 @@ impl Connection {
             let kind = self.refused(answer, Refusal::Rejected);
             return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
         }
-        if let Security::Negotiate { context, authenticated, .. } = &mut self.security {
+        if let Security::Negotiate { context, sealing, authenticated } = &mut self.security {
             let token = answer.token(context.scheme());
-            // Without sealing the request has been carried out by now, whoever answered.
-            context.finish(token.as_deref()).map_err(|kind| Error::new(&self.host, Operation::Authenticate, kind))?;
+            context.finish(token.as_deref()).map_err(|kind| {
+                // Without sealing the message was sent with the token, and may have been carried out.
+                let error = if *sealing { Error::before_start } else { Error::new };
+                error(&self.host, Operation::Authenticate, kind)
+            })?;
             *authenticated = true;
         }
         Ok(())

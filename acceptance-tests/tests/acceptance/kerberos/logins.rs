@@ -50,6 +50,21 @@ fn a_realm_is_found_in_the_user_name() {
     check(&domain, Doctor { username: account.to_owned(), ..domain.doctor() }, account, false);
 }
 
+/// The KDC answers at once, as a domain controller does for accounts with "Do not require Kerberos preauthentication".
+#[test]
+fn an_account_without_preauthentication_logs_in() {
+    let Some(domain) = Domain::start(&Setup::default()) else { return };
+    // MIT's KDC otherwise gives its tickets to nobody who came without.
+    let service = format!("modprinc -requires_preauth WSMAN/{HOST}");
+    domain.realm.administer(&["modprinc -requires_preauth Administrator", &service]);
+    check(&domain, domain.doctor(), "Administrator", false);
+    let keytab = domain.realm.keytab("account.keytab", &["Administrator"]);
+    let doctor = over_http(domain.doctor_without_password().with("keytab", json!(keytab)));
+    check(&domain, doctor, &format!("the keytab {}", keytab.display()), true);
+    let (code, report) = Doctor { password: "not-the-password".to_owned(), ..domain.doctor() }.report();
+    assert!(code == 1 && report.to_string().contains("the password of Administrator is wrong"), "{report:#}");
+}
+
 #[test]
 fn a_keytab_takes_the_place_of_a_password() {
     let Some(domain) = Domain::start(&Setup::default()) else { return };

@@ -96,8 +96,7 @@ fn for_the_service(failure: &Failure) -> &'static str {
              WinRM service allows Kerberos (`winrm get winrm/config/service/auth`)."
         }
         _ => {
-            "Check that the account has AES keys and requires pre-authentication (`Get-ADUser name -Properties \
-             DoesNotRequirePreAuth,KerberosEncryptionType`), or use auth = \"ntlm\"."
+            "Check that the account has AES keys (`Get-ADUser name -Properties KerberosEncryptionType`), or use auth = \"ntlm\"."
         }
     }
 }

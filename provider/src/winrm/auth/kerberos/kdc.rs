@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sspi::generator::NetworkRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +29,7 @@ pub struct Kdc {
 }
 
 const AS_REQ: u8 = application(10);
+const AS_REP: u8 = application(11);
 /// Tickets of accounts in a thousand groups stay far below.
 const MAXIMUM_ANSWER: usize = 1024 * 1024;
 
@@ -56,7 +58,7 @@ impl Kdc {
         let prepared = if of_account { self.prepared.pop_front() } else { None };
         let host = request.url.host_str().unwrap_or_default();
         let address = authority(host, request.url.port().unwrap_or(88));
-        let answer = match prepared {
+        let mut answer = match prepared {
             Some(answer) => answer,
             None => self.ask(host, &address, request).await.map_err(|source| Failure::Kdc {
                 address: address.clone(),
@@ -64,6 +66,12 @@ impl Kdc {
                 source: Box::new(source),
             })?,
         };
+        if of_account && self.answered.is_empty() && answer.get(4) == Some(&AS_REP) {
+            // The account needs no pre-authentication, and `sspi` takes no ticket without it: it is asked for one, and
+            // gets this answer to that. The answer opens with the account's key alone all the same.
+            let demand = krb_error::write(krb_error::PREAUTH_REQUIRED, Timestamp::now(), &self.realm);
+            self.prepared.push_back(std::mem::replace(&mut answer, with_length(&demand)));
+        }
         if of_account {
             self.answered.push(answer.clone());
         }

@@ -83,6 +83,11 @@ pub fn write(code: i64, at: Timestamp, realm: &str) -> Vec<u8> {
 }
 
 impl KrbError {
+    /// The code alone.
+    pub fn of(code: i64) -> Self {
+        Self { code, time: None, status: None }
+    }
+
     /// How far the other clock is ahead of this one, in seconds.
     pub fn offset(&self) -> Option<i64> {
         self.time.map(|time| time.as_second() - Timestamp::now().as_second())

@@ -28,6 +28,7 @@ use sspi::{
 use crate::winrm::auth::kerberos::enctype::Key;
 use crate::winrm::auth::kerberos::failure::{Failure, Subject};
 use crate::winrm::auth::kerberos::kdc::Kdc;
+use crate::winrm::auth::kerberos::krb_error::KrbError;
 use crate::winrm::auth::kerberos::login::Login;
 use crate::winrm::auth::kerberos::wrap::Unwrapper;
 use crate::winrm::auth::{SecurityContext, quietly};
@@ -115,6 +116,10 @@ impl Kerberos {
             // Only the last answer decides: the first one always asks for pre-authentication.
             Some((address, error)) if error.code != krb_error::PREAUTH_REQUIRED => {
                 Err(Failure::of_kdc(error, address, &about, Some(&self.service)))
+            }
+            // A reply that does not open, without pre-authentication, in which the KDC would have said so.
+            _ if source.error_type == sspi::ErrorKind::MessageAltered => {
+                Err(Failure::of_kdc(&KrbError::of(krb_error::PREAUTH_FAILED), "", &about, None))
             }
             _ if source.error_type == sspi::ErrorKind::NoAuthenticatingAuthority => {
                 Err(Failure::Referral(self.login.realm.clone()))
