@@ -15,6 +15,8 @@ use crate::tools::kerberos::Kerberos;
 
 /// The realm of the lab's domain.
 pub const REALM: &str = "CONTOSO.COM";
+/// The realm of a domain below it.
+pub const CHILD: &str = "CHILD.CONTOSO.COM";
 
 /// A running realm. Dropping it ends the KDC and removes its database.
 pub struct Realm {
@@ -27,11 +29,23 @@ pub struct Realm {
 impl Realm {
     /// Starts an empty realm. `clock` is how the KDC's clock differs, such as `+10m`.
     pub fn start(programs: &Kerberos, clock: Option<&str>) -> io::Result<Self> {
+        Self::start_named(programs, REALM, clock, "")
+    }
+
+    /// Starts an empty realm of another name. `mappings` say in which realms hosts are, a line each.
+    pub fn start_named(programs: &Kerberos, realm: &str, clock: Option<&str>, mappings: &str) -> io::Result<Self> {
+        // The KDC cannot be told to take any free port, so another program may be faster.
+        (0..2)
+            .find_map(|_| Self::try_start(programs, realm, clock, mappings).ok())
+            .map_or_else(|| Self::try_start(programs, realm, clock, mappings), Ok)
+    }
+
+    fn try_start(programs: &Kerberos, realm: &str, clock: Option<&str>, mappings: &str) -> io::Result<Self> {
         let folder = TempDir::new()?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        write_configuration(folder.path(), programs, port)?;
+        write_configuration(folder.path(), programs, realm, port, mappings)?;
         let mut create = command(programs, folder.path(), "kdb5_util");
-        succeed(create.args(["create", "-s", "-r", REALM, "-P", "the lab's master key"]).output()?)?;
+        succeed(create.args(["create", "-s", "-r", realm, "-P", "the lab's master key"]).output()?)?;
         let mut kdc = command(programs, folder.path(), "krb5kdc");
         with_clock(&mut kdc, programs, clock);
         let kdc = kdc.arg("-n").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -116,17 +130,20 @@ impl Realm {
 
     fn await_kdc(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+        loop {
+            let answers = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
             if let Some(status) = self.kdc.try_wait()? {
                 let log = fs::read_to_string(self.folder.path().join("kdc.log")).unwrap_or_default();
                 return Err(io::Error::other(format!("the KDC ended with {status}: {log}")));
+            }
+            if answers {
+                return Ok(());
             }
             if Instant::now() > deadline {
                 return Err(io::Error::other("the KDC does not answer"));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 }
 
@@ -159,17 +176,17 @@ fn succeed(output: Output) -> io::Result<()> {
     Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
-fn write_configuration(folder: &Path, programs: &Kerberos, port: u16) -> io::Result<()> {
+fn write_configuration(folder: &Path, programs: &Kerberos, realm: &str, port: u16, mappings: &str) -> io::Result<()> {
     let path = folder.display();
     let client = format!(
-        "[libdefaults]\n default_realm = {REALM}\n dns_lookup_kdc = false\n dns_lookup_realm = false\n rdns = false\n \
+        "[libdefaults]\n default_realm = {realm}\n dns_lookup_kdc = false\n dns_lookup_realm = false\n rdns = false\n \
          dns_canonicalize_hostname = false\n udp_preference_limit = 1\n\
-         [realms]\n {REALM} = {{\n  kdc = 127.0.0.1:{port}\n }}\n\
-         [domain_realm]\n .contoso.com = {REALM}\n localhost = {REALM}\n"
+         [realms]\n {realm} = {{\n  kdc = 127.0.0.1:{port}\n }}\n\
+         [domain_realm]\n{mappings} .contoso.com = {realm}\n localhost = {realm}\n"
     );
     let server = format!(
         "[kdcdefaults]\n kdc_listen = \"\"\n kdc_tcp_listen = \"127.0.0.1:{port}\"\n\
-         [realms]\n {REALM} = {{\n  database_name = {path}/principal\n  key_stash_file = {path}/stash\n  \
+         [realms]\n {realm} = {{\n  database_name = {path}/principal\n  key_stash_file = {path}/stash\n  \
          acl_file = {path}/acl\n  default_principal_flags = +preauth\n }}\n\
          [dbmodules]\n db_module_dir = {}\n\
          [logging]\n kdc = FILE:{path}/kdc.log\n",

@@ -34,28 +34,9 @@ pub struct Setup {
 impl Domain {
     /// Starts one. `None`, said and counted, when MIT Kerberos cannot be had here.
     pub fn start(setup: &Setup) -> Option<Self> {
-        let programs = match Kerberos::find() {
-            Ok(programs) => programs,
-            Err(reason) => {
-                skip::skipped("Kerberos", &reason.to_string());
-                return None;
-            }
-        };
+        let programs = programs()?;
         let realm = Realm::start(&programs, setup.kdc_clock).expect("the realm");
-        let services = if setup.services.is_empty() { service_names() } else { setup.services.clone() };
-        let services: Vec<&str> = services.iter().map(String::as_str).collect();
-        realm.services(&services);
-        let keytab = realm.keytab("host.keytab", &services);
-        if setup.new_keys {
-            services.iter().for_each(|service| realm.administer(&[&format!("cpw -randkey {service}")]));
-        }
-        let acceptor = realm.acceptor(&keytab, setup.host_clock).expect("the acceptor");
-        let settings = Settings { kerberos: Some(acceptor), ..Settings::default() };
-        let estate = demo::temporary().expect("the estate");
-        let hosts = if setup.hosts.is_empty() { vec![HOST] } else { setup.hosts.clone() };
-        let builder = Lab::builder(&estate).mode(Mode::Native);
-        let builder = hosts.iter().fold(builder, |builder, host| builder.winrm(host, settings.clone()));
-        let lab = builder.start_in_background().expect("the lab");
+        let lab = lab_in(&realm, setup);
         realm.account(&lab.username, &lab.password);
         Some(Self { realm, lab })
     }
@@ -70,6 +51,35 @@ impl Domain {
     pub fn doctor_without_password(&self) -> Doctor {
         Doctor { username: String::new(), password: String::new(), ..self.doctor() }
     }
+}
+
+/// MIT Kerberos. `None`, said and counted, when it cannot be had here.
+pub fn programs() -> Option<Kerberos> {
+    match Kerberos::find() {
+        Ok(programs) => Some(programs),
+        Err(reason) => {
+            skip::skipped("Kerberos", &reason.to_string());
+            None
+        }
+    }
+}
+
+/// A lab whose hosts are in a realm.
+pub fn lab_in(realm: &Realm, setup: &Setup) -> Lab {
+    let services = if setup.services.is_empty() { service_names() } else { setup.services.clone() };
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    realm.services(&services);
+    let keytab = realm.keytab("host.keytab", &services);
+    if setup.new_keys {
+        services.iter().for_each(|service| realm.administer(&[&format!("cpw -randkey {service}")]));
+    }
+    let acceptor = realm.acceptor(&keytab, setup.host_clock).expect("the acceptor");
+    let settings = Settings { kerberos: Some(acceptor), ..Settings::default() };
+    let estate = demo::temporary().expect("the estate");
+    let hosts = if setup.hosts.is_empty() { vec![HOST] } else { setup.hosts.clone() };
+    let builder = Lab::builder(&estate).mode(Mode::Native);
+    let builder = hosts.iter().fold(builder, |builder, host| builder.winrm(host, settings.clone()));
+    builder.start_in_background().expect("the lab")
 }
 
 /// What Windows registers for a host.

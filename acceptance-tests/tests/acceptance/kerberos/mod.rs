@@ -5,3 +5,4 @@ mod estate;
 mod faults;
 mod logins;
 mod peers;
+mod trust;

@@ -96,7 +96,8 @@ fn for_the_service(failure: &Failure) -> &'static str {
              WinRM service allows Kerberos (`winrm get winrm/config/service/auth`)."
         }
         _ => {
-            "Check that the account has AES keys (`Get-ADUser name -Properties KerberosEncryptionType`), or use auth = \"ntlm\"."
+            "Check that the account has AES keys (`Get-ADUser name -Properties KerberosEncryptionType`), or use auth = \
+             \"ntlm\"."
         }
     }
 }

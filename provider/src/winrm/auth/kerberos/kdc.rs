@@ -1,12 +1,12 @@
 //! Asking a KDC over TCP (RFC 4120 7.2.2), within the time that connecting may take.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sspi::generator::NetworkRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::winrm::auth::kerberos::failure::Failure;
 use crate::winrm::auth::kerberos::krb_error::{self, KrbError};
@@ -19,7 +19,8 @@ use crate::winrm::transport;
 pub struct Kdc {
     realm: String,
     limit: Duration,
-    deadline: Instant,
+    /// What of the limit is left. Making keys of a password takes time too, which is no KDC's.
+    left: Duration,
     /// What is answered to requests of the AS exchange without asking anyone.
     prepared: VecDeque<Vec<u8>>,
     /// Real answers of the AS exchange, for a login that begins again.
@@ -39,7 +40,7 @@ impl Kdc {
         Self {
             realm: realm.to_owned(),
             limit,
-            deadline: Instant::now() + limit,
+            left: limit,
             prepared: prepared.iter().map(|answer| with_length(answer)).collect(),
             answered: Vec::new(),
             refused: None,
@@ -82,10 +83,11 @@ impl Kdc {
         Ok(answer)
     }
 
-    async fn ask(&self, host: &str, address: &str, request: &NetworkRequest) -> Result<Vec<u8>, Kind> {
+    async fn ask(&mut self, host: &str, address: &str, request: &NetworkRequest) -> Result<Vec<u8>, Kind> {
         let port = request.url.port().unwrap_or(88);
         tracing::debug!(kdc = %address, "asking the KDC");
-        timeout_at(self.deadline, async {
+        let begin = Instant::now();
+        let exchange = async {
             let mut stream = transport::connect(host, port, self.limit).await?;
             let lost = |error: std::io::Error| Kind::ConnectionLost(Some(Box::new(error)));
             stream.write_all(&request.data).await.map_err(lost)?;
@@ -94,9 +96,10 @@ impl Kdc {
             let mut answer = vec![0; length.ok_or(Kind::Malformed("it is too long for a KDC"))?];
             stream.read_exact(&mut answer).await.map_err(lost)?;
             Ok(with_length(&answer))
-        })
-        .await
-        .map_err(|_| Kind::ConnectTimeout { address: address.to_owned(), after: self.limit })?
+        };
+        let answer = timeout(self.left, exchange).await;
+        self.left = self.left.saturating_sub(begin.elapsed());
+        answer.map_err(|_| Kind::ConnectTimeout { address: address.to_owned(), after: self.limit })?
     }
 }
 
