@@ -6,5 +6,6 @@
 
 pub mod estate;
 pub mod host;
+pub mod kerberos;
 pub mod server;
 pub mod wire;

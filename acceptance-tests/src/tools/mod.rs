@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::paths;
 
+pub mod kerberos;
 pub mod provider;
 pub mod recordings;
 pub mod terraform;
@@ -57,6 +58,15 @@ fn output_of(command: &mut Command) -> Result<String, Unavailable> {
 ///
 /// The environment is made in place (it records its own path), so its mark of completeness is a file.
 pub fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf, Unavailable> {
+    python_environment_with(name, packages, &[])
+}
+
+/// The same with variables that the packages are built with.
+fn python_environment_with(
+    name: &str,
+    packages: &[&str],
+    environment: &[(&str, String)],
+) -> Result<PathBuf, Unavailable> {
     let tools = paths::tools();
     let folder = tools.join(name);
     let python = folder.join("bin/python");
@@ -70,9 +80,9 @@ pub fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf, Unav
         return Ok(python);
     }
     output_of(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    output_of(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages),
-    )?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let environment = environment.iter().map(|(name, value)| (name, value));
+    output_of(Command::new(&python).args(install).args(packages).envs(environment))?;
     fs::write(&mark, wanted).map_err(problem)?;
     Ok(python)
 }

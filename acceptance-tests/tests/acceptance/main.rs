@@ -4,6 +4,7 @@ mod cases;
 mod client;
 mod doctor;
 mod independent_clients;
+mod kerberos;
 mod lab;
 mod scripts;
 mod support;

@@ -35,21 +35,21 @@ pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// `negotiate`, `ntlm`, `basic` or `certificate`.
+/// `negotiate`, `kerberos`, `ntlm`, `basic` or `certificate`.
 pub fn authentication(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     match value.as_str() {
-        None | Some("negotiate" | "ntlm" | "basic" | "certificate") => {}
-        Some(found @ ("kerberos" | "credssp")) => diagnostics.error_at(
+        None | Some("negotiate" | "kerberos" | "ntlm" | "basic" | "certificate") => {}
+        Some(found @ "credssp") => diagnostics.error_at(
             path.clone(),
             "Unsupported authentication",
             format!(
-                "\"{found}\" is not supported yet. Accepted are \"negotiate\", \"ntlm\", \"basic\" and \"certificate\"."
+                "\"{found}\" is not supported. Accepted are \"negotiate\", \"kerberos\", \"ntlm\", \"basic\" and \"certificate\"."
             ),
         ),
         Some(found) => diagnostics.error_at(
             path.clone(),
             "Unknown authentication",
-            format!("Found \"{found}\". Accepted are \"negotiate\", \"ntlm\", \"basic\" and \"certificate\"."),
+            format!("Found \"{found}\". Accepted are \"negotiate\", \"kerberos\", \"ntlm\", \"basic\" and \"certificate\"."),
         ),
     }
 }
@@ -280,7 +280,8 @@ mod tests {
     fn later_schemes_are_named() {
         check(authentication, "ntlm", true);
         check(authentication, "certificate", true);
-        check(authentication, "kerberos", false);
+        check(authentication, "kerberos", true);
+        check(authentication, "credssp", false);
         check(authentication, "NTLM", false);
     }
 

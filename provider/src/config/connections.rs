@@ -6,7 +6,7 @@ use crate::backend::windows::connection::{Authentication, Connection, Connection
 use crate::backend::windows::pattern::Pattern;
 use crate::config::checks::sentence;
 use crate::config::environment::{ALLOWED_HOSTS, Environment};
-use crate::config::{client_certificate, credentials, duration, proxies};
+use crate::config::{client_certificate, credentials, duration, kerberos, proxies};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
@@ -29,6 +29,7 @@ pub fn validate(connections: &Value, diagnostics: &mut Diagnostics) {
         validate_patterns(name, settings, &path, &mut patterns, diagnostics);
         validate_transport(settings, &path, diagnostics);
         client_certificate::validate(settings, &path, diagnostics);
+        kerberos::validate(settings, &path, diagnostics);
     }
 }
 
@@ -183,8 +184,13 @@ fn connection(name: &str, settings: &Value, budget: &Budget, environment: &dyn E
             Some("basic") => Authentication::Basic,
             Some("ntlm") => Authentication::Ntlm,
             Some("certificate") => Authentication::Certificate,
+            Some("kerberos") => Authentication::Kerberos,
             _ => Authentication::Negotiate,
         },
+        realm: text("realm"),
+        kdc: text("kdc"),
+        keytab: text("keytab"),
+        credential_cache: text("credential_cache"),
         use_https,
         port: port.unwrap_or(default_port),
         path: text("path").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
@@ -206,10 +212,14 @@ fn connection(name: &str, settings: &Value, budget: &Budget, environment: &dyn E
 
 /// The first attribute that is not known yet and decides how the host is reached.
 fn unknown_attribute(settings: &Value) -> Option<&'static str> {
-    const ATTRIBUTES: [&str; 16] = [
+    const ATTRIBUTES: [&str; 20] = [
         "username",
         "password",
         "auth",
+        "realm",
+        "kdc",
+        "keytab",
+        "credential_cache",
         "use_https",
         "port",
         "ca_certificate",

@@ -2,7 +2,7 @@
 
 use crate::backend::windows::connection::{Authentication, Connection};
 use crate::config::client_certificate;
-use crate::config::environment::Environment;
+use crate::config::environment::{AMBIENT_CACHE, Environment};
 use crate::secret::Secret;
 use crate::tf::value::Value;
 
@@ -21,6 +21,7 @@ pub fn read(connection: &mut Connection, settings: &Value, environment: &dyn Env
     let password = text(settings, "password").or_else(|| variable("PASSWORD"));
     connection.username = username;
     connection.password = password.map(Secret::new);
+    connection.ambient_cache = environment.read(AMBIENT_CACHE).filter(|text| !text.is_empty());
 }
 
 fn text(settings: &Value, name: &str) -> Option<String> {

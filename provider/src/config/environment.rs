@@ -27,3 +27,5 @@ impl Environment for BTreeMap<String, String> {
 
 /// Host patterns, comma separated: what any configuration may reach.
 pub const ALLOWED_HOSTS: &str = "AZUREMFA_ALLOWED_HOSTS";
+/// The credential cache of the session that this process runs in, as all Kerberos programs read it.
+pub const AMBIENT_CACHE: &str = "KRB5CCNAME";

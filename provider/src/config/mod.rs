@@ -24,6 +24,7 @@ pub mod connections;
 pub mod credentials;
 pub mod duration;
 pub mod environment;
+pub mod kerberos;
 pub mod proxies;
 pub mod releases;
 pub mod table;

@@ -1,7 +1,7 @@
 //! The provider's attribute table.
 
 use crate::backend::release::Component;
-use crate::config::checks;
+use crate::config::{checks, kerberos};
 use crate::tf::schema::{Attribute, Kind, Schema};
 
 /// The provider's schema.
@@ -46,6 +46,10 @@ fn connection() -> Vec<Attribute> {
         Attribute::optional("client_key", Kind::String, CLIENT_KEY).check(checks::client_key).sensitive(),
         Attribute::optional("client_pkcs12", Kind::String, CLIENT_PKCS12).check(checks::pkcs12).sensitive(),
         Attribute::optional("client_pkcs12_password", Kind::String, CLIENT_PKCS12_PASSWORD).sensitive(),
+        Attribute::optional("realm", Kind::String, REALM).check(kerberos::realm),
+        Attribute::optional("kdc", Kind::String, KDC).check(kerberos::kdc),
+        Attribute::optional("keytab", Kind::String, KEYTAB).check(checks::not_empty),
+        Attribute::optional("credential_cache", Kind::String, CREDENTIAL_CACHE).check(kerberos::credential_cache),
         Attribute::optional("use_https", Kind::Bool, "Whether to connect over HTTPS. The default is `true`."),
         Attribute::optional("port", Kind::Number, PORT).check(checks::port),
         Attribute::optional("path", Kind::String, PATH).check(checks::url_path),
@@ -66,8 +70,9 @@ const USERNAME: &str = "The account, as `DOMAIN\\\\name`, `name@realm` or a loca
 const PASSWORD: &str = "The account's password. **Terraform writes provider settings into saved plans**, so set this \
     only from an ephemeral value, or leave it out: the environment variable `AZUREMFA_PASSWORD` is read for `default` \
     and `AZUREMFA_<NAME>_PASSWORD` for another connection.";
-const AUTH: &str = "How the account proves itself: `negotiate` (the default; NTLM for now), `ntlm`, `basic` or \
-    `certificate`. `basic` and `certificate` need HTTPS.";
+const AUTH: &str = "How the account proves itself: `negotiate` (the default), `kerberos`, `ntlm`, `basic` or \
+    `certificate`. `negotiate` is Kerberos with a `realm`, a `keytab` or a `credential_cache`, or when there is no password \
+    and `KRB5CCNAME` names a cache with a ticket; else NTLM. `basic` and `certificate` need HTTPS.";
 const CLIENT_CERTIFICATE: &str = "With `auth = \"certificate\"`: the client's certificate in PEM, as text; those between it \
     and its authority may follow. The host maps it to an account. When it is absent the environment variable \
     `AZUREMFA_CLIENT_CERTIFICATE` is read for `default` and `AZUREMFA_<NAME>_CLIENT_CERTIFICATE` for another connection.";
@@ -80,6 +85,14 @@ const CLIENT_PKCS12: &str = "Instead of `client_certificate` and `client_key`: b
 const CLIENT_PKCS12_PASSWORD: &str = "The password of `client_pkcs12`; none is an empty one. Set it only from an ephemeral \
     value, or leave it out: the environment variable `AZUREMFA_CLIENT_PKCS12_PASSWORD` is read for `default` and \
     `AZUREMFA_<NAME>_CLIENT_PKCS12_PASSWORD` for another connection.";
+const REALM: &str = "The Kerberos realm of the account: its Active Directory domain, such as `CONTOSO.COM`. Not needed \
+    for `name@contoso.com`, a keytab or a ticket, which tell it.";
+const KDC: &str = "The domain controller that is asked for tickets, `host` or `host:port`. Without it the realm's name \
+    is resolved, and port 88 asked over TCP.";
+const KEYTAB: &str = "The path of a keytab with the account's AES key, in place of a password. `username` chooses among \
+    its accounts; without it the first one is taken.";
+const CREDENTIAL_CACHE: &str = "The path of a credential cache with the account's ticket (`kinit -c`), in place of user \
+    name and password. Without it, and without a keytab or a password, the environment variable `KRB5CCNAME` is read.";
 const PORT: &str = "The TCP port. The default is 5986, or 5985 with `use_https = false`.";
 const CA_CERTIFICATE: &str = "Certificates in PEM that are trusted instead of the system's, as text.";
 const INSECURE_SKIP_VERIFY: &str = "Accept any certificate. The connection is then open to whoever can stand in \

@@ -136,7 +136,7 @@ fn connections_are_refused_with_their_path() {
         "Duplicate host pattern",
     );
     let with = |name: &str, value: Value| connections(&[("default", map([(name, value)]))]);
-    refused(&with("auth", Value::from("kerberos")), "connections[\"default\"].auth", "Unsupported authentication");
+    refused(&with("auth", Value::from("credssp")), "connections[\"default\"].auth", "Unsupported authentication");
     refused(&with("port", Value::integer(0)), "connections[\"default\"].port", "Invalid port");
     refused(&with("proxy", Value::from("proxy:80")), "connections[\"default\"].proxy", "Invalid proxy");
     refused(
@@ -307,6 +307,10 @@ fn an_unknown_connection_defers_its_hosts_only() {
     config.set("connections", map([("default", map([])), ("dmz", dmz)]));
     let found = provider(&config, &credentials());
     assert!(found.is_deferred("portal01.dmz.contoso.com") && !found.is_deferred("mfa01.contoso.com"));
+    for name in ["realm", "kdc", "keytab", "credential_cache"] {
+        config.set("connections", map([("default", map([(name, Value::Unknown)]))]));
+        assert!(provider(&config, &credentials()).is_deferred("mfa01.contoso.com"), "{name}");
+    }
     let mut undecided = whole();
     undecided.set("connections", map([("default", map([])), ("dmz", map([("hosts", Value::Unknown)]))]));
     assert!(provider(&undecided, &credentials()).is_deferred("mfa01.contoso.com"));

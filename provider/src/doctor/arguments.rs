@@ -54,6 +54,7 @@ User name and password come from AZUREMFA_USERNAME and AZUREMFA_PASSWORD, with -
 AZUREMFA_<NAME>_USERNAME and AZUREMFA_<NAME>_PASSWORD, or from the file; never from the command line. So do client
 certificates, from AZUREMFA_CLIENT_CERTIFICATE and AZUREMFA_CLIENT_KEY, or AZUREMFA_CLIENT_PKCS12 and
 AZUREMFA_CLIENT_PKCS12_PASSWORD. Without `proxy` in the file, https_proxy, http_proxy, all_proxy and no_proxy count.
+Kerberos takes the file's keytab or credential_cache, or the cache in KRB5CCNAME, in their place.
 
 The exit status is 0 when nothing failed, 1 when a check failed, 2 when the options or settings cannot be used, 130
 when it was asked to end (Ctrl-C); what it opened on the host is closed then too.

@@ -88,7 +88,7 @@ fn read(output: &Output) -> Result<Diagnosis, Cause> {
 fn failed_run(endpoint: &Endpoint, report: &mut Report, error: &Error) {
     let subject = match (&error.kind, error.operation) {
         // Basic authentication has no step of its own: the first request carries it.
-        (Kind::Unauthorized { .. } | Kind::Authentication { .. } | Kind::Forbidden, _)
+        (Kind::Unauthorized { .. } | Kind::Authentication { .. } | Kind::Kerberos(_) | Kind::Forbidden, _)
         | (_, Operation::Connect | Operation::Authenticate) => Subject::Authentication,
         (Kind::AccessDenied(_), _) => Subject::Authorization,
         (_, Operation::CreateShell) => Subject::Shell,
@@ -107,15 +107,23 @@ fn failed_run(endpoint: &Endpoint, report: &mut Report, error: &Error) {
 }
 
 fn reached(endpoint: &Endpoint, report: &mut Report) {
-    let (username, scheme) = match (&endpoint.authentication, &endpoint.transport) {
-        (Authentication::Basic { username, .. }, _) => (username, "Basic"),
-        (Authentication::Ntlm { username, .. }, Transport::Http) => (username, "NTLM, with encrypted messages"),
-        (Authentication::Ntlm { username, .. }, Transport::Https(_)) => (username, "NTLM, bound to the TLS channel"),
-        (Authentication::Certificate(_), _) => {
-            let finding = "the client certificate is accepted";
-            return report.add(Check::ok(Subject::Authentication, finding));
+    let how = match &endpoint.authentication {
+        Authentication::Basic { .. } => return accepted(endpoint, "Basic".to_owned(), report),
+        Authentication::Ntlm { .. } => "NTLM",
+        Authentication::Kerberos(_) => "Kerberos",
+        Authentication::Certificate(_) => {
+            return report.add(Check::ok(Subject::Authentication, "the client certificate is accepted"));
         }
     };
+    let protection = match &endpoint.transport {
+        Transport::Http => "with encrypted messages",
+        Transport::Https(_) => "bound to the TLS channel",
+    };
+    accepted(endpoint, format!("{how}, {protection}"), report);
+}
+
+fn accepted(endpoint: &Endpoint, scheme: String, report: &mut Report) {
+    let username = endpoint.authentication.account();
     report.add(Check::ok(Subject::Authentication, format!("{username} is accepted ({scheme})")));
 }
 

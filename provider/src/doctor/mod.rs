@@ -13,7 +13,6 @@ use crate::doctor::host::Interrupted;
 use crate::doctor::report::Report;
 use crate::doctor::settings::{SettingsError, Way};
 use crate::rpc::log;
-use crate::winrm::endpoint::Authentication;
 
 pub mod arguments;
 pub mod diagnosis;
@@ -79,16 +78,12 @@ fn check(arguments: &Arguments, environment: &dyn Environment) -> Result<Report,
 
 /// Makes all checks that can be made.
 async fn examine(Way { endpoint, proxy_reason }: &Way) -> Result<Report, Interrupted> {
-    let username = match &endpoint.authentication {
-        Authentication::Basic { username, .. } | Authentication::Ntlm { username, .. } => username.as_str(),
-        Authentication::Certificate(_) => "the account of the client certificate",
-    };
     let mut report = Report {
         host: endpoint.host.clone(),
         url: endpoint.url(),
         proxy: endpoint.proxy.as_ref().map(ToString::to_string),
         proxy_reason: proxy_reason.clone(),
-        username: username.to_owned(),
+        username: endpoint.authentication.account(),
         checks: Vec::new(),
     };
     if way::check(endpoint, &mut report).await.is_ok() {

@@ -10,7 +10,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use crate::doctor::report::{Check, Report, Subject};
-use crate::winrm::endpoint::{Authentication, Endpoint, TlsOptions, Transport};
+use crate::winrm::endpoint::{Endpoint, TlsOptions, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Failure, Http};
 use crate::winrm::tls::{Secured, Tls};
@@ -133,12 +133,9 @@ async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
 
 /// Credentials are not shown to a service that does not offer their scheme.
 fn scheme(endpoint: &Endpoint, offered: Vec<String>, showed_certificate: bool) -> Result<(), Kind> {
-    let wanted = match endpoint.authentication {
-        Authentication::Basic { .. } => "Basic",
-        Authentication::Ntlm { .. } => "Negotiate",
-        // No challenge names it. A host that takes certificates asks for them.
-        Authentication::Certificate(_) if showed_certificate => return Ok(()),
-        Authentication::Certificate(_) => return Err(Kind::CertificateNotAsked),
+    let Some(wanted) = endpoint.authentication.scheme() else {
+        // No challenge names a certificate. A host that takes certificates asks for them.
+        return if showed_certificate { Ok(()) } else { Err(Kind::CertificateNotAsked) };
     };
     if offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted)) {
         Ok(())

@@ -16,6 +16,7 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         | Kind::Proxy { .. }
         | Kind::ProxyLogin { .. }
         | Kind::Tls(_) => to_connect(kind),
+        Kind::Kerberos(failure) => failure.advice(),
         Kind::UnencryptedBasic
         | Kind::CertificateNotAsked
         | Kind::Unauthorized { .. }

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use crate::winrm::der::{OBJECT_IDENTIFIER, SEQUENCE, context, element};
+
 /// The channel binding for a server certificate in DER: the prefix and the hash.
 ///
 /// The hash is the one of the certificate's signature; SHA-256 stands in for MD5 and SHA-1, and for
@@ -38,10 +40,6 @@ const LONG_HASHES: &[(&[u8], Hash)] = &[
 
 const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 
-const SEQUENCE: u8 = 0x30;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const CONTEXT_0: u8 = 0xa0;
-
 fn signature_hash(certificate: &[u8]) -> Hash {
     algorithm(certificate)
         .and_then(|identifier| LONG_HASHES.iter().find(|(known, _)| *known == identifier))
@@ -58,26 +56,9 @@ fn algorithm(certificate: &[u8]) -> Option<&[u8]> {
         return Some(identifier);
     }
     let (parameters, _) = element(parameters, SEQUENCE)?;
-    let (hash, _) = element(parameters, CONTEXT_0)?;
+    let (hash, _) = element(parameters, context(0))?;
     let (hash, _) = element(hash, SEQUENCE)?;
     element(hash, OBJECT_IDENTIFIER).map(|(identifier, _)| identifier)
-}
-
-/// Contents of a DER element with the given tag, and what follows it.
-fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&found, rest) = input.split_first()?;
-    let (&length, mut rest) = rest.split_first()?;
-    let length = if length < 0x80 {
-        usize::from(length)
-    } else {
-        let (bytes, after) = rest.split_at_checked(usize::from(length & 0x7f))?;
-        rest = after;
-        if bytes.len() > 4 {
-            return None;
-        }
-        bytes.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte))
-    };
-    (found == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
 #[cfg(test)]
@@ -118,7 +99,7 @@ mod tests {
         let mut hash = vec![0x06, 9];
         hash.extend(LONG_HASHES[5].0);
         let wrap = |tag: u8, inner: Vec<u8>| [vec![tag, u8::try_from(inner.len()).expect("short")], inner].concat();
-        let parameters = wrap(SEQUENCE, wrap(CONTEXT_0, wrap(SEQUENCE, hash)));
+        let parameters = wrap(SEQUENCE, wrap(context(0), wrap(SEQUENCE, hash)));
         let signature = wrap(SEQUENCE, [pss, parameters].concat());
         let der = wrap(SEQUENCE, [vec![SEQUENCE, 0], signature].concat());
         assert_eq!(signature_hash(&der), Hash::Sha512);

@@ -46,7 +46,7 @@ enum Security {
     Header(HeaderValue),
     /// The certificate of the TLS connection, and the header that refers to it on every request.
     Certificate,
-    /// The Negotiate scheme; `sealing` for plain HTTP.
+    /// The Negotiate or Kerberos scheme; `sealing` for plain HTTP.
     Negotiate { context: Box<dyn SecurityContext>, sealing: bool, authenticated: bool },
 }
 
@@ -149,37 +149,32 @@ impl Connection {
     async fn exchange_in_step(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
         if let Some(last_token) = self.begin_authentication().await? {
             let carries_message = !self.seals() || self.carries_sealed(operation);
-            let (content_type, body) = match &mut self.security {
-                _ if !carries_message => (SOAP, Bytes::new()),
-                Security::Negotiate { context, sealing: true, .. } => {
-                    let body = sealed::seal(context.as_mut(), &message)
-                        .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
-                    (sealed::CONTENT_TYPE, body.into())
-                }
-                _ => (SOAP, message.clone()),
-            };
+            let (content_type, body) =
+                if carries_message { self.body(operation, &message)? } else { (SOAP, Bytes::new()) };
             let answer = self.post(operation, Some(last_token), content_type, body).await?;
             self.finish_authentication(&answer, carries_message)?;
             if carries_message {
                 return self.read(operation, &answer);
             }
         }
-        let answer = match &mut self.security {
-            Security::Header(value) => {
-                let value = value.clone();
-                self.post(operation, Some(value), SOAP, message).await?
-            }
-            Security::Certificate => {
-                self.post(operation, Some(HeaderValue::from_static(auth::MUTUAL)), SOAP, message).await?
-            }
-            Security::Negotiate { context, sealing: true, .. } => {
-                let body = sealed::seal(context.as_mut(), &message)
-                    .map_err(|kind| Error::before_start(&self.host, operation, kind))?;
-                self.post(operation, None, sealed::CONTENT_TYPE, body.into()).await?
-            }
-            Security::Negotiate { .. } => self.post(operation, None, SOAP, message).await?,
+        let authorization = match &self.security {
+            Security::Header(value) => Some(value.clone()),
+            Security::Certificate => Some(HeaderValue::from_static(auth::MUTUAL)),
+            Security::Negotiate { .. } => None,
         };
+        let (content_type, body) = self.body(operation, &message)?;
+        let answer = self.post(operation, authorization, content_type, body).await?;
         self.read(operation, &answer)
+    }
+
+    /// What is sent for a message, and as what.
+    fn body(&mut self, operation: Operation, message: &Bytes) -> Result<(&'static str, Bytes), Error> {
+        let Security::Negotiate { context, sealing: true, .. } = &mut self.security else {
+            return Ok((SOAP, message.clone()));
+        };
+        let body =
+            sealed::seal(context.as_mut(), message).map_err(|kind| Error::before_start(&self.host, operation, kind))?;
+        Ok((sealed::content_type(context.scheme()), body.into()))
     }
 
     fn seals(&self) -> bool {
@@ -191,7 +186,8 @@ impl Connection {
     /// logged on so; OMI on Linux does not, which is why later ones do not. A message that a host may have got without
     /// an answer that can be trusted is not sent twice, so only one that does no harm when it is.
     fn carries_sealed(&self, operation: Operation) -> bool {
-        operation == Operation::CreateShell && self.logon == Logon::WithMessage
+        let has_keys = matches!(&self.security, Security::Negotiate { context, .. } if context.seals_with_last_token());
+        has_keys && operation == Operation::CreateShell && self.logon == Logon::WithMessage
     }
 
     /// Whether the host refused a message that came with the logon. On another connection, with the logon alone, it may
@@ -210,9 +206,13 @@ impl Connection {
             let Security::Negotiate { context, authenticated: false, .. } = &mut self.security else {
                 return Ok(None);
             };
+            if server_token.is_none() {
+                context.prepare().await.map_err(failed)?;
+            }
             let token = context.step(server_token.as_deref()).map_err(failed)?;
             let complete = context.is_complete();
-            let header = sensitive(&format!("Negotiate {}", STANDARD.encode(token))).map_err(failed)?;
+            let scheme = context.scheme();
+            let header = sensitive(&format!("{} {}", scheme.name(), STANDARD.encode(token))).map_err(failed)?;
             if complete {
                 return Ok(Some(header));
             }
@@ -221,7 +221,7 @@ impl Connection {
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Err(failed(self.refused(&answer, Refusal::NotContinued)));
             }
-            let token = answer.negotiate_token();
+            let token = answer.token(scheme);
             server_token = Some(token.ok_or_else(|| failed(self.refused(&answer, Refusal::NotContinued)))?);
         }
     }
@@ -240,7 +240,13 @@ impl Connection {
             let kind = self.refused(answer, Refusal::Rejected);
             return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
         }
-        if let Security::Negotiate { authenticated, .. } = &mut self.security {
+        if let Security::Negotiate { context, sealing, authenticated } = &mut self.security {
+            let token = answer.token(context.scheme());
+            context.finish(token.as_deref()).map_err(|kind| {
+                // Without sealing the message was sent with the token, and may have been carried out.
+                let error = if *sealing { Error::before_start } else { Error::new };
+                error(&self.host, Operation::Authenticate, kind)
+            })?;
             *authenticated = true;
         }
         Ok(())
@@ -293,10 +299,16 @@ impl Connection {
                 let offered = answer.offered();
                 let wanted = match &self.security {
                     Security::Header(_) => "Basic",
-                    Security::Negotiate { .. } => "Negotiate",
                     // No challenge names it.
                     Security::Certificate => {
                         return Kind::Unauthorized { offered, refusal: Refusal::CertificateRejected };
+                    }
+                    Security::Negotiate { context, .. } => {
+                        let scheme = context.scheme();
+                        if let Some(kind) = answer.token(scheme).and_then(|token| context.refusal(&token)) {
+                            return kind;
+                        }
+                        scheme.name()
                     }
                 };
                 let is_offered = offered.iter().any(|scheme| scheme.eq_ignore_ascii_case(wanted));

@@ -1,6 +1,7 @@
 //! Where a host's WS-Management service is, and how to log in there.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::secret::Secret;
@@ -71,6 +72,90 @@ pub enum Authentication {
     },
     /// A certificate that the host maps to an account; only over HTTPS.
     Certificate(ClientCertificate),
+    /// Kerberos, with channel binding over HTTPS and message encryption over HTTP.
+    Kerberos(KerberosLogin),
+}
+
+/// A login by Kerberos.
+#[derive(Clone, Debug)]
+pub struct KerberosLogin {
+    /// The account, and by what it proves itself.
+    pub credentials: KerberosCredentials,
+    /// The account's realm, when its name does not tell.
+    pub realm: Option<String>,
+    /// The KDC as `host` or `host:port`; without it the realm's name is resolved, port 88.
+    pub kdc: Option<String>,
+    /// What carries the tokens.
+    pub scheme: HttpScheme,
+}
+
+/// By what an account proves itself to a KDC.
+#[derive(Clone, Debug)]
+pub enum KerberosCredentials {
+    /// A password, from which keys are made.
+    Password {
+        /// `name@realm`, `DOMAIN\name` or `name`.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// A key in a keytab.
+    Keytab {
+        /// The keytab.
+        file: PathBuf,
+        /// The account; the keytab's first one when it is absent.
+        username: Option<String>,
+    },
+    /// The ticket-granting ticket in a credential cache.
+    Cache {
+        /// The cache.
+        file: PathBuf,
+    },
+}
+
+/// The HTTP authentication scheme that carries tokens. Hosts can allow one and not the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpScheme {
+    /// Tokens of NTLM or Kerberos.
+    Negotiate,
+    /// Tokens of Kerberos alone.
+    Kerberos,
+}
+
+impl HttpScheme {
+    /// As headers name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Negotiate => "Negotiate",
+            Self::Kerberos => "Kerberos",
+        }
+    }
+}
+
+impl Authentication {
+    /// Who logs in, for a person: the account, or the file that tells it.
+    pub fn account(&self) -> String {
+        match self {
+            Self::Basic { username, .. } | Self::Ntlm { username, .. } => username.clone(),
+            Self::Certificate(_) => "the account of the client certificate".to_owned(),
+            Self::Kerberos(login) => match &login.credentials {
+                KerberosCredentials::Password { username, .. }
+                | KerberosCredentials::Keytab { username: Some(username), .. } => username.clone(),
+                KerberosCredentials::Keytab { file, username: None } => format!("the keytab {}", file.display()),
+                KerberosCredentials::Cache { file } => format!("the ticket in {}", file.display()),
+            },
+        }
+    }
+
+    /// The HTTP scheme that it needs to be offered; none for a certificate, which is asked for with TLS.
+    pub fn scheme(&self) -> Option<&'static str> {
+        match self {
+            Self::Basic { .. } => Some("Basic"),
+            Self::Ntlm { .. } => Some(HttpScheme::Negotiate.name()),
+            Self::Kerberos(login) => Some(login.scheme.name()),
+            Self::Certificate(_) => None,
+        }
+    }
 }
 
 /// How long to wait.

@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::winrm::advice::advice;
+use crate::winrm::auth::kerberos::failure::Failure;
 use crate::winrm::soap::fault::Fault;
 
 /// A failed operation on a host.
@@ -111,6 +112,9 @@ pub enum Kind {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The login by Kerberos did not come about.
+    #[error(transparent)]
+    Kerberos(Failure),
     /// HTTP 403.
     #[error("HTTP 403, the request was refused")]
     Forbidden,
@@ -203,6 +207,15 @@ pub enum Refusal {
 pub const MAXIMUM_COMMAND_LINE: usize = 8_000;
 
 impl Kind {
+    /// Whether the account was refused: to try again would only bring it nearer to being locked.
+    pub fn refuses_credentials(&self) -> bool {
+        match self {
+            Self::Unauthorized { refusal, .. } => *refusal == Refusal::Rejected,
+            Self::Kerberos(failure) => failure.refuses_credentials(),
+            _ => false,
+        }
+    }
+
     /// Whether it shows that the request it answers had no effect on the host.
     pub(crate) fn proves_no_effect(&self) -> bool {
         match self {
@@ -233,6 +246,7 @@ impl Kind {
             | Self::ControlCharacter(_) => true,
             Self::HttpStatus { status } => matches!(status, 300..=499 | 503),
             Self::Authentication { .. }
+            | Self::Kerberos(_)
             | Self::Fault(_)
             | Self::QuotaMemory(_)
             | Self::Aborted(_)

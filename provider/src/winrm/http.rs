@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::winrm::advice::is_about_certificate;
-use crate::winrm::endpoint::Endpoint;
+use crate::winrm::endpoint::{Endpoint, HttpScheme};
 use crate::winrm::error::Kind;
 use crate::winrm::limits::Share;
 use crate::winrm::transport::Stream;
@@ -138,10 +138,10 @@ impl Answer {
         offered
     }
 
-    /// The server's token of the Negotiate scheme.
-    pub fn negotiate_token(&self) -> Option<Vec<u8>> {
+    /// The server's token of a scheme.
+    pub fn token(&self, scheme: HttpScheme) -> Option<Vec<u8>> {
         self.challenges()
-            .find(|(scheme, token)| scheme.eq_ignore_ascii_case("Negotiate") && !token.is_empty())
+            .find(|(found, token)| found.eq_ignore_ascii_case(scheme.name()) && !token.is_empty())
             .and_then(|(_, token)| STANDARD.decode(token.trim()).ok())
     }
 

@@ -20,6 +20,7 @@ pub mod clixml;
 pub mod command;
 pub mod connection;
 pub mod connections;
+pub mod der;
 pub mod endpoint;
 pub mod error;
 pub mod http;

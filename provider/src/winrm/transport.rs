@@ -53,7 +53,8 @@ async fn open_unbounded(endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Stream
     Ok(Stream { bytes: Box::new(stream), binding, showed_certificate })
 }
 
-async fn connect(host: &str, port: u16, after: Duration) -> Result<TcpStream, Kind> {
+/// Opens a TCP connection. `after` is the limit that a timeout of the system is told with.
+pub(crate) async fn connect(host: &str, port: u16, after: Duration) -> Result<TcpStream, Kind> {
     let host = host.trim_matches(['[', ']']);
     let address = authority(host, port);
     let unresolved = |source| Kind::Name { name: host.to_owned(), source };

@@ -14,7 +14,7 @@ use azuremfa::winrm::auth::SecurityContext;
 use azuremfa::winrm::auth::ntlm::Ntlm;
 use azuremfa::winrm::channel_binding::tls_server_end_point;
 use azuremfa::winrm::clixml::error_text;
-use azuremfa::winrm::endpoint::{Authentication, Endpoint, Timeouts, Transport};
+use azuremfa::winrm::endpoint::{Authentication, Endpoint, HttpScheme, Timeouts, Transport};
 use azuremfa::winrm::error::Kind;
 use azuremfa::winrm::http::{Failure, Http, MAXIMUM_REPLY};
 use azuremfa::winrm::limits::Limits;
@@ -208,7 +208,7 @@ fn decode_http(bytes: &[u8]) {
         Ok(answer) => {
             assert!(bytes.starts_with(b"HTTP/1."), "an answer of bytes that are not HTTP");
             assert!(answer.body.len() <= bytes.len().min(MAXIMUM_REPLY));
-            let _ = (answer.is_soap(), answer.negotiate_token(), answer.without_message().to_string());
+            let _ = (answer.is_soap(), answer.token(HttpScheme::Negotiate), answer.without_message().to_string());
             assert!(answer.offered().len() <= 16 && answer.content_type().chars().count() <= 200);
         }
         Err(Failure::NotSent(kind) | Failure::Sent(kind)) => assert!(!kind.to_string().is_empty()),

@@ -1,13 +1,17 @@
-//! Who is on the other end of a connection: Basic for each request, Negotiate once for the connection.
+//! Who is on the other end of a connection: Basic for each request, Negotiate or Kerberos once for the connection.
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::lab::kerberos::acceptor::{Acceptor, Context};
 use crate::lab::wire::client_certificates::MUTUAL;
 use crate::lab::wire::machine::{Account, Machine};
-use crate::lab::wire::ntlm::acceptor::{self, Challenged, Demands, LoggedOn, Refusal};
+use crate::lab::wire::ntlm::acceptor::{self, Challenged, ChannelBinding, Demands, LoggedOn, Refusal};
 use crate::lab::wire::ntlm::keys;
 use crate::lab::wire::ntlm::session::Session;
+use crate::lab::wire::sealed::{Keys, Scheme};
 use crate::lab::wire::spnego;
 
 /// The logon of one connection.
@@ -32,6 +36,11 @@ enum State {
         account: Account,
         session: Box<Session>,
     },
+    ByKerberos {
+        account: Account,
+        context: Context,
+        scheme: Scheme,
+    },
 }
 
 /// SPNEGO's mechanism list of a logon in progress.
@@ -48,6 +57,8 @@ pub struct Policy<'a> {
     pub basic: bool,
     /// The account to which the certificate of the TLS connection is mapped.
     pub certificate_account: Option<&'a str>,
+    /// The keys of the host in its domain, when it is in one.
+    pub kerberos: Option<&'a Arc<Acceptor>>,
 }
 
 /// Result of looking at one request's `Authorization` header.
@@ -56,6 +67,8 @@ pub enum Outcome {
     Continue(Vec<u8>),
     /// Answer 401 and offer what there is; the reason when a logon was tried.
     Refused(Option<Refusal>),
+    /// Answer 401 with this token, which says why, when there is one.
+    RefusedTicket { reason: String, scheme: Scheme, token: Option<Vec<u8>> },
     /// Process the request.
     Granted(Granted),
 }
@@ -65,8 +78,10 @@ pub struct Granted {
     pub account: Account,
     /// A logon took place with this request.
     pub logon: bool,
-    /// Last SPNEGO token, for the answer's `WWW-Authenticate`.
+    /// Last token, for the answer's `WWW-Authenticate`.
     pub token: Option<Vec<u8>>,
+    /// The scheme of that header.
+    pub scheme: Scheme,
 }
 
 impl Authentication {
@@ -74,7 +89,7 @@ impl Authentication {
     pub fn step(&mut self, header: Option<&str>, policy: &Policy<'_>) -> Outcome {
         let Some(header) = header else {
             return match &self.state {
-                State::LoggedOn { account, .. } => granted(account, false, None),
+                State::LoggedOn { account, .. } | State::ByKerberos { account, .. } => granted(account, false, None),
                 _ => Outcome::Refused(None),
             };
         };
@@ -89,6 +104,8 @@ impl Authentication {
         let value = BASE64_STANDARD.decode(value.trim()).unwrap_or_default();
         let outcome = if scheme.eq_ignore_ascii_case("Basic") {
             basic(&value, policy)
+        } else if let Some((acceptor, scheme)) = policy.kerberos.zip(kerberos(scheme, &value)) {
+            Ok(self.accept_ticket(acceptor, scheme, &value, policy))
         } else if scheme.eq_ignore_ascii_case("Negotiate") {
             self.negotiate(&value, policy)
         } else {
@@ -101,9 +118,10 @@ impl Authentication {
     }
 
     /// The keys of this connection's logon, to open and seal messages.
-    pub fn session(&mut self) -> Option<&mut Session> {
+    pub fn keys(&mut self) -> Option<Keys<'_>> {
         match &mut self.state {
-            State::LoggedOn { session, .. } => Some(session),
+            State::LoggedOn { session, .. } => Some(Keys::Ntlm(session)),
+            State::ByKerberos { context, scheme, .. } => Some(Keys::Kerberos { context, scheme: *scheme }),
             _ => None,
         }
     }
@@ -111,6 +129,33 @@ impl Authentication {
     /// Forgets the logon, as a server does that answers 401.
     pub fn forget(&mut self) {
         self.state = State::Nobody;
+    }
+
+    fn accept_ticket(
+        &mut self,
+        acceptor: &Arc<Acceptor>,
+        scheme: Scheme,
+        token: &[u8],
+        policy: &Policy<'_>,
+    ) -> Outcome {
+        self.forget();
+        let refused = |reason: String, token| Outcome::RefusedTicket { reason, scheme, token };
+        let hash = policy.ntlm.certificate_hash.filter(|_| policy.ntlm.channel_binding != ChannelBinding::None);
+        let binding = hash.map(|hash| [&b"tls-server-end-point:"[..], hash].concat());
+        let accepted = match acceptor.accept(token, binding.as_deref()) {
+            Ok(accepted) => accepted,
+            Err(error) => return refused(error.to_string(), error.token),
+        };
+        if binding.is_some() && policy.ntlm.channel_binding == ChannelBinding::Strict && !accepted.bound {
+            return refused(Refusal::ChannelBinding.to_string(), None);
+        }
+        let (user, realm) = accepted.client.rsplit_once('@').unwrap_or((&accepted.client, ""));
+        let Some(account) = policy.machine.account(realm, user) else {
+            return refused(format!("no account {}", accepted.client), None);
+        };
+        let outcome = Granted { account: account.clone(), logon: true, token: Some(accepted.token), scheme };
+        self.state = State::ByKerberos { account, context: accepted.context, scheme };
+        Outcome::Granted(outcome)
     }
 
     fn negotiate(&mut self, token: &[u8], policy: &Policy<'_>) -> Result<Outcome, Refusal> {
@@ -180,7 +225,15 @@ impl Authentication {
 }
 
 fn granted(account: &Account, logon: bool, token: Option<Vec<u8>>) -> Outcome {
-    Outcome::Granted(Granted { account: account.clone(), logon, token })
+    Outcome::Granted(Granted { account: account.clone(), logon, token, scheme: Scheme::Negotiate })
+}
+
+/// The scheme of a Kerberos token, when it is one: both schemes carry them.
+fn kerberos(scheme: &str, token: &[u8]) -> Option<Scheme> {
+    if scheme.eq_ignore_ascii_case("Kerberos") {
+        return Some(Scheme::Kerberos);
+    }
+    (scheme.eq_ignore_ascii_case("Negotiate") && spnego::is_kerberos(token)).then_some(Scheme::Negotiate)
 }
 
 fn check(ntlm: &Challenged, token: &[u8], policy: &Policy<'_>) -> Result<LoggedOn, Refusal> {

@@ -24,7 +24,7 @@ use crate::lab::wire::ntlm::acceptor::Demands;
 use crate::lab::wire::operations;
 use crate::lab::wire::record::{self, Kind, Listener};
 use crate::lab::wire::reply::{self, Reply};
-use crate::lab::wire::sealed;
+use crate::lab::wire::sealed::{self, Scheme};
 
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 
@@ -157,6 +157,7 @@ impl Connection {
                 .certificate
                 .as_deref()
                 .and_then(|certificate| self.host.settings.client_certificates.account(certificate)),
+            kerberos: self.host.settings.kerberos.as_ref(),
         };
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let outcome = self.authentication.lock().expect("authentication").step(header, &policy);
@@ -175,9 +176,17 @@ impl Connection {
                 reason.into_iter().for_each(|reason| self.host.recorder.refused(reason.to_string()));
                 self.unauthorized()
             }
+            Outcome::RefusedTicket { reason, scheme, token } => {
+                self.host.recorder.refused(reason);
+                let mut answered = self.unauthorized();
+                if let (Some(token), Some(response)) = (token, &mut answered.response) {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge(scheme, &token));
+                }
+                answered
+            }
             Outcome::Continue(token) => {
                 let mut response = status(StatusCode::UNAUTHORIZED);
-                response.headers_mut().insert(WWW_AUTHENTICATE, negotiate(&token));
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge(Scheme::Negotiate, &token));
                 Answered::new(Kind::Authenticate, response)
             }
         }
@@ -210,15 +219,15 @@ impl Connection {
         answered.user = Some(granted.account.name);
         answered.sealed = is_sealed;
         if let (Some(token), Some(response)) = (granted.token, &mut answered.response) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, negotiate(&token));
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge(granted.scheme, &token));
         }
         answered
     }
 
     fn open(&self, is_sealed: bool, body: &[u8]) -> Result<Vec<u8>, StatusCode> {
         let mut authentication = self.authentication.lock().expect("authentication");
-        match (is_sealed, authentication.session()) {
-            (true, Some(session)) if session.sealing() => sealed::open(body, session).map_err(|error| {
+        match (is_sealed, authentication.keys()) {
+            (true, Some(mut keys)) if keys.sealing() => sealed::open(body, &mut keys).map_err(|error| {
                 self.host.recorder.refused(error.to_string());
                 StatusCode::BAD_REQUEST
             }),
@@ -259,9 +268,13 @@ impl Connection {
 
     fn seal(&self, reply: &Reply) -> HttpResponse {
         let mut authentication = self.authentication.lock().expect("authentication");
-        match authentication.session() {
-            Some(session) => body(reply.status, &sealed::content_type(), sealed::close(reply.text.as_bytes(), session)),
-            None => status(StatusCode::INTERNAL_SERVER_ERROR),
+        let Some(mut keys) = authentication.keys() else { return status(StatusCode::INTERNAL_SERVER_ERROR) };
+        match sealed::close(reply.text.as_bytes(), &mut keys) {
+            Ok(bytes) => body(reply.status, &sealed::content_type(&keys), bytes),
+            Err(error) => {
+                self.host.recorder.refused(error.to_string());
+                status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
     }
 
@@ -293,6 +306,9 @@ impl Connection {
         let mut response = status(StatusCode::UNAUTHORIZED);
         let headers = response.headers_mut();
         headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Negotiate"));
+        if self.host.settings.kerberos.is_some() {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Kerberos"));
+        }
         if self.listener == Listener::Https && !self.host.settings.no_basic {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"WSMAN\""));
         }
@@ -321,8 +337,8 @@ fn kind(operation: &Operation) -> Kind {
     }
 }
 
-fn negotiate(token: &[u8]) -> HeaderValue {
-    let text = format!("Negotiate {}", BASE64_STANDARD.encode(token));
+fn challenge(scheme: Scheme, token: &[u8]) -> HeaderValue {
+    let text = format!("{scheme:?} {}", BASE64_STANDARD.encode(token));
     HeaderValue::try_from(text).expect("base64 is a valid header value")
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::lab::kerberos::acceptor::Acceptor;
 use crate::lab::wire::certificates::{Certificate, Identity};
 use crate::lab::wire::client_certificates::ClientCertificates;
 use crate::lab::wire::faults::{Faults, Injection};
@@ -24,6 +25,8 @@ pub struct Settings {
     /// The newest TLS is 1.2, as up to Windows Server 2019.
     pub tls12: bool,
     pub client_certificates: ClientCertificates,
+    /// The host is in a domain, with these keys.
+    pub kerberos: Option<Arc<Acceptor>>,
 }
 
 /// Whether a host can be reached.

@@ -5,6 +5,9 @@ const NTLM: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a
 /// DER of the object identifier 1.3.6.1.5.5.2 (SPNEGO), without tag and length.
 const SPNEGO: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x02];
 
+/// DER of the object identifier 1.2.840.113554.1.2.2 (Kerberos), without tag and length.
+const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
+
 const SEQUENCE: u8 = 0x30;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const OCTET_STRING: u8 = 0x04;
@@ -39,6 +42,12 @@ pub struct Response {
 /// Whether the bytes are a SPNEGO token and not, say, plain NTLM.
 pub fn is_spnego(token: &[u8]) -> bool {
     matches!(token.first(), Some(&INITIAL_CONTEXT | 0xa0 | 0xa1))
+}
+
+/// Whether the bytes are a Kerberos token that is not wrapped in SPNEGO.
+pub fn is_kerberos(token: &[u8]) -> bool {
+    let mechanism = expect(token, INITIAL_CONTEXT).and_then(|(content, _)| expect(content, OBJECT_IDENTIFIER));
+    mechanism.is_some_and(|(mechanism, _)| mechanism == KERBEROS)
 }
 
 pub fn parse_init(token: &[u8]) -> Option<Init> {

@@ -3,7 +3,7 @@
 mod estate;
 mod failures;
 mod refusals;
-mod secrets;
+pub mod secrets;
 mod unreachable;
 mod versions;
 mod ways;

@@ -3,6 +3,6 @@
 mod faults;
 mod hosts;
 mod interruptions;
-mod run;
+pub mod run;
 mod settings;
 mod ways;

@@ -22,7 +22,7 @@ const USER: &str = "CONTOSO\\operator";
 const PASSWORD: &str = "Pä55 \"wörd\" & 'more' <:>";
 /// Exactly these, so that a new release of a client does not change what is tested.
 const PACKAGES: [&str; 4] = ["pywinrm==0.5.0", "pypsrp==0.9.1", "pyspnego==0.12.4", "requests_ntlm==1.3.0"];
-const HOST: &str = "mfa01.contoso.com";
+pub const HOST: &str = "mfa01.contoso.com";
 
 /// Answers like a small program: echoes its arguments and its input, complains, and exits with 7. `quick` prints its
 /// name and succeeds.
@@ -45,7 +45,7 @@ async fn report(command: CommandLine, mut process: ProcessHost) {
     }
 }
 
-fn machine() -> Arc<dyn Machine> {
+pub fn machine() -> Arc<dyn Machine> {
     Arc::new(ClosureMachine {
         name: HOST.to_owned(),
         account: Account::administrator(USER, PASSWORD),

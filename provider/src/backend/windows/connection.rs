@@ -1,10 +1,12 @@
 //! Which way and which account lead to a host: the connections of the provider's settings.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::backend::windows::pattern::Pattern;
 use crate::backend::windows::proxies::{Choice, ProxyRule};
 use crate::secret::Secret;
+use crate::winrm::auth::kerberos::login;
 use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::endpoint::DEFAULT_PATH;
 use crate::winrm::limits::Limits;
@@ -33,6 +35,16 @@ pub struct Connection {
     /// What certificate authentication shows, or why it cannot, as full sentences.
     pub client_certificate: Option<Result<ClientCertificate, String>>,
     pub authentication: Authentication,
+    /// The Kerberos realm of the account.
+    pub realm: Option<String>,
+    /// The KDC, as `host` or `host:port`.
+    pub kdc: Option<String>,
+    /// A file with the account's key.
+    pub keytab: Option<String>,
+    /// A file with the account's ticket.
+    pub credential_cache: Option<String>,
+    /// The credential cache that `KRB5CCNAME` names.
+    pub ambient_cache: Option<String>,
     pub use_https: bool,
     pub port: u16,
     /// Of the URL.
@@ -52,12 +64,24 @@ pub struct Connection {
 /// How the account proves itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication {
-    /// What the host and this side have in common; NTLM for now.
+    /// Kerberos when something says that it can be had, else NTLM.
     Negotiate,
+    Kerberos,
     Ntlm,
     Basic,
     /// A client certificate, which the host maps to an account.
     Certificate,
+}
+
+/// By what an account proves itself to a KDC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KerberosCredentials<'a> {
+    /// The connection's user name and password.
+    Password,
+    /// A keytab's path.
+    Keytab(&'a str),
+    /// A credential cache's name.
+    Cache(&'a str),
 }
 
 /// How long to wait.
@@ -169,6 +193,11 @@ impl Connection {
             password: None,
             client_certificate: None,
             authentication: Authentication::Negotiate,
+            realm: None,
+            kdc: None,
+            keytab: None,
+            credential_cache: None,
+            ambient_cache: None,
             use_https: true,
             port: 5986,
             path: DEFAULT_PATH.to_owned(),
@@ -207,18 +236,45 @@ impl Connection {
                 None => Err(cannot(&"It has none.".to_owned())),
             };
         }
+        if self.kerberos().is_some_and(|credentials| credentials != KerberosCredentials::Password) {
+            return Ok(());
+        }
         let missing = match (&self.username, &self.password) {
             (Some(_), Some(_)) => return Ok(()),
             (None, _) => ("user name", "USERNAME", "username"),
             (_, None) => ("password", "PASSWORD", "password"),
         };
         let (what, suffix, attribute) = missing;
+        let ticket = match self.authentication {
+            Authentication::Kerberos => " Kerberos also takes a `keytab`, a `credential_cache` or KRB5CCNAME.",
+            _ => "",
+        };
         Err(format!(
             "The connection \"{name}\" for {host} has no {what}. Set the environment variable {variable}, or \
-             `{attribute}` in the provider's connections[\"{name}\"].",
+             `{attribute}` in the provider's connections[\"{name}\"].{ticket}",
             name = self.name,
             variable = Self::variable(&self.name, suffix)
         ))
+    }
+
+    /// By what Kerberos is done, when it is. What the settings name goes before what happens to be there.
+    pub fn kerberos(&self) -> Option<KerberosCredentials<'_>> {
+        if !matches!(self.authentication, Authentication::Kerberos | Authentication::Negotiate) {
+            return None;
+        }
+        if let Some(file) = &self.keytab {
+            return Some(KerberosCredentials::Keytab(file));
+        }
+        if let Some(file) = &self.credential_cache {
+            return Some(KerberosCredentials::Cache(file));
+        }
+        let must_be = self.authentication == Authentication::Kerberos;
+        if self.username.is_some() && self.password.is_some() {
+            return (must_be || self.realm.is_some()).then_some(KerberosCredentials::Password);
+        }
+        let ambient = self.ambient_cache.as_deref()?;
+        let usable = || login::cache_file(ambient).is_some_and(|file| login::is_usable(Path::new(file)));
+        (must_be || usable()).then_some(KerberosCredentials::Cache(ambient))
     }
 }
 

@@ -1,7 +1,11 @@
 //! From a connection of the settings to the endpoint of a session.
 
 use crate::backend::windows::connection::{self, Connection};
-use crate::winrm::endpoint::{Authentication, Endpoint, Timeouts, TlsOptions, Transport};
+use crate::secret::Secret;
+use crate::winrm::auth::kerberos::login::cache_file;
+use crate::winrm::endpoint::{
+    Authentication, Endpoint, HttpScheme, KerberosCredentials, KerberosLogin, Timeouts, TlsOptions, Transport,
+};
 
 /// Where and how a host is reached. The error is a full sentence.
 pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
@@ -32,17 +36,163 @@ pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
 }
 
 fn authentication(host: &str, connection: &Connection) -> Result<Authentication, String> {
-    let lacks = |what| format!("The connection \"{}\" for {host} has no {what}.", connection.name);
+    if let Some(credentials) = connection.kerberos() {
+        return kerberos(host, connection, credentials);
+    }
     if connection.authentication == connection::Authentication::Certificate {
         let certificate = connection.client_certificate.clone().and_then(Result::ok);
-        return Ok(Authentication::Certificate(certificate.ok_or_else(|| lacks("client certificate"))?));
+        let lacks = || format!("The connection \"{}\" for {host} has no client certificate.", connection.name);
+        return certificate.map(Authentication::Certificate).ok_or_else(lacks);
     }
-    let (Some(username), Some(password)) = (connection.username.clone(), connection.password.clone()) else {
-        return Err(lacks("user name or no password"));
-    };
+    let (username, password) = username_and_password(host, connection)?;
     Ok(match connection.authentication {
         connection::Authentication::Basic => Authentication::Basic { username, password },
-        // What is negotiated is NTLM until Kerberos comes.
         _ => Authentication::Ntlm { username, password },
     })
+}
+
+fn kerberos(
+    host: &str,
+    connection: &Connection,
+    credentials: connection::KerberosCredentials<'_>,
+) -> Result<Authentication, String> {
+    let credentials = match credentials {
+        connection::KerberosCredentials::Password => {
+            let (username, password) = username_and_password(host, connection)?;
+            KerberosCredentials::Password { username, password }
+        }
+        connection::KerberosCredentials::Keytab(file) => {
+            KerberosCredentials::Keytab { file: file.into(), username: connection.username.clone() }
+        }
+        connection::KerberosCredentials::Cache(name) => {
+            let file = cache_file(name).ok_or_else(|| {
+                format!(
+                    "The connection \"{}\" for {host} cannot use the credential cache `{name}`: only caches in files \
+                     can be read. Fetch the ticket with `kinit -c FILE:/path` and set KRB5CCNAME to that.",
+                    connection.name
+                )
+            })?;
+            KerberosCredentials::Cache { file: file.into() }
+        }
+    };
+    let scheme = match connection.authentication {
+        connection::Authentication::Kerberos => HttpScheme::Kerberos,
+        _ => HttpScheme::Negotiate,
+    };
+    let (realm, kdc) = (connection.realm.clone(), connection.kdc.clone());
+    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, scheme }))
+}
+
+fn username_and_password(host: &str, connection: &Connection) -> Result<(String, Secret), String> {
+    match (connection.username.clone(), connection.password.clone()) {
+        (Some(username), Some(password)) => Ok((username, password)),
+        _ => Err(format!("The connection \"{}\" for {host} has no user name or no password.", connection.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::windows::connection::Connections;
+
+    fn connection(change: impl FnOnce(&mut Connection)) -> Connection {
+        let mut connection = Connection::new("default");
+        change(&mut connection);
+        connection
+    }
+
+    fn with_password(connection: &mut Connection) {
+        connection.username = Some("svc@contoso.com".to_owned());
+        connection.password = Some(Secret::new("marker-password"));
+    }
+
+    /// What is chosen, or the sentence that says why nothing can be.
+    fn chosen(change: impl FnOnce(&mut Connection)) -> String {
+        let connections = Connections { connections: vec![connection(change)], ..Connections::default() };
+        let endpoint = connections.connection_for("mfa01").and_then(|connection| of("mfa01", connection));
+        match endpoint.map(|endpoint| endpoint.authentication) {
+            Ok(Authentication::Basic { .. }) => "basic".to_owned(),
+            Ok(Authentication::Ntlm { .. }) => "ntlm".to_owned(),
+            Ok(Authentication::Certificate(_)) => "certificate".to_owned(),
+            Ok(Authentication::Kerberos(login)) => {
+                let by = match login.credentials {
+                    KerberosCredentials::Password { .. } => "password".to_owned(),
+                    KerberosCredentials::Keytab { file, .. } => format!("keytab {}", file.display()),
+                    KerberosCredentials::Cache { file } => format!("cache {}", file.display()),
+                };
+                format!("{} {by}", login.scheme.name())
+            }
+            Err(sentence) => sentence,
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Connection), expected: &str) {
+        let found = chosen(change);
+        assert!(found == expected || expected.ends_with('.') && found.contains(expected), "{found}");
+    }
+
+    #[test]
+    fn negotiate_is_kerberos_where_something_says_so() {
+        check(with_password, "ntlm");
+        check(
+            |it| {
+                with_password(it);
+                it.realm = Some("CONTOSO.COM".to_owned());
+            },
+            "Negotiate password",
+        );
+        check(|it| it.keytab = Some("k".to_owned()), "Negotiate keytab k");
+        check(|it| it.credential_cache = Some("FILE:c".to_owned()), "Negotiate cache c");
+        // A cache that is not there is none, and the words are those for a missing user name.
+        check(
+            |it| it.ambient_cache = Some("FILE:/nowhere/cache".to_owned()),
+            "AZUREMFA_USERNAME, or `username` in the provider's connections[\"default\"].",
+        );
+        check(
+            |it| {
+                with_password(it);
+                it.authentication = connection::Authentication::Ntlm;
+                it.ambient_cache = Some("c".to_owned());
+            },
+            "ntlm",
+        );
+    }
+
+    #[test]
+    fn kerberos_takes_what_is_named_before_what_lies_about() {
+        let kerberos = |it: &mut Connection| it.authentication = connection::Authentication::Kerberos;
+        let ambient = |it: &mut Connection| it.ambient_cache = Some("FILE:a".to_owned());
+        check(
+            |it| {
+                kerberos(it);
+                ambient(it);
+            },
+            "Kerberos cache a",
+        );
+        check(
+            |it| {
+                kerberos(it);
+                ambient(it);
+                with_password(it);
+            },
+            "Kerberos password",
+        );
+        check(
+            |it| {
+                kerberos(it);
+                with_password(it);
+                it.keytab = Some("k".to_owned());
+            },
+            "Kerberos keytab k",
+        );
+        check(kerberos, "Kerberos also takes a `keytab`, a `credential_cache` or KRB5CCNAME.");
+        check(
+            |it| {
+                kerberos(it);
+                it.ambient_cache = Some("KCM:0".to_owned());
+            },
+            "cannot use the credential cache `KCM:0`: only caches in files can be read. Fetch the ticket with `kinit -c FILE:/path` and set KRB5CCNAME to that.",
+        );
+    }
 }

@@ -92,7 +92,9 @@ impl Refusals {
 
 /// A domain counts refused logons wherever they happen; another account is each host's own.
 fn scope(host: &str, connection: &Connection) -> Scope {
-    let in_domain = connection.username.as_deref().is_some_and(|name| name.contains(['\\', '@']));
+    let named = || connection.username.as_deref().is_some_and(|name| name.contains(['\\', '@']));
+    // Kerberos knows accounts of domains alone, whatever their names look like.
+    let in_domain = connection.kerberos().is_some() || named();
     if in_domain { Scope::Connection(connection.name.clone()) } else { Scope::Host(host.to_ascii_lowercase()) }
 }
 
@@ -128,6 +130,14 @@ mod tests {
         refusals.refuse("portal01", &local, "HTTP 401");
         assert!(refusals.check("portal01", &local).is_err());
         assert!(refusals.check("portal02", &local).is_ok());
+    }
+
+    #[test]
+    fn an_account_of_kerberos_is_one_of_a_domain() {
+        let (refusals, mut ticket) = (Refusals::default(), Connection::new("default"));
+        ticket.credential_cache = Some("cache".to_owned());
+        refusals.refuse("mfa01", &ticket, "the ticket has expired");
+        assert!(refusals.check("mfa02", &ticket).is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, Company, ENVELOPE};
 use crate::backend::windows::worker::{Broken, Worker, judge};
 use crate::causes;
-use crate::winrm::error::{Error, Kind, Refusal, Started};
+use crate::winrm::error::{Error, Kind, Started};
 use crate::winrm::session::{Output, Session};
 use crate::winrm::stdin::Stdin;
 
@@ -75,7 +75,7 @@ impl Sessions {
 
     /// What a failure means for the step. A refusal of the credentials is noted.
     fn failed(&self, host: &str, connection: &Connection, error: &Error) -> Cause {
-        if matches!(error.kind, Kind::Unauthorized { refusal: Refusal::Rejected, .. }) {
+        if error.kind.refuses_credentials() {
             self.refusals.refuse(host, connection, &error.kind.to_string());
         }
         cause(error)
@@ -242,6 +242,9 @@ fn cause(error: &Error) -> Cause {
             | Kind::AccessDenied(_),
             Started::NotStarted,
         ) => Cause::Denied { reason, advice },
+        (Kind::Kerberos(failure), Started::NotStarted) if !failure.is_of_the_network() => {
+            Cause::Denied { reason, advice }
+        }
         (_, Started::NotStarted) => Cause::Unreachable { reason, advice },
         (_, Started::Unknown) => Cause::Lost { reason: format!("{reason}. {advice}") },
     }

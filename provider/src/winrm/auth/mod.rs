@@ -1,24 +1,52 @@
 //! Proving who we are, once per connection.
 
+pub mod kerberos;
 pub mod ntlm;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::secret::Secret;
-use crate::winrm::endpoint::{Authentication, Endpoint, Transport};
+use crate::winrm::endpoint::{Authentication, Endpoint, HttpScheme, Transport};
 use crate::winrm::error::Kind;
 
 /// A scheme that authenticates a connection by tokens and can protect messages afterwards.
 ///
 /// One value belongs to one connection: sealing counts messages, so a value that has sealed a
 /// message which never left, or missed a reply, is of no use any more.
+#[async_trait]
 pub trait SecurityContext: Send {
+    /// The HTTP scheme that carries the tokens and names the sealing.
+    fn scheme(&self) -> HttpScheme {
+        HttpScheme::Negotiate
+    }
+
+    /// Fetches what the first token needs from elsewhere.
+    async fn prepare(&mut self) -> Result<(), Kind> {
+        Ok(())
+    }
+
     /// The next token for the server, given the server's last one.
     fn step(&mut self, token: Option<&[u8]>) -> Result<Vec<u8>, Kind>;
 
     /// Whether [`SecurityContext::step`] has nothing more to send.
     fn is_complete(&self) -> bool;
+
+    /// Whether messages can be sealed before the server has answered the last token.
+    fn seals_with_last_token(&self) -> bool {
+        true
+    }
+
+    /// Takes what the server answered to the last token when it accepted it.
+    fn finish(&mut self, _token: Option<&[u8]>) -> Result<(), Kind> {
+        Ok(())
+    }
+
+    /// Why the server refused, when its token says so.
+    fn refusal(&self, _token: &[u8]) -> Option<Kind> {
+        None
+    }
 
     /// Encrypts a message in place, and returns its signature.
     fn seal(&mut self, message: &mut Vec<u8>) -> Result<Vec<u8>, Kind>;
@@ -31,7 +59,7 @@ pub trait SecurityContext: Send {
 pub enum Scheme {
     /// The same header value on each request.
     Header(Secret),
-    /// Tokens of the Negotiate scheme first; then the connection itself is authenticated.
+    /// Tokens of the Negotiate or Kerberos scheme first; then the connection itself is authenticated.
     Negotiate(Box<dyn SecurityContext>),
     /// The certificate of the TLS connection, which each request refers to.
     Certificate,
@@ -54,6 +82,10 @@ pub fn scheme(endpoint: &Endpoint, binding: Option<&[u8]>) -> Result<Scheme, Kin
             Ok(Scheme::Negotiate(Box::new(context)))
         }
         Authentication::Certificate(_) => Ok(Scheme::Certificate),
+        Authentication::Kerberos(login) => {
+            let context = kerberos::Kerberos::new(endpoint, login, binding)?;
+            Ok(Scheme::Negotiate(Box::new(context)))
+        }
     }
 }
 
@@ -66,6 +98,11 @@ pub fn ensure_confidential(endpoint: &Endpoint) -> Result<(), Kind> {
         }
         _ => Ok(()),
     }
+}
+
+/// Runs `work` without tracing: `sspi` puts whole messages, plain ones and keys among them, into its spans.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    tracing::dispatcher::with_default(&tracing::Dispatch::none(), work)
 }
 
 #[cfg(test)]

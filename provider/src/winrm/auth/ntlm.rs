@@ -1,4 +1,4 @@
-//! NTLMv2 by the `sspi` crate, the only module that names it.
+//! NTLMv2 by the `sspi` crate, which only modules of `auth` name.
 
 use sspi::{
     AuthIdentity, AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialUse, DataRepresentation,
@@ -6,7 +6,7 @@ use sspi::{
 };
 
 use crate::secret::Secret;
-use crate::winrm::auth::SecurityContext;
+use crate::winrm::auth::{SecurityContext, quietly};
 use crate::winrm::error::Kind;
 
 /// One NTLMv2 authentication with a client that signs and seals.
@@ -102,11 +102,6 @@ impl SecurityContext for Ntlm {
         })?;
         Ok(message)
     }
-}
-
-/// Runs `work` without tracing: `sspi` puts whole messages, plain ones among them, into its spans.
-fn quietly<T>(work: impl FnOnce() -> T) -> T {
-    tracing::dispatcher::with_default(&tracing::Dispatch::none(), work)
 }
 
 fn failed<E>(step: &'static str) -> impl FnOnce(E) -> Kind

@@ -6,23 +6,39 @@
 //! sent, both are read.
 
 use crate::winrm::auth::SecurityContext;
+use crate::winrm::endpoint::HttpScheme;
 use crate::winrm::error::Kind;
 
 /// The content type of a sealed message under the Negotiate scheme.
 pub const CONTENT_TYPE: &str =
     "multipart/encrypted;protocol=\"application/HTTP-SPNEGO-session-encrypted\";boundary=\"Encrypted Boundary\"";
+const KERBEROS_CONTENT_TYPE: &str =
+    "multipart/encrypted;protocol=\"application/HTTP-Kerberos-session-encrypted\";boundary=\"Encrypted Boundary\"";
 
 const BOUNDARY: &str = "Encrypted Boundary";
 const PROTOCOL: &str = "application/HTTP-SPNEGO-session-encrypted";
+const KERBEROS_PROTOCOL: &str = "application/HTTP-Kerberos-session-encrypted";
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 
-/// Seals a message into a body of type [`CONTENT_TYPE`].
+/// The content type of messages that a login under this scheme seals.
+pub fn content_type(scheme: HttpScheme) -> &'static str {
+    match scheme {
+        HttpScheme::Negotiate => CONTENT_TYPE,
+        HttpScheme::Kerberos => KERBEROS_CONTENT_TYPE,
+    }
+}
+
+/// Seals a message into a body of the type that [`content_type`] tells.
 pub fn seal(context: &mut dyn SecurityContext, message: &[u8]) -> Result<Vec<u8>, Kind> {
     let mut data = message.to_vec();
     let signature = context.seal(&mut data)?;
     let length = u32::try_from(signature.len()).map_err(|_| Kind::Malformed("a signature is too long"))?;
+    let protocol = match context.scheme() {
+        HttpScheme::Negotiate => PROTOCOL,
+        HttpScheme::Kerberos => KERBEROS_PROTOCOL,
+    };
     let mut body = format!(
-        "--{BOUNDARY}\r\nContent-Type: {PROTOCOL}\r\nOriginalContent: type={SOAP};Length={}\r\n\
+        "--{BOUNDARY}\r\nContent-Type: {protocol}\r\nOriginalContent: type={SOAP};Length={}\r\n\
          --{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n",
         message.len()
     )
@@ -201,9 +217,52 @@ mod tests {
         check(&body, "multipart/encrypted;boundary=\"other\"", None);
     }
 
+    /// [`Inverting`] under the Kerberos scheme, with a signature as long as Kerberos makes them.
+    struct Long;
+
+    impl SecurityContext for Long {
+        fn scheme(&self) -> HttpScheme {
+            HttpScheme::Kerberos
+        }
+
+        fn step(&mut self, token: Option<&[u8]>) -> Result<Vec<u8>, Kind> {
+            Inverting.step(token)
+        }
+
+        fn is_complete(&self) -> bool {
+            true
+        }
+
+        fn seal(&mut self, message: &mut Vec<u8>) -> Result<Vec<u8>, Kind> {
+            Inverting.seal(message)?;
+            Ok(vec![b'-'; 60])
+        }
+
+        fn unseal(&mut self, signature: &[u8], message: &[u8]) -> Result<Vec<u8>, Kind> {
+            assert_eq!(signature, [b'-'; 60]);
+            Inverting.unseal(b"ok", message)
+        }
+    }
+
+    #[test]
+    fn kerberos_has_a_name_and_a_length_of_its_own() {
+        let body = seal(&mut Long, b"<a/>").expect("sealed");
+        let first = format!("--{BOUNDARY}\r\nContent-Type: application/HTTP-Kerberos-session-encrypted\r\n");
+        assert!(body.starts_with(first.as_bytes()));
+        let content_type = content_type(HttpScheme::Kerberos);
+        assert!(content_type.contains("protocol=\"application/HTTP-Kerberos-session-encrypted\""));
+        assert_eq!(unseal(&mut Long, content_type, &body).ok().as_deref(), Some(b"<a/>".as_slice()));
+        assert!(
+            seal(&mut Inverting, b"<a/>")
+                .expect("sealed")
+                .starts_with(b"--Encrypted Boundary\r\nContent-Type: application/HTTP-SPNEGO")
+        );
+    }
+
     #[test]
     fn knows_its_content_type() {
         assert!(is_sealed(CONTENT_TYPE));
+        assert!(is_sealed(KERBEROS_CONTENT_TYPE));
         assert!(!is_sealed("application/soap+xml"));
         assert!(!is_sealed("multipart/encrypte\u{e4}"));
     }

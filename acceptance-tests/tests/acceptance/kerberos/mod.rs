@@ -1,0 +1,8 @@
+//! Logins by Kerberos: the shipped binary against MIT's KDC and MIT's GSSAPI.
+
+mod domain;
+mod estate;
+mod faults;
+mod logins;
+mod peers;
+mod trust;
