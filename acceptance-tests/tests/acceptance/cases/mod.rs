@@ -2,6 +2,7 @@
 
 mod estate;
 mod failures;
+mod interruptions;
 mod refusals;
 mod secrets;
 mod unreachable;
