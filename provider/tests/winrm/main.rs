@@ -8,6 +8,7 @@ mod logons;
 mod logs;
 mod ntlm_server;
 mod requests;
+mod retries;
 mod robustness;
 mod server;
 mod worker;

@@ -2,6 +2,7 @@
 
 mod estate;
 mod failures;
+mod interruptions;
 mod refusals;
 pub mod secrets;
 mod unreachable;
