@@ -3,7 +3,7 @@
 //!
 //! Four of the client's errors are none of the wire's and not here: a command line that is too long, a control
 //! character, and input that cannot be read are never met by `doctor`; basic authentication without HTTPS is refused
-//! with the settings. What goes wrong with Kerberos needs a KDC and is in `kerberos::faults`.
+//! with the settings.
 
 use std::net::TcpListener;
 
