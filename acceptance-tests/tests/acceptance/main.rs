@@ -2,6 +2,7 @@
 
 mod cases;
 mod doctor;
+mod files;
 mod independent_clients;
 mod lab;
 mod scripts;

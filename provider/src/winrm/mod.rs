@@ -22,6 +22,7 @@ pub mod connections;
 pub mod endpoint;
 pub mod error;
 pub mod http;
+pub mod ranges;
 pub mod session;
 pub mod shell;
 pub mod soap;

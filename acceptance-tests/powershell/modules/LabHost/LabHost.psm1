@@ -37,7 +37,7 @@ function Add-LabFileWork {
         'Backup-Directory' { Add-LabJournal backup_directory ([ordered]@{ source = $given['source']; backup_id = $given['backup_id']; name = $given['name']; files = $result['files']; bytes = $result['bytes'] }) }
         'Complete-Backup' { Add-LabJournal complete_backup ([ordered]@{ backup_id = $given['backup_id']; path = $result['path'] }) }
         'Save-ReleaseFile' { Add-LabJournal download ([ordered]@{ url = ([uri]$given['url']).GetLeftPart([System.UriPartial]::Path); path = $result['path'] }) }
-        'Receive-File' { Add-LabJournal receive_file ([ordered]@{ path = $given['path']; length = $result['length']; sha256 = $result['sha256'] }) }
+        { $_ -in 'Receive-File', 'Complete-PartialFile' } { Add-LabJournal receive_file ([ordered]@{ path = $given['path']; length = $result['length']; sha256 = $result['sha256'] }) }
         'Merge-WebConfig' { Add-LabJournal web_config ([ordered]@{ path = $given['path']; outcome = $result['outcome'] }) }
         'Export-AdapterConfiguration' { Add-LabJournal adapter_export ([ordered]@{ provider_name = $given['provider_name']; path = $result['path'] }) }
         'Merge-AdapterConfiguration' { Add-LabJournal adapter_merge ([ordered]@{ output_path = $given['output_path'] }) }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::backend::error::{Cause, HostError, ScriptErrorKind};
@@ -19,7 +20,12 @@ use crate::backend::windows::work::{SHORT_SILENCE, Work, join, staging};
 use crate::backend::{Backend as _, Report, version};
 
 /// Pieces of a file under way between two hosts; with 32 KiB each, what this process holds is small.
-const PIECES_UNDER_WAY: usize = 16;
+pub const PIECES_UNDER_WAY: usize = 16;
+
+/// A SHA-256 as the scripts write it.
+pub fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Copies a folder to the protected backup. With `fresh` a complete one that no longer equals the folder is superseded.
 pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup, fresh: bool) -> Result<Report, HostError> {

@@ -30,11 +30,13 @@ pub mod connection;
 pub mod endpoint;
 pub mod files;
 pub mod gap;
+pub mod get;
 pub mod installers;
 pub mod observations;
 pub mod packages;
 pub mod pattern;
 pub mod poll;
+pub mod put;
 pub mod refusals;
 pub mod runner;
 pub mod script;
@@ -66,11 +68,12 @@ impl WindowsBackend {
 
     /// Runs a script and decodes its result.
     pub async fn call<T: DeserializeOwned>(&self, host: &str, call: Call) -> Result<T, Cause> {
-        let script = call.script.name;
-        let result = self.runner.run(host, call).await?;
-        serde_json::from_value(result).map_err(|error| {
-            Cause::Unintelligible(format!("the result of the script {script} is not as promised: {error}"))
-        })
+        runner::call(self.runner.as_ref(), host, call).await
+    }
+
+    /// What runs scripts, for tasks that outlive the step's own future.
+    pub fn runner(&self) -> Arc<dyn Runner> {
+        Arc::clone(&self.runner)
     }
 
     /// What the operator states about releases.
@@ -81,6 +84,11 @@ impl WindowsBackend {
     /// The clock of waits and answers.
     pub fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
+    }
+
+    /// The same clock, for tasks that outlive the step's own future.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// The gaps in the policies of AD FS farms.

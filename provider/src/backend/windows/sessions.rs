@@ -183,7 +183,13 @@ async fn hand_on(data: Vec<Bytes>, output: Option<&mpsc::Sender<Bytes>>) -> Resu
 
 fn limit(script: &str) -> Duration {
     match script {
-        "Backup-Directory" | "Compare-Directory" | "Save-ReleaseFile" | "Send-File" | "Receive-File" => COPY_LIMIT,
+        "Backup-Directory"
+        | "Compare-Directory"
+        | "Save-ReleaseFile"
+        | "Send-File"
+        | "Receive-File"
+        | "Receive-PartialFile"
+        | "Complete-PartialFile" => COPY_LIMIT,
         query if query.starts_with("Get-") => QUERY_LIMIT,
         _ => CHANGE_LIMIT,
     }

@@ -8,8 +8,8 @@ use crate::lab::host::native::parameters::{
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
-    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, policy, pool,
-    transfer, web_config,
+    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, partial,
+    policy, pool, transfer, web_config,
 };
 
 /// One call of a script.
@@ -66,6 +66,26 @@ pub const ALL: &[Script] = &[
     script("Remove-WorkFile", &[text("path")], files::remove),
     script("Send-File", &[text("path"), number("maximum_length", i64::MIN, i64::MAX)], transfer::send),
     script("Receive-File", &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")], transfer::receive),
+    script(
+        "Initialize-PartialFile",
+        &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")],
+        partial::initialize,
+    ),
+    script(
+        "Receive-PartialFile",
+        &[
+            text("path"),
+            number("file_length", i64::MIN, i64::MAX),
+            number("offset", i64::MIN, i64::MAX),
+            number("length", i64::MIN, i64::MAX),
+        ],
+        partial::receive,
+    ),
+    script(
+        "Complete-PartialFile",
+        &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")],
+        partial::complete,
+    ),
     script(
         "Start-Installer",
         &[
