@@ -3,8 +3,9 @@
 //! All take the same command line and print lines `name value`, times in seconds:
 //! - `commands AUTHENTICATION URL SESSIONS FURTHER`: a session, the command `quick`, `FURTHER` more of them (each
 //!   printed as `further`), the session's end; all of it printed as `cold`.
-//! - `upload AUTHENTICATION URL TIMES FILE SHA256`: a session, the file's bytes to a program on the host that must
-//!   answer with their SHA-256, the session's end; printed as `upload`.
+//! - `upload AUTHENTICATION URL TIMES FILE SHA256 [STREAMS]`: a session, the file's bytes to a program on the host that
+//!   must answer with their SHA-256, the session's end; printed as `upload`. Only our own client takes `STREAMS`: the
+//!   file in ranges, each to a program of its own, at most so many at once.
 //! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at
 //!   the end `memory`, the highest resident size less that before all were asked, in KiB.
 //!
