@@ -3,6 +3,7 @@
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::backend::release::Delivery;
 use crate::backend::windows::pattern::Pattern;
 use crate::config::duration;
 use crate::tf::diagnostic::Diagnostics;
@@ -164,6 +165,20 @@ pub fn error_or_warn(value: &Value, path: &Path, diagnostics: &mut Diagnostics) 
     }
 }
 
+/// `auto`, `pull` or `push`.
+pub fn delivery(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if let Some(found) = value.as_str().filter(|found| Delivery::parse(found).is_none()) {
+        diagnostics.error_at(
+            path.clone(),
+            "Unknown delivery",
+            format!(
+                "Found \"{found}\". Accepted are \"auto\" (the host fetches the file, else this machine does), \"pull\" (the \
+                 host alone) and \"push\" (this machine, which sends it)."
+            ),
+        );
+    }
+}
+
 /// An error's text as a full sentence.
 pub fn sentence(text: &str) -> String {
     let mut characters = text.chars();
@@ -218,6 +233,15 @@ mod tests {
         for refused in ["proxy:3128", "https://proxy:3128", "http://proxy", "http://u:p@proxy:1", "http://proxy:0"] {
             check(proxy, refused, false);
         }
+    }
+
+    #[test]
+    fn a_delivery_is_one_of_three() {
+        for accepted in ["auto", "pull", "push"] {
+            check(delivery, accepted, true);
+        }
+        check(delivery, "Push", false);
+        check(delivery, "", false);
     }
 
     #[test]

@@ -318,25 +318,4 @@ function taskkill.exe {
     "SUCCESS: The process with PID $($args[1]) has been terminated."
 }
 
-function Invoke-WebRequest {
-    # Serves https addresses from the estate's releases.
-    [CmdletBinding()]
-    param(
-        [Parameter(Mandatory = $true)] [uri] $Uri,
-        [Parameter(Mandatory = $true)] [string] $OutFile,
-        [Parameter(Mandatory = $true)] [switch] $UseBasicParsing,
-        [Parameter(Mandatory = $true)] [int] $TimeoutSec
-    )
-    $root = "$([AzureMfaLab.Files]::Estate)/releases/$($Uri.Host)"
-    if (-not [System.IO.Directory]::Exists($root)) { throw (New-Object System.Net.WebException "The remote name could not be resolved: '$($Uri.Host)'") }
-    $file = [System.IO.Path]::GetFullPath($root + [uri]::UnescapeDataString($Uri.AbsolutePath))
-    if (-not $file.StartsWith("$root/") -or -not [System.IO.File]::Exists($file)) {
-        $failure = New-Object System.Net.WebException 'The remote server returned an error: (404) Not Found.'
-        # As in Windows PowerShell, the answer stands in Response.
-        Add-Member -InputObject $failure -MemberType NoteProperty -Name Response -Value ([pscustomobject]@{ StatusCode = 404 }) -Force
-        throw $failure
-    }
-    [System.IO.File]::Copy($file, (Resolve-LabPath $OutFile), $true)
-}
-
 Export-ModuleMember -Function *

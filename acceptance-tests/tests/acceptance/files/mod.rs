@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scripts::powershell_for;
 
+mod delivery;
 mod faults;
 mod get;
 mod put;

@@ -16,6 +16,7 @@ use crate::backend::release::Releases;
 use crate::backend::step::{Action, Step};
 use crate::backend::windows::clock::{Clock, SystemClock};
 use crate::backend::windows::connection::Connections;
+use crate::backend::windows::download::Downloads;
 use crate::backend::windows::gap::Gap;
 use crate::backend::windows::observations::Observations;
 use crate::backend::windows::runner::{Call, Runner};
@@ -27,6 +28,7 @@ use crate::backend::{Backend, Report};
 pub mod adfs;
 pub mod clock;
 pub mod connection;
+pub mod download;
 pub mod endpoint;
 pub mod files;
 pub mod gap;
@@ -53,6 +55,7 @@ pub struct WindowsBackend {
     clock: Arc<dyn Clock>,
     observations: Observations,
     gap: Gap,
+    downloads: Downloads,
 }
 
 impl WindowsBackend {
@@ -63,7 +66,14 @@ impl WindowsBackend {
 
     /// Hosts by any runner of scripts, at any clock.
     pub fn over(runner: Arc<dyn Runner>, releases: Arc<Releases>, clock: Arc<dyn Clock>) -> Self {
-        Self { runner, releases, observations: Observations::new(clock.clone()), clock, gap: Gap::default() }
+        Self {
+            runner,
+            releases,
+            observations: Observations::new(clock.clone()),
+            clock,
+            gap: Gap::default(),
+            downloads: Downloads::default(),
+        }
     }
 
     /// Runs a script and decodes its result.
@@ -94,6 +104,11 @@ impl WindowsBackend {
     /// The gaps in the policies of AD FS farms.
     pub fn gap(&self) -> &Gap {
         &self.gap
+    }
+
+    /// What this machine has fetched for hosts.
+    pub fn downloads(&self) -> &Downloads {
+        &self.downloads
     }
 
     /// What was last read of a host, however old.
@@ -142,6 +157,7 @@ impl Backend for WindowsBackend {
 
     async fn close(&self) {
         self.runner.close().await;
+        self.downloads.clear();
     }
 }
 

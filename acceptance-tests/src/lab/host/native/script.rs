@@ -61,7 +61,11 @@ pub const ALL: &[Script] = &[
         &[text("path"), text("backup_id"), text("name"), optional_text("subfolder")],
         compare::run,
     ),
-    script("Save-ReleaseFile", &[text("url"), text("sha256"), text("file_name")], files::save_release),
+    script(
+        "Save-ReleaseFile",
+        &[text("url"), text("sha256"), text("file_name"), number("maximum_length", i64::MIN, i64::MAX)],
+        files::save_release,
+    ),
     script("Get-FileIdentity", &[text("path")], files::identity),
     script("Remove-WorkFile", &[text("path")], files::remove),
     script("Send-File", &[text("path"), number("maximum_length", i64::MIN, i64::MAX)], transfer::send),
