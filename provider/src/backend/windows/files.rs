@@ -18,7 +18,7 @@ use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::{
     BACKUP_DIRECTORY, COMPLETE_BACKUP, GET_FILE_IDENTITY, RECEIVE_FILE, SAVE_RELEASE_FILE, SEND_FILE,
 };
-use crate::backend::windows::work::{SHORT_SILENCE, Work, join, staging};
+use crate::backend::windows::work::{SHORT_SILENCE, Work, is_silence, join, staging};
 use crate::backend::{Backend as _, Report, version};
 use crate::winrm::ranges;
 
@@ -151,8 +151,27 @@ pub fn server_setup<'a>(work: &'a Work<'_>, version: &str) -> Result<ServerSetup
     }
 }
 
-/// Brings component files from an upgraded MFA Server to the step's host.
-pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<Report, HostError> {
+/// Brings component files to the step's host from the first of these MFA Servers that is heard.
+pub async fn bring(work: &Work<'_>, version: &str, from: &[String], files: &[String]) -> Result<Report, HostError> {
+    let mut notes = Vec::new();
+    let mut servers = from.iter().peekable();
+    while let Some(server) = servers.next() {
+        match bring_from(work, version, server, files).await {
+            Err(error) if error.host == *server && is_silence(&error) && servers.peek().is_some() => {
+                tracing::warn!(host = work.host, server, cause = %error.cause, "asking the next server for the files");
+                notes.push(format!(
+                    "{server} was not heard, so the next server was asked for the files: {}",
+                    error.cause
+                ));
+            }
+            outcome => return outcome.map(|already| Report { already, notes }),
+        }
+    }
+    Err(work.failure(Cause::Unproven("the plan names no server to take the files from".to_owned())))
+}
+
+/// Brings them from one server; whether all were there already.
+async fn bring_from(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<bool, HostError> {
     let (server, facts) = tokio::join!(source_server(work, version, from), work.known_facts());
     let (server, target) = (server?, staging(&facts?.work_folder, version));
     let mut already = true;
@@ -162,7 +181,7 @@ pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String])
         }
         already &= bring_file(work, from, &join(&server.install_path, file), &join(&target, file)).await?;
     }
-    Ok(Report { already, notes: Vec::new() })
+    Ok(already)
 }
 
 /// Brings one file; whether it was there already.

@@ -6,7 +6,11 @@ use crate::backend::release::Delivery;
 use crate::backend::step::Backup;
 
 fn bring() -> Action {
-    Action::BringFiles { version: "7.0.0.9".to_owned(), from: "mfa02".to_owned(), files: vec!["a.msi".to_owned()] }
+    Action::BringFiles {
+        version: "7.0.0.9".to_owned(),
+        from: vec!["mfa02".to_owned()],
+        files: vec!["a.msi".to_owned()],
+    }
 }
 
 fn identity(exists: bool) -> Value {
@@ -152,6 +156,42 @@ async fn a_failure_names_the_host_that_failed() {
         refuse("Receive-File"),
     );
     assert!(source.failure("portal01", bring()).await.starts_with("mfa02: could not bring"));
+}
+
+#[tokio::test]
+async fn the_next_server_is_asked_when_one_is_not_heard() {
+    let silent = || Cause::Unreachable { reason: "nothing answers".to_owned(), advice: "Look.".to_owned() };
+    let estate = || {
+        Estate::new()
+            .facts("mfa03", &server("7.0.0.9"))
+            .facts("portal01", &facts())
+            .answer("mfa03", "Get-FileIdentity", identity(true))
+            .answer("portal01", "Get-FileIdentity", identity(true))
+    };
+    let action = |from: [&str; 2]| Action::BringFiles {
+        version: "7.0.0.9".to_owned(),
+        from: from.map(str::to_owned).to_vec(),
+        files: vec!["a.msi".to_owned()],
+    };
+    let one_is_away = estate().outcome("mfa02", "Get-HostFacts", Err(silent()));
+    let report = one_is_away.perform("portal01", action(["mfa02", "mfa03"])).await.expect("done");
+    assert!(
+        report.already && report.notes.len() == 1 && report.notes[0].starts_with("mfa02 was not heard"),
+        "{report:?}"
+    );
+    // The last one's failure is the step's, and a server of another version is no silent one.
+    let both =
+        estate().outcome("mfa02", "Get-HostFacts", Err(silent())).outcome("mfa04", "Get-HostFacts", Err(silent()));
+    let message = both.failure("portal01", action(["mfa02", "mfa04"])).await;
+    assert!(message.starts_with("mfa04: "), "{message}");
+    let older = estate().facts("mfa02", &server("6.3.1.1"));
+    assert!(older.failure("portal01", action(["mfa02", "mfa03"])).await.starts_with("mfa02: "));
+    // Nor is a silent target the server's fault.
+    let target = Estate::new()
+        .facts("mfa02", &server("7.0.0.9"))
+        .outcome("portal01", "Get-HostFacts", Err(silent()))
+        .answer("mfa02", "Get-FileIdentity", identity(true));
+    assert!(target.failure("portal01", action(["mfa02", "mfa03"])).await.starts_with("portal01: "));
 }
 
 #[tokio::test]
