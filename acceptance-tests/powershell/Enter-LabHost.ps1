@@ -29,6 +29,8 @@ $cache = if ($env:AZUREMFA_LAB_CACHE) { $env:AZUREMFA_LAB_CACHE } else { [System
 $env:PSModulePath = "$PSScriptRoot/modules"
 Import-Module -Name "$PSScriptRoot/modules/LabHost/LabHost.psm1" -Global
 $hostState = Read-LabState
+# Web addresses lead to the estate's releases.
+[void][System.Net.WebRequest]::RegisterPrefix('https://', (New-Object AzureMfaLab.ReleaseRequests))
 
 # What scripts see of Windows.
 [void](New-PSDrive -Name C -PSProvider FileSystem -Root "$HostFolder/C" -Scope Global)

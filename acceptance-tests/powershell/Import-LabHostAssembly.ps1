@@ -18,7 +18,7 @@ if (-not [System.IO.File]::Exists($file)) {
     [void][System.IO.Directory]::CreateDirectory($Cache)
     # Several hosts may start at once: each compiles under a name of its own, the last rename wins.
     $fresh = "$Cache/LabHost-new-$PID.dll"
-    Add-Type -TypeDefinition $source -OutputAssembly $fresh -OutputType Library -ReferencedAssemblies System.Management.Automation, System.Text.Json, System.Collections, System.Linq, System.ObjectModel, System.Runtime, System.Threading, System.Threading.Thread, System.Text.Encoding.Extensions, System.Memory, netstandard
+    Add-Type -TypeDefinition $source -OutputAssembly $fresh -OutputType Library -ReferencedAssemblies System.Management.Automation, System.Text.Json, System.Collections, System.Linq, System.ObjectModel, System.Runtime, System.Net.Requests, System.Net.Primitives, System.Net.WebHeaderCollection, System.Threading, System.Threading.Thread, System.Text.Encoding.Extensions, System.Memory, netstandard
     [System.IO.File]::Move($fresh, $file, $true)
 }
 Import-Module -Name $file -Global

@@ -7,6 +7,7 @@ using System.IO;
 using System.Linq;
 using System.Management.Automation;
 using System.Management.Automation.Provider;
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -84,6 +85,48 @@ namespace AzureMfaLab
         }
         public override void Flush() { inner.Flush(); }
     }
+
+    // Serves https addresses from the estate's releases, as the real requests would answer. With "chunked" in what follows
+    // the question mark no length is announced.
+#pragma warning disable SYSLIB0014
+    public sealed class ReleaseRequests : IWebRequestCreate
+    {
+        public WebRequest Create(Uri uri) { return new ReleaseRequest(uri); }
+    }
+
+    public sealed class ReleaseRequest : WebRequest
+    {
+        private readonly Uri uri;
+        public ReleaseRequest(Uri uri) { this.uri = uri; }
+        public override Uri RequestUri { get { return uri; } }
+        public override int Timeout { get; set; }
+        public int ReadWriteTimeout { get; set; }
+
+        public override WebResponse GetResponse()
+        {
+            string root = Path.Combine(Files.Estate, "releases", uri.Host);
+            if (!Directory.Exists(root)) { throw new WebException("The remote name could not be resolved: '" + uri.Host + "'", WebExceptionStatus.NameResolutionFailure); }
+            string file = Path.GetFullPath(root + Uri.UnescapeDataString(uri.AbsolutePath));
+            if (!file.StartsWith(root + "/", StringComparison.Ordinal) || !File.Exists(file))
+            {
+                throw new WebException("The remote server returned an error: (404) Not Found.", null, WebExceptionStatus.ProtocolError, new ReleaseResponse(HttpStatusCode.NotFound, Stream.Null, 0));
+            }
+            FileStream content = File.OpenRead(file);
+            return new ReleaseResponse(HttpStatusCode.OK, content, uri.Query.Contains("chunked") ? -1 : content.Length);
+        }
+    }
+
+    public sealed class ReleaseResponse : WebResponse
+    {
+        private readonly Stream content;
+        private readonly long length;
+        public HttpStatusCode StatusCode { get; private set; }
+        public ReleaseResponse(HttpStatusCode status, Stream content, long length) { StatusCode = status; this.content = content; this.length = length; }
+        public override long ContentLength { get { return length; } set { throw new NotSupportedException(); } }
+        public override Stream GetResponseStream() { return content; }
+        public override void Close() { content.Dispose(); }
+    }
+#pragma warning restore SYSLIB0014
 
     public sealed class RegistryKey
     {

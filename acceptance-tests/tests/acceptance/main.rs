@@ -3,6 +3,7 @@
 mod cases;
 mod client;
 mod doctor;
+mod files;
 mod independent_clients;
 mod kerberos;
 mod lab;

@@ -36,6 +36,8 @@ pub enum Cause {
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
     Settings(String),
+    /// The machine that runs Terraform could not do its part; nothing is wrong with the host.
+    Local(String),
 }
 
 /// The closed set of error kinds that scripts share with the backend.
@@ -49,6 +51,8 @@ pub enum ScriptErrorKind {
     Busy,
     Precondition,
     TimedOut,
+    /// The host itself could not reach another machine: no route, no name, TLS or a proxy.
+    Unreachable,
     PowershellTooOld,
     Other,
 }
@@ -71,7 +75,7 @@ impl Error for HostError {}
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(reason) | Self::Settings(reason) => formatter.write_str(reason),
+            Self::NoConnection(reason) | Self::Settings(reason) | Self::Local(reason) => formatter.write_str(reason),
             Self::Unreachable { reason, advice } | Self::Denied { reason, advice } => {
                 write!(formatter, "{reason}. {advice}")
             }

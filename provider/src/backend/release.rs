@@ -23,13 +23,27 @@ pub struct Release {
 /// One file of a release. What is declared but not known yet is [`Stated::Unknown`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
-    /// An https URL that the host itself fetches.
+    /// An https URL.
     pub source: Stated<String>,
     /// Lower-case hexadecimal.
     pub sha256: Stated<String>,
     /// Words of the command line, placeholders not yet filled in.
     pub arguments: Stated<Vec<String>>,
+    /// Only of the server setup; [`Delivery::Auto`] when it is not stated.
+    pub delivery: Stated<Delivery>,
     pub publisher: Stated<String>,
+}
+
+/// Who fetches a release file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// The host; when it cannot reach the address, this machine, which then sends it.
+    #[default]
+    Auto,
+    /// The host, or nobody.
+    Pull,
+    /// This machine, which sends it to the host.
+    Push,
 }
 
 /// A setting that may be absent or not known yet.
@@ -51,6 +65,16 @@ pub enum Component {
     UserPortal,
     MobileAppWebService,
     AdfsAdapter,
+}
+
+impl Delivery {
+    /// All ways, as the settings spell them.
+    pub const ALL: [(&str, Self); 3] = [("auto", Self::Auto), ("pull", Self::Pull), ("push", Self::Push)];
+
+    /// What a setting says.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(spelt, _)| *spelt == text).map(|(_, delivery)| delivery)
+    }
 }
 
 impl Releases {

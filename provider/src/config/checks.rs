@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::backend::release::file_name;
+use crate::backend::release::{Delivery, file_name};
 use crate::backend::windows::pattern::Pattern;
 use crate::config::{client_certificate, duration};
 use crate::tf::diagnostic::Diagnostics;
@@ -203,6 +203,20 @@ pub fn error_or_warn(value: &Value, path: &Path, diagnostics: &mut Diagnostics) 
     }
 }
 
+/// `auto`, `pull` or `push`.
+pub fn delivery(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if let Some(found) = value.as_str().filter(|found| Delivery::parse(found).is_none()) {
+        diagnostics.error_at(
+            path.clone(),
+            "Unknown delivery",
+            format!(
+                "Found \"{found}\". Accepted are \"auto\" (the host fetches the file, else this machine does), \"pull\" (the \
+                 host alone) and \"push\" (this machine, which sends it)."
+            ),
+        );
+    }
+}
+
 /// An error's text as a full sentence.
 pub fn sentence(text: &str) -> String {
     let mut characters = text.chars();
@@ -274,6 +288,15 @@ mod tests {
         for refused in ["", "wsman", "/ws man", "/wsman?x", "/wsman#x", "/\u{e4}", "/%41"] {
             check(url_path, refused, false);
         }
+    }
+
+    #[test]
+    fn a_delivery_is_one_of_three() {
+        for accepted in ["auto", "pull", "push"] {
+            check(delivery, accepted, true);
+        }
+        check(delivery, "Push", false);
+        check(delivery, "", false);
     }
 
     #[test]

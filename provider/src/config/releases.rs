@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::backend::placeholder;
-use crate::backend::release::{Component, Package, Release, Releases, Stated};
+use crate::backend::release::{Component, Delivery, Package, Release, Releases, Stated};
 use crate::config::checks::sentence;
 use crate::plan::version::Version;
 use crate::tf::diagnostic::Diagnostics;
@@ -108,6 +108,10 @@ fn package(value: &Value) -> Package {
             other => other,
         },
         arguments: words(value.attribute("arguments")),
+        delivery: match value.attribute("delivery") {
+            Value::Unknown => Stated::Unknown,
+            other => other.as_str().and_then(Delivery::parse).map_or(Stated::Absent, Stated::Known),
+        },
         publisher: text(value.attribute("publisher")),
     }
 }

@@ -134,14 +134,23 @@ fn release() -> Vec<Attribute> {
 }
 
 fn package(component: Component) -> Vec<Attribute> {
-    vec![
+    let mut attributes = vec![
         Attribute::optional("source", Kind::String, source(component)).check(checks::https_source),
         Attribute::optional("sha256", Kind::String, "The file's SHA-256 in hexadecimal. Required with `source`.")
             .check(checks::sha256),
         Attribute::optional("arguments", Kind::strings(), arguments(component)),
         Attribute::optional("publisher", Kind::String, PUBLISHER).check(checks::not_empty),
-    ]
+    ];
+    if component == Component::ServerSetup {
+        attributes.push(Attribute::optional("delivery", Kind::String, DELIVERY).check(checks::delivery));
+    }
+    attributes
 }
+
+const DELIVERY: &str = "Who fetches the file: `auto` (the default; the host does, and when it cannot reach the address \
+    the machine that runs Terraform does and sends it over WinRM, which the run says), `pull` (the host alone) or `push` \
+    (the machine that runs Terraform, through the proxy of its environment if there is one). At most 2 GiB are taken, \
+    and the host keeps only a file with the stated hash.";
 
 const PUBLISHER: &str = "The publisher that signed the file. Kept for a later version; nothing checks it yet.";
 
@@ -163,9 +172,8 @@ fn description(component: Component) -> &'static str {
 
 fn source(component: Component) -> &'static str {
     match component {
-        Component::ServerSetup | Component::VcRedistX64 | Component::VcRedistX86 => {
-            "The https URL from which the host itself fetches the file."
-        }
+        Component::ServerSetup => "The https URL of the file. Who fetches it is said by `delivery`.",
+        Component::VcRedistX64 | Component::VcRedistX86 => "The https URL from which the host itself fetches the file.",
         _ => "Not needed and not used: the package lies in the install folder of an upgraded MFA Server.",
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::backend::release::Stated;
+use crate::backend::release::{Delivery, Stated};
 use crate::tf::schema::{Attribute, Kind};
 use crate::tf::schema_check::{self, Owner};
 
@@ -206,6 +206,21 @@ fn releases_are_decoded() {
     assert_eq!(found.installable(&"8.0.1.1".parse().expect("a version")), Installable::default());
 }
 
+#[test]
+fn who_fetches_a_release_file_is_stated_or_left_open() {
+    for (stated, expected) in [
+        (Value::from("pull"), Stated::Known(Delivery::Pull)),
+        (Value::from("auto"), Stated::Known(Delivery::Auto)),
+        (Value::Unknown, Stated::Unknown),
+        (Value::Null, Stated::Absent),
+    ] {
+        let setup = map([("server_setup", map([("delivery", stated)]))]);
+        let releases = releases::decode(&map([("8.0.1.1", setup)]));
+        let release = releases.find("8.0.1.1").expect("the release");
+        assert_eq!(release.package(Component::ServerSetup).expect("the setup").delivery, expected);
+    }
+}
+
 /// A configuration with everything set, for replacing its parts one by one.
 fn whole() -> Value {
     let package = map([
@@ -213,6 +228,7 @@ fn whole() -> Value {
         ("sha256", Value::from("a".repeat(64))),
         ("arguments", Value::strings(["/q"])),
         ("publisher", Value::from("Microsoft Corporation")),
+        ("delivery", Value::from("push")),
     ]);
     let dmz = map([
         ("hosts", Value::strings(["*.dmz.contoso.com"])),

@@ -13,8 +13,8 @@ use crate::tf::path::Path;
 pub enum Origin {
     /// An MFA Server at the pin runs on the host itself.
     OnHost,
-    /// They are brought from this MFA Server, which runs the pin.
-    From(String),
+    /// They are brought from the first of these MFA Servers that can be reached; all of them run the pin.
+    From(Vec<String>),
 }
 
 /// Finds the origin for a host. None when no MFA Server is known to run exactly the pin.
@@ -25,7 +25,8 @@ pub fn origin(desired: &Desired, host: &str, facts: &HostFacts) -> Option<Origin
     if at_pin().any(|server| server.eq_ignore_ascii_case(host)) || has_server_at_pin(desired, facts) {
         return Some(Origin::OnHost);
     }
-    at_pin().next().cloned().map(Origin::From)
+    let servers: Vec<String> = at_pin().cloned().collect();
+    (!servers.is_empty()).then_some(Origin::From(servers))
 }
 
 /// Refuses a plan that would run something of the pinned release whose silent arguments nobody has stated. `what` is

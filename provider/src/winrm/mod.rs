@@ -27,6 +27,7 @@ pub mod http;
 pub mod limits;
 pub mod process;
 pub mod proxy;
+pub mod ranges;
 pub mod session;
 pub mod shell;
 pub mod soap;

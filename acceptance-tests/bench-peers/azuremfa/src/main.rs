@@ -1,8 +1,11 @@
 //! The provider's WinRM client as a program of its own, for the benchmark; see `acceptance-tests/src/bench/peer.rs`
 //! for its command line.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::Write;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +14,11 @@ use azuremfa::backend::windows::{WindowsBackend, connection};
 use azuremfa::secret::Secret;
 use azuremfa::winrm::endpoint::{Authentication, DEFAULT_PATH, Endpoint, Timeouts, TlsOptions, Transport};
 use azuremfa::winrm::limits::Limits;
+use azuremfa::winrm::ranges;
 use azuremfa::winrm::session::Session;
 use azuremfa::winrm::stdin::Stdin;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -28,7 +34,9 @@ async fn main() -> Outcome {
         ["upload", authentication, url, times, file, hash, "--streams", "1"] => {
             upload(&endpoint(authentication, url)?, times.parse()?, file, hash).await
         }
-        ["upload", .., "--streams", _] => Err("the client uploads over one stream".into()),
+        ["upload", authentication, url, times, file, _, "--streams", streams] => {
+            upload_in_ranges(&endpoint(authentication, url)?, times.parse()?, file, streams.parse()?).await
+        }
         ["query", authentication, url, times, further, ..] => {
             query(&endpoint(authentication, url)?, times.parse()?, further.parse()?).await
         }
@@ -89,6 +97,41 @@ async fn upload(endpoint: &Endpoint, times: usize, file: &str, hash: &str) -> Ou
         report("upload", begin.elapsed())?;
         if output.stdout != hash.as_bytes() {
             return Err(format!("the host received something else: {output:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// As the provider puts files: each range to a command of its own, over several connections. What each command must
+/// answer is known beforehand, as the whole file's hash is.
+async fn upload_in_ranges(endpoint: &Endpoint, times: usize, file: &str, streams: usize) -> Outcome {
+    let path = PathBuf::from(file);
+    let ranges = ranges::cut(std::fs::metadata(&path)?.len(), streams);
+    let mut hashes = HashMap::new();
+    for range in &ranges {
+        let mut bytes = Vec::new();
+        ranges::open(&path, range).await?.read_to_end(&mut bytes).await?;
+        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        hashes.insert(range.start, hash);
+    }
+    for _ in 0..times {
+        let begin = Instant::now();
+        let session = Session::new(endpoint.clone());
+        let send = |range: Range<u64>| {
+            let (session, path) = (session.clone(), path.clone());
+            async move {
+                let reader = ranges::open(&path, &range).await?;
+                let output = session.run("sha256", &[], Stdin::Reader(Box::new(reader))).await?;
+                Outcome::Ok((range.start, output))
+            }
+        };
+        let outputs = ranges::send(ranges.clone(), streams, send).await?;
+        session.close().await;
+        report("upload", begin.elapsed())?;
+        for (start, output) in outputs {
+            if output.stdout != hashes[&start].as_bytes() {
+                return Err(format!("the host received something else at {start}: {output:?}").into());
+            }
         }
     }
     Ok(())

@@ -37,7 +37,7 @@ function Add-LabFileWork {
         'Backup-Directory' { Add-LabJournal backup_directory ([ordered]@{ source = $given['source']; backup_id = $given['backup_id']; name = $given['name']; files = $result['files']; bytes = $result['bytes'] }) }
         'Complete-Backup' { Add-LabJournal complete_backup ([ordered]@{ backup_id = $given['backup_id']; path = $result['path'] }) }
         'Save-ReleaseFile' { Add-LabJournal download ([ordered]@{ url = ([uri]$given['url']).GetLeftPart([System.UriPartial]::Path); path = $result['path'] }) }
-        'Receive-File' { Add-LabJournal receive_file ([ordered]@{ path = $given['path']; length = $result['length']; sha256 = $result['sha256'] }) }
+        { $_ -in 'Receive-File', 'Complete-PartialFile' } { Add-LabJournal receive_file ([ordered]@{ path = $given['path']; length = $result['length']; sha256 = $result['sha256'] }) }
         'Merge-WebConfig' { Add-LabJournal web_config ([ordered]@{ path = $given['path']; outcome = $result['outcome'] }) }
         'Export-AdapterConfiguration' { Add-LabJournal adapter_export ([ordered]@{ provider_name = $given['provider_name']; path = $result['path'] }) }
         'Merge-AdapterConfiguration' { Add-LabJournal adapter_merge ([ordered]@{ output_path = $given['output_path'] }) }
@@ -316,27 +316,6 @@ function taskkill.exe {
     if ($args.Count -ne 4 -or $args[0] -ne '/PID' -or ($args[2..3] -join ' ') -ne '/T /F') { throw "unexpected arguments of taskkill: $args" }
     [System.Diagnostics.Process]::GetProcessById([int]$args[1]).Kill($true)
     "SUCCESS: The process with PID $($args[1]) has been terminated."
-}
-
-function Invoke-WebRequest {
-    # Serves https addresses from the estate's releases.
-    [CmdletBinding()]
-    param(
-        [Parameter(Mandatory = $true)] [uri] $Uri,
-        [Parameter(Mandatory = $true)] [string] $OutFile,
-        [Parameter(Mandatory = $true)] [switch] $UseBasicParsing,
-        [Parameter(Mandatory = $true)] [int] $TimeoutSec
-    )
-    $root = "$([AzureMfaLab.Files]::Estate)/releases/$($Uri.Host)"
-    if (-not [System.IO.Directory]::Exists($root)) { throw (New-Object System.Net.WebException "The remote name could not be resolved: '$($Uri.Host)'") }
-    $file = [System.IO.Path]::GetFullPath($root + [uri]::UnescapeDataString($Uri.AbsolutePath))
-    if (-not $file.StartsWith("$root/") -or -not [System.IO.File]::Exists($file)) {
-        $failure = New-Object System.Net.WebException 'The remote server returned an error: (404) Not Found.'
-        # As in Windows PowerShell, the answer stands in Response.
-        Add-Member -InputObject $failure -MemberType NoteProperty -Name Response -Value ([pscustomobject]@{ StatusCode = 404 }) -Force
-        throw $failure
-    }
-    [System.IO.File]::Copy($file, (Resolve-LabPath $OutFile), $true)
 }
 
 Export-ModuleMember -Function *

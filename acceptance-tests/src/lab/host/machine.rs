@@ -113,8 +113,8 @@ impl Host {
             Err(error) => return fail(process, &error).await,
         };
         let mut input = call.input.to_vec();
-        // Only this script reads what follows, and it reads to the end.
-        if name == "Receive-File" {
+        // Only these scripts read what follows, and they read to the end.
+        if matches!(name.as_str(), "Receive-File" | "Receive-PartialFile") {
             input.extend(process.read_stdin_to_end().await);
         }
         let folder = self.folder.clone();

@@ -76,7 +76,7 @@ impl Upgrade {
         let data = json!({ "source": format!("{INSTALL_FOLDER}\\Data"), "backup_id": "mfa-eu", "name": "data" });
         self.ask(host, "Backup-Directory", data).await;
         let file_name = "MultiFactorAuthenticationServerSetup.exe";
-        let fetch = json!({ "url": setup.url, "sha256": setup.sha256, "file_name": file_name });
+        let fetch = json!({ "url": setup.url, "sha256": setup.sha256, "file_name": file_name, "maximum_length": 1_000_000_000 });
         let file = self.ask(host, "Save-ReleaseFile", fetch).await["path"].as_str().expect("a path").to_owned();
         self.install(host, "server_setup-7.0.0.9", &file, &["/quiet", "/norestart"]).await;
         self.ask(host, "Complete-Backup", json!({ "backup_id": "mfa-eu" })).await;

@@ -5,21 +5,34 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::backend::error::{Cause, HostError, ScriptErrorKind};
 use crate::backend::facts::Server;
-use crate::backend::release::{Component, file_name};
+use crate::backend::release::{Component, Delivery, file_name};
 use crate::backend::step::Backup;
+use crate::backend::windows::download;
+use crate::backend::windows::put::put;
 use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::{
     BACKUP_DIRECTORY, COMPLETE_BACKUP, GET_FILE_IDENTITY, RECEIVE_FILE, SAVE_RELEASE_FILE, SEND_FILE,
 };
-use crate::backend::windows::work::{SHORT_SILENCE, Work, join, staging};
+use crate::backend::windows::work::{SHORT_SILENCE, Work, is_silence, join, staging};
 use crate::backend::{Backend as _, Report, version};
+use crate::winrm::ranges;
 
 /// Pieces of a file under way between two hosts; with 32 KiB each, what this process holds is small.
-const PIECES_UNDER_WAY: usize = 16;
+pub const PIECES_UNDER_WAY: usize = 16;
+
+/// The setups of MFA Server have some hundred megabytes; more than this is something else, such as what an endless
+/// answer would fill a disk with.
+pub const LARGEST_RELEASE_FILE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// A SHA-256 as the scripts write it.
+pub fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Copies a folder to the protected backup. With `fresh` a complete one that no longer equals the folder is superseded.
 pub async fn back_up(work: &Work<'_>, source: &str, backup: &Backup, fresh: bool) -> Result<Report, HostError> {
@@ -48,16 +61,62 @@ pub async fn close_backup(work: &Work<'_>, backup_id: &str) -> Result<Report, Ho
     Ok(Report { already: reply.already, notes: note.into_iter().collect() })
 }
 
-/// Has the host fetch the server setup and check its hash.
+/// Puts the server setup on the host, as the settings say: the host fetches it, or this machine does and sends it. Either
+/// way the host checks its hash.
 pub async fn fetch_server_setup(work: &Work<'_>, version: &str) -> Result<Report, HostError> {
+    let setup = server_setup(work, version)?;
+    match setup.delivery {
+        Delivery::Pull => pull(work, &setup).await,
+        Delivery::Push => push(work, &setup, "as `delivery` says").await,
+        Delivery::Auto => match pull(work, &setup).await {
+            Err(HostError { cause: Cause::Script { kind: ScriptErrorKind::Unreachable, message, .. }, .. }) => {
+                tracing::warn!(host = work.host, message, "the host cannot fetch the file; this machine does");
+                let pushed = push(work, &setup, &format!("because the host could not: {message}")).await;
+                pushed.map_err(|error| match error.cause {
+                    Cause::Local(reason) => {
+                        work.failure(Cause::Local(format!("{reason}. The host could not: {message}")))
+                    }
+                    _ => error,
+                })
+            }
+            outcome => outcome,
+        },
+    }
+}
+
+async fn pull(work: &Work<'_>, setup: &ServerSetup<'_>) -> Result<Report, HostError> {
     #[derive(Deserialize)]
     struct Reply {
         already: bool,
     }
-    let setup = server_setup(work, version)?;
-    let arguments = json!({"url": setup.url, "sha256": setup.sha256, "file_name": setup.file_name});
+    let arguments = json!({
+        "url": setup.url, "sha256": setup.sha256, "file_name": setup.file_name, "maximum_length": LARGEST_RELEASE_FILE,
+    });
     let reply: Reply = work.run(SAVE_RELEASE_FILE, arguments).await?;
     Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// `why` follows what the note says was done.
+async fn push(work: &Work<'_>, setup: &ServerSetup<'_>, why: &str) -> Result<Report, HostError> {
+    let target = setup.path(&work.known_facts().await?.work_folder);
+    // What is on the host need not be fetched here.
+    let present = work.until_heard(SHORT_SILENCE, || identity(work, work.host, &target)).await?;
+    if present.sha256.is_some_and(|present| present.eq_ignore_ascii_case(setup.sha256)) {
+        return Ok(Report { already: true, notes: Vec::new() });
+    }
+    let fetched = tokio::select! {
+        () = work.stop.cancelled() => Err(Cause::Stopped),
+        fetched = work.backend.downloads().fetch(setup.url, setup.sha256) => fetched,
+    };
+    let file = fetched.map_err(|cause| work.failure(cause))?;
+    let streams = ranges::streams(file.length, ranges::MOST_STREAMS);
+    let already = put(work, &file, &target, streams).await?;
+    let note = format!(
+        "The machine that runs Terraform fetched {} and sent it to {}, {why}.",
+        download::shown(setup.url),
+        work.host
+    );
+    Ok(Report { already, notes: vec![note] })
 }
 
 /// The server setup of a release.
@@ -65,10 +124,11 @@ pub struct ServerSetup<'a> {
     pub url: &'a str,
     pub sha256: &'a str,
     pub file_name: &'a str,
+    pub delivery: Delivery,
 }
 
 impl ServerSetup<'_> {
-    /// Where `Save-ReleaseFile` puts it.
+    /// Where it lies on a host, whoever brought it there.
     pub fn path(&self, work_folder: &str) -> String {
         join(&staging(work_folder, &self.sha256[..16]), self.file_name)
     }
@@ -80,16 +140,38 @@ pub fn server_setup<'a>(work: &'a Work<'_>, version: &str) -> Result<ServerSetup
     let package = work.package(version, component)?;
     let url = work.stated(&package.source, version, component, "source")?;
     let sha256 = work.stated(&package.sha256, version, component, "sha256")?;
+    let delivery = package.delivery.known().copied().unwrap_or_default();
     match file_name(url) {
-        Some(file_name) if sha256.len() == 64 && sha256.is_ascii() => Ok(ServerSetup { url, sha256, file_name }),
+        Some(file_name) if sha256.len() == 64 && sha256.is_ascii() => {
+            Ok(ServerSetup { url, sha256, file_name, delivery })
+        }
         _ => Err(work.failure(Cause::Settings(format!(
             "the source or the hash of the server setup {version} in the provider's `releases` cannot be used"
         )))),
     }
 }
 
-/// Brings component files from an upgraded MFA Server to the step's host.
-pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<Report, HostError> {
+/// Brings component files to the step's host from the first of these MFA Servers that is heard.
+pub async fn bring(work: &Work<'_>, version: &str, from: &[String], files: &[String]) -> Result<Report, HostError> {
+    let mut notes = Vec::new();
+    let mut servers = from.iter().peekable();
+    while let Some(server) = servers.next() {
+        match bring_from(work, version, server, files).await {
+            Err(error) if error.host == *server && is_silence(&error) && servers.peek().is_some() => {
+                tracing::warn!(host = work.host, server, cause = %error.cause, "asking the next server for the files");
+                notes.push(format!(
+                    "{server} was not heard, so the next server was asked for the files: {}",
+                    error.cause
+                ));
+            }
+            outcome => return outcome.map(|already| Report { already, notes }),
+        }
+    }
+    Err(work.failure(Cause::Unproven("the plan names no server to take the files from".to_owned())))
+}
+
+/// Brings them from one server; whether all were there already.
+async fn bring_from(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<bool, HostError> {
     let (server, facts) = tokio::join!(source_server(work, version, from), work.known_facts());
     let (server, target) = (server?, staging(&facts?.work_folder, version));
     let mut already = true;
@@ -99,7 +181,7 @@ pub async fn bring(work: &Work<'_>, version: &str, from: &str, files: &[String])
         }
         already &= bring_file(work, from, &join(&server.install_path, file), &join(&target, file)).await?;
     }
-    Ok(Report { already, notes: Vec::new() })
+    Ok(already)
 }
 
 /// Brings one file; whether it was there already.

@@ -16,6 +16,7 @@ use crate::backend::release::Releases;
 use crate::backend::step::{Action, Step};
 use crate::backend::windows::clock::{Clock, SystemClock};
 use crate::backend::windows::connection::Connections;
+use crate::backend::windows::download::Downloads;
 use crate::backend::windows::gap::Gap;
 use crate::backend::windows::observations::Observations;
 use crate::backend::windows::runner::{Call, Runner};
@@ -27,9 +28,11 @@ use crate::backend::{Backend, Report};
 pub mod adfs;
 pub mod clock;
 pub mod connection;
+pub mod download;
 pub mod endpoint;
 pub mod files;
 pub mod gap;
+pub mod get;
 pub mod hosts;
 pub mod installers;
 pub mod observations;
@@ -37,6 +40,7 @@ pub mod packages;
 pub mod pattern;
 pub mod poll;
 pub mod proxies;
+pub mod put;
 pub mod refusals;
 pub mod runner;
 pub mod script;
@@ -54,6 +58,7 @@ pub struct WindowsBackend {
     clock: Arc<dyn Clock>,
     observations: Observations,
     gap: Gap,
+    downloads: Downloads,
 }
 
 impl WindowsBackend {
@@ -64,16 +69,24 @@ impl WindowsBackend {
 
     /// Hosts by any runner of scripts, at any clock.
     pub fn over(runner: Arc<dyn Runner>, releases: Arc<Releases>, clock: Arc<dyn Clock>) -> Self {
-        Self { runner, releases, observations: Observations::new(clock.clone()), clock, gap: Gap::default() }
+        Self {
+            runner,
+            releases,
+            observations: Observations::new(clock.clone()),
+            clock,
+            gap: Gap::default(),
+            downloads: Downloads::default(),
+        }
     }
 
     /// Runs a script and decodes its result.
     pub async fn call<T: DeserializeOwned>(&self, host: &str, call: Call) -> Result<T, Cause> {
-        let script = call.script.name;
-        let result = self.runner.run(host, call).await?;
-        serde_json::from_value(result).map_err(|error| {
-            Cause::Unintelligible(format!("the result of the script {script} is not as promised: {error}"))
-        })
+        runner::call(self.runner.as_ref(), host, call).await
+    }
+
+    /// What runs scripts, for tasks that outlive the step's own future.
+    pub fn runner(&self) -> Arc<dyn Runner> {
+        Arc::clone(&self.runner)
     }
 
     /// What the operator states about releases.
@@ -86,9 +99,19 @@ impl WindowsBackend {
         self.clock.as_ref()
     }
 
+    /// The same clock, for tasks that outlive the step's own future.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// The gaps in the policies of AD FS farms.
     pub fn gap(&self) -> &Gap {
         &self.gap
+    }
+
+    /// What this machine has fetched for hosts.
+    pub fn downloads(&self) -> &Downloads {
+        &self.downloads
     }
 
     /// What was last read of a host, however old.
@@ -137,6 +160,7 @@ impl Backend for WindowsBackend {
 
     async fn close(&self) {
         self.runner.close().await;
+        self.downloads.clear();
     }
 }
 

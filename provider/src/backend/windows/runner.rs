@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -18,6 +19,15 @@ pub trait Runner: Send + Sync {
 
     /// Ends all sessions; a later run opens new ones.
     async fn close(&self) {}
+}
+
+/// Runs a script and decodes its result.
+pub async fn call<T: DeserializeOwned>(runner: &dyn Runner, host: &str, call: Call) -> Result<T, Cause> {
+    let script = call.script.name;
+    let result = runner.run(host, call).await?;
+    serde_json::from_value(result).map_err(|error| {
+        Cause::Unintelligible(format!("the result of the script {script} is not as promised: {error}"))
+    })
 }
 
 /// One run of a script.

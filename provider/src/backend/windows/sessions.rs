@@ -221,7 +221,13 @@ fn in_words(limit: Duration) -> String {
 
 fn limit(script: &str) -> Duration {
     match script {
-        "Backup-Directory" | "Compare-Directory" | "Save-ReleaseFile" | "Send-File" | "Receive-File" => COPY_LIMIT,
+        "Backup-Directory"
+        | "Compare-Directory"
+        | "Save-ReleaseFile"
+        | "Send-File"
+        | "Receive-File"
+        | "Receive-PartialFile"
+        | "Complete-PartialFile" => COPY_LIMIT,
         query if query.starts_with("Get-") => QUERY_LIMIT,
         _ => CHANGE_LIMIT,
     }

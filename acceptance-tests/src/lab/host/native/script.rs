@@ -8,8 +8,8 @@ use crate::lab::host::native::parameters::{
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
-    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, policy, pool,
-    transfer, web_config,
+    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, partial,
+    policy, pool, transfer, web_config,
 };
 
 /// One call of a script.
@@ -61,11 +61,35 @@ pub const ALL: &[Script] = &[
         &[text("path"), text("backup_id"), text("name"), optional_text("subfolder")],
         compare::run,
     ),
-    script("Save-ReleaseFile", &[text("url"), text("sha256"), text("file_name")], files::save_release),
+    script(
+        "Save-ReleaseFile",
+        &[text("url"), text("sha256"), text("file_name"), number("maximum_length", i64::MIN, i64::MAX)],
+        files::save_release,
+    ),
     script("Get-FileIdentity", &[text("path")], files::identity),
     script("Remove-WorkFile", &[text("path")], files::remove),
     script("Send-File", &[text("path"), number("maximum_length", i64::MIN, i64::MAX)], transfer::send),
     script("Receive-File", &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")], transfer::receive),
+    script(
+        "Initialize-PartialFile",
+        &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")],
+        partial::initialize,
+    ),
+    script(
+        "Receive-PartialFile",
+        &[
+            text("path"),
+            number("file_length", i64::MIN, i64::MAX),
+            number("offset", i64::MIN, i64::MAX),
+            number("length", i64::MIN, i64::MAX),
+        ],
+        partial::receive,
+    ),
+    script(
+        "Complete-PartialFile",
+        &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")],
+        partial::complete,
+    ),
     script(
         "Start-Installer",
         &[

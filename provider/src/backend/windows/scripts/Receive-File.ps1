@@ -19,34 +19,11 @@ param(
     [Parameter(Mandatory = $true)] [string] $Sha256
 )
 
-function Save-InputStream {
-    # Writes what is left of stdin to the file, at most one byte more than promised is looked at. Returns the count.
-    param([string] $Native, [long] $Expected)
-    $buffer = New-Object byte[] 65536
-    $total = [long]0
-    $file = New-Object System.IO.FileStream $Native, ([System.IO.FileMode]::Create), ([System.IO.FileAccess]::Write), ([System.IO.FileShare]::None)
-    try {
-        while (($count = $InputStream.Read($buffer, 0, $buffer.Length)) -gt 0) {
-            $total += $count
-            if ($total -gt $Expected) { break }
-            $file.Write($buffer, 0, $count)
-        }
-    }
-    finally { $file.Close() }
-    $total
-}
-
-function Clear-InputStream {
-    # The sender must be able to finish, whether or not its bytes are needed.
-    $buffer = New-Object byte[] 65536
-    do { $count = $InputStream.Read($buffer, 0, $buffer.Length) } while ($count -gt 0)
-}
-
 $Sha256 = $Sha256.ToLowerInvariant()
 try {
-    if ($Sha256 -notmatch '^[0-9a-f]{64}$') { throw (New-Failure invalid_input 'a SHA-256 hash has 64 hexadecimal digits') }
+    Assert-Sha256 $Sha256
     Assert-WorkPath $Path
-    if ((Test-Path -LiteralPath $Path -PathType Leaf) -and (Get-FileLength $Path) -eq $Length -and (Get-Sha256 $Path) -eq $Sha256) {
+    if (Test-ReceivedFile $Path $Length $Sha256) {
         return [ordered]@{ already = $true; length = $Length; sha256 = $Sha256 }
     }
     [void](Initialize-WorkFolder)
@@ -54,7 +31,9 @@ try {
     if (-not (Test-Path -LiteralPath $folder)) { [void](New-Item -ItemType Directory -Path $folder -Force) }
     $partial = "$Path.partial"
     try {
-        $count = Save-InputStream -Native (Resolve-NativePath $partial) -Expected $Length
+        $file = New-Object System.IO.FileStream (Resolve-NativePath $partial), ([System.IO.FileMode]::Create), ([System.IO.FileAccess]::Write), ([System.IO.FileShare]::None)
+        try { $count = (Copy-InputStream -File $file -Expected $Length).Length }
+        finally { $file.Close() }
         if ($count -lt $Length) { throw (New-Failure invalid_input "$count of $Length bytes arrived; nothing was kept") }
         if ($count -gt $Length) { throw (New-Failure invalid_input "more than the promised $Length bytes arrived; nothing was kept") }
         $found = Get-Sha256 $partial

@@ -43,4 +43,4 @@ try {
     [void]$hash.TransformFinalBlock($buffer, 0, 0)
 }
 finally { $file.Close() }
-[ordered]@{ length = $sent; sha256 = [BitConverter]::ToString($hash.Hash).Replace('-', '').ToLowerInvariant() }
+[ordered]@{ length = $sent; sha256 = ConvertTo-Hexadecimal $hash.Hash }

@@ -171,6 +171,47 @@ function Move-WholeFile {
     else { [System.IO.File]::Move($Source, $Destination) }
 }
 
+# ---- Raw bytes that follow the arguments on stdin ----
+
+function Copy-InputStream {
+    # Writes what is left of stdin where the file stands, at most as much as was promised; one piece more is looked at.
+    # Returns how much came and the hash of what was written.
+    param([System.IO.Stream] $File, [long] $Expected)
+    $buffer = New-Object byte[] 65536
+    $total = [long]0
+    $hash = [System.Security.Cryptography.SHA256]::Create()
+    while (($count = $InputStream.Read($buffer, 0, $buffer.Length)) -gt 0) {
+        $total += $count
+        if ($total -gt $Expected) { break }
+        $File.Write($buffer, 0, $count)
+        [void]$hash.TransformBlock($buffer, 0, $count, $null, 0)
+    }
+    [void]$hash.TransformFinalBlock($buffer, 0, 0)
+    New-Object PSObject -Property @{ Length = $total; Sha256 = ConvertTo-Hexadecimal $hash.Hash }
+}
+
+function Clear-InputStream {
+    # The sender must be able to finish, whether or not its bytes are needed.
+    $buffer = New-Object byte[] 65536
+    do { $count = $InputStream.Read($buffer, 0, $buffer.Length) } while ($count -gt 0)
+}
+
+function ConvertTo-Hexadecimal {
+    param([byte[]] $Bytes)
+    [BitConverter]::ToString($Bytes).Replace('-', '').ToLowerInvariant()
+}
+
+function Assert-Sha256 {
+    param([string] $Sha256)
+    if ($Sha256 -notmatch '^[0-9a-f]{64}$') { throw (New-Failure invalid_input 'a SHA-256 hash has 64 hexadecimal digits') }
+}
+
+function Test-ReceivedFile {
+    # Whether the very file is there already.
+    param([string] $Path, [long] $Length, [string] $Sha256)
+    (Test-Path -LiteralPath $Path -PathType Leaf) -and (Get-FileLength $Path) -eq $Length -and (Get-Sha256 $Path) -eq $Sha256
+}
+
 # ---- The work folder: SYSTEM and Administrators only ----
 
 function Get-WorkFolder { $env:ProgramData.TrimEnd('\') + '\terraform-provider-azuremfa' }

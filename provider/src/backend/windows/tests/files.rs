@@ -1,10 +1,16 @@
 //! Backups, release files and files from host to host.
 
 use super::*;
+use crate::backend::error::ScriptErrorKind;
+use crate::backend::release::Delivery;
 use crate::backend::step::Backup;
 
 fn bring() -> Action {
-    Action::BringFiles { version: "7.0.0.9".to_owned(), from: "mfa02".to_owned(), files: vec!["a.msi".to_owned()] }
+    Action::BringFiles {
+        version: "7.0.0.9".to_owned(),
+        from: vec!["mfa02".to_owned()],
+        files: vec!["a.msi".to_owned()],
+    }
 }
 
 fn identity(exists: bool) -> Value {
@@ -31,11 +37,65 @@ async fn a_host_fetches_the_stated_file() {
     let answer = json!({"path": "p", "length": 6, "already": false});
     let estate = Estate::new().answer("mfa01", "Save-ReleaseFile", answer);
     estate.perform("mfa01", Action::FetchServerSetup { version: "7.0.0.9".to_owned() }).await.expect("done");
-    let expected =
-        json!({"url": "https://files.contoso.com/7.0.0.9/Setup.exe", "sha256": SHA256, "file_name": "Setup.exe"});
+    let expected = json!({
+        "url": "https://files.contoso.com/7.0.0.9/Setup.exe", "sha256": SHA256, "file_name": "Setup.exe",
+        "maximum_length": 2_147_483_648_u64,
+    });
     assert_eq!(estate.arguments("Save-ReleaseFile"), expected);
     let message = estate.failure("mfa01", Action::FetchServerSetup { version: "8.0.1.1".to_owned() }).await;
     assert!(message.contains("releases[\"8.0.1.1\"] has no server_setup"), "{message}");
+}
+
+fn fetch() -> Action {
+    Action::FetchServerSetup { version: "7.0.0.9".to_owned() }
+}
+
+fn delivered_by(delivery: Delivery) -> Estate {
+    let mut package = setup();
+    package.delivery = Stated::Known(delivery);
+    // Nobody is there, and this machine finds out at once.
+    package.source = Stated::Known("https://127.0.0.1:1/Setup.exe?sig=marker".to_owned());
+    Estate::with(Release::new(BTreeMap::from([(Component::ServerSetup, package)])))
+}
+
+fn refused(kind: ScriptErrorKind) -> Answer {
+    let message = "no route from the host".to_owned();
+    Err(Cause::Script { script: "Save-ReleaseFile".to_owned(), kind, message, line: None })
+}
+
+#[tokio::test]
+async fn who_fetches_is_what_the_settings_say() {
+    let tried = "this machine could not fetch https://127.0.0.1:1/Setup.exe: ";
+    // By delivery and the kind of the host's failure: whether this machine tries.
+    for (delivery, kind, tries) in [
+        (Delivery::Auto, ScriptErrorKind::Unreachable, true),
+        (Delivery::Auto, ScriptErrorKind::NotFound, false),
+        (Delivery::Auto, ScriptErrorKind::InvalidInput, false),
+        (Delivery::Pull, ScriptErrorKind::Unreachable, false),
+    ] {
+        let estate = delivered_by(delivery)
+            .facts("mfa01", &facts())
+            .outcome("mfa01", "Save-ReleaseFile", refused(kind))
+            .answer("mfa01", "Get-FileIdentity", identity(false));
+        let message = estate.failure("mfa01", fetch()).await;
+        assert_eq!(message.contains(tried), tries, "{delivery:?} {kind:?}: {message}");
+        assert!(message.contains("no route from the host") && !message.contains("marker"), "{message}");
+    }
+    let estate =
+        delivered_by(Delivery::Push).facts("mfa01", &facts()).answer("mfa01", "Get-FileIdentity", identity(false));
+    let message = estate.failure("mfa01", fetch()).await;
+    assert!(message.contains(tried), "{message}");
+    assert_eq!(estate.ran(), ["mfa01 Get-HostFacts", "mfa01 Get-FileIdentity"]);
+}
+
+#[tokio::test]
+async fn what_the_host_has_is_not_fetched_here() {
+    let estate =
+        delivered_by(Delivery::Push).facts("mfa01", &facts()).answer("mfa01", "Get-FileIdentity", identity(true));
+    let report = estate.perform("mfa01", fetch()).await.expect("done");
+    assert!(report.already && report.notes.is_empty());
+    let path = "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\0123456789abcdef\\Setup.exe";
+    assert_eq!(estate.arguments("Get-FileIdentity"), json!({"path": path}));
 }
 
 #[tokio::test]
@@ -72,7 +132,7 @@ async fn nothing_is_sent_when_the_file_is_there() {
 #[tokio::test]
 async fn a_failure_names_the_host_that_failed() {
     let refuse = |script: &str| {
-        let kind = crate::backend::error::ScriptErrorKind::Other;
+        let kind = ScriptErrorKind::Other;
         Err(Cause::Script { script: script.to_owned(), kind, message: "the disk is full".to_owned(), line: None })
     };
     let estate = || {
@@ -96,6 +156,42 @@ async fn a_failure_names_the_host_that_failed() {
         refuse("Receive-File"),
     );
     assert!(source.failure("portal01", bring()).await.starts_with("mfa02: could not bring"));
+}
+
+#[tokio::test]
+async fn the_next_server_is_asked_when_one_is_not_heard() {
+    let silent = || Cause::Unreachable { reason: "nothing answers".to_owned(), advice: "Look.".to_owned() };
+    let estate = || {
+        Estate::new()
+            .facts("mfa03", &server("7.0.0.9"))
+            .facts("portal01", &facts())
+            .answer("mfa03", "Get-FileIdentity", identity(true))
+            .answer("portal01", "Get-FileIdentity", identity(true))
+    };
+    let action = |from: [&str; 2]| Action::BringFiles {
+        version: "7.0.0.9".to_owned(),
+        from: from.map(str::to_owned).to_vec(),
+        files: vec!["a.msi".to_owned()],
+    };
+    let one_is_away = estate().outcome("mfa02", "Get-HostFacts", Err(silent()));
+    let report = one_is_away.perform("portal01", action(["mfa02", "mfa03"])).await.expect("done");
+    assert!(
+        report.already && report.notes.len() == 1 && report.notes[0].starts_with("mfa02 was not heard"),
+        "{report:?}"
+    );
+    // The last one's failure is the step's, and a server of another version is no silent one.
+    let both =
+        estate().outcome("mfa02", "Get-HostFacts", Err(silent())).outcome("mfa04", "Get-HostFacts", Err(silent()));
+    let message = both.failure("portal01", action(["mfa02", "mfa04"])).await;
+    assert!(message.starts_with("mfa04: "), "{message}");
+    let older = estate().facts("mfa02", &server("6.3.1.1"));
+    assert!(older.failure("portal01", action(["mfa02", "mfa03"])).await.starts_with("mfa02: "));
+    // Nor is a silent target the server's fault.
+    let target = Estate::new()
+        .facts("mfa02", &server("7.0.0.9"))
+        .outcome("portal01", "Get-HostFacts", Err(silent()))
+        .answer("mfa02", "Get-FileIdentity", identity(true));
+    assert!(target.failure("portal01", action(["mfa02", "mfa03"])).await.starts_with("portal01: "));
 }
 
 #[tokio::test]

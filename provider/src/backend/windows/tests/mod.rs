@@ -14,6 +14,7 @@ use crate::backend::release::{Component, Package, Release, Stated};
 use crate::backend::windows::scripts::Script;
 
 mod adfs;
+mod download;
 mod files;
 mod packages;
 mod verify;
@@ -120,9 +121,15 @@ pub struct Estate {
 
 impl Estate {
     pub fn new() -> Self {
+        Self::with(release())
+    }
+
+    /// With another release 7.0.0.9.
+    pub fn with(release: Release) -> Self {
+        let releases = Releases::new(BTreeMap::from([("7.0.0.9".to_owned(), release)]));
         let recorder = Arc::new(Recorder::default());
         let clock = Arc::new(ManualClock::default());
-        let backend = WindowsBackend::over(recorder.clone(), Arc::new(releases()), clock.clone());
+        let backend = WindowsBackend::over(recorder.clone(), Arc::new(releases), clock.clone());
         Self { recorder, clock, stop: CancellationToken::new(), backend }
     }
 
@@ -167,22 +174,27 @@ impl Estate {
 
 pub const SHA256: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-pub fn releases() -> Releases {
-    let words = |words: &[&str]| Stated::Known(words.iter().map(|&word| word.to_owned()).collect());
-    let package = |arguments: &[&str]| Package { arguments: words(arguments), ..Package::default() };
-    let setup = Package {
+pub fn setup() -> Package {
+    Package {
         source: Stated::Known("https://files.contoso.com/7.0.0.9/Setup.exe".to_owned()),
         sha256: Stated::Known(SHA256.to_owned()),
         ..package(&["/quiet"])
-    };
+    }
+}
+
+fn package(arguments: &[&str]) -> Package {
+    let words = arguments.iter().map(|&word| word.to_owned()).collect();
+    Package { arguments: Stated::Known(words), ..Package::default() }
+}
+
+fn release() -> Release {
     let place = ["TARGETVDIR={virtual_directory}", "TARGETSITE=/LM/W3SVC/{site_id}"];
-    let packages = BTreeMap::from([
-        (Component::ServerSetup, setup),
+    Release::new(BTreeMap::from([
+        (Component::ServerSetup, setup()),
         (Component::WebServiceSdk, package(&place)),
         (Component::UserPortal, package(&place)),
         (Component::AdfsAdapter, package(&["/qn"])),
-    ]);
-    Releases::new(BTreeMap::from([("7.0.0.9".to_owned(), Release::new(packages))]))
+    ]))
 }
 
 /// A host with nothing on it.

@@ -60,7 +60,7 @@ fn after_the_package_the_exchange_follows() {
         Reached::Installed,
         &expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         4. adfs01: carry the exported values into the new adapter configuration
         5. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
@@ -69,7 +69,7 @@ fn after_the_package_the_exchange_follows() {
         8. adfs01: restart AD FS
         9. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        11. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        11. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         12. adfs02: install the AD FS adapter 7.0.0.9
         13. adfs02: wait until this server has synchronised with the primary
         14. adfs02: restart AD FS
@@ -90,7 +90,7 @@ fn what_stayed_out_of_the_policy_is_put_back_first() {
         &expect![[r#"
         1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
         2. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         5. adfs01: carry the exported values into the new adapter configuration
         6. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
@@ -99,7 +99,7 @@ fn what_stayed_out_of_the_policy_is_put_back_first() {
         9. adfs01: restart AD FS
         10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 7.0.0.9
         14. adfs02: wait until this server has synchronised with the primary
         15. adfs02: restart AD FS
@@ -119,13 +119,13 @@ fn after_unregistering_the_way_is_forward() {
         Reached::Unregistered,
         &expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: carry the exported values into the new adapter configuration
         4. adfs01: register AzureMfaServerAuthentication with the carried configuration
         5. adfs01: restart AD FS
         6. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         7. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        8. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        8. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         9. adfs02: install the AD FS adapter 7.0.0.9
         10. adfs02: wait until this server has synchronised with the primary
         11. adfs02: restart AD FS
@@ -146,7 +146,7 @@ fn what_is_registered_is_loaded_and_enabled() {
         2. adfs01: restart AD FS
         3. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         6. adfs02: install the AD FS adapter 7.0.0.9
         7. adfs02: wait until this server has synchronised with the primary
         8. adfs02: restart AD FS
@@ -161,7 +161,7 @@ fn what_is_registered_is_loaded_and_enabled() {
         &expect![[r#"
         1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         2. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        3. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        3. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         4. adfs02: install the AD FS adapter 7.0.0.9
         5. adfs02: wait until this server has synchronised with the primary
         6. adfs02: restart AD FS
@@ -179,7 +179,7 @@ fn the_second_batch_is_taken_up_where_it_was_left() {
         Reached::Enabled,
         &expect![[r#"
         1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs02: install the AD FS adapter 7.0.0.9
         4. adfs02: wait until this server has synchronised with the primary
         5. adfs02: restart AD FS
@@ -234,7 +234,7 @@ fn a_type_of_another_release_is_exchanged() {
     let decision = run(&wanted("8.0.1.1"), &views);
     expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         3. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
         4. adfs01: carry the exported values into the new adapter configuration
         5. adfs01: take AzureMfaServerAuthentication out of the global policy (users are NOT asked for the second factor from here)

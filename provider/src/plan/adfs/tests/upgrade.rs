@@ -14,7 +14,7 @@ fn a_farm_is_upgraded_in_two_batches() {
         &farm(&FARM, "6.3.1.1"),
         &expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         5. adfs01: carry the exported values into the new adapter configuration
@@ -24,7 +24,7 @@ fn a_farm_is_upgraded_in_two_batches() {
         9. adfs01: restart AD FS
         10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 7.0.0.9
         14. adfs02: wait until this server has synchronised with the primary
         15. adfs02: restart AD FS
@@ -43,10 +43,10 @@ fn secondaries_of_both_batches_are_waited_for() {
     let decision = decide(&desired, &batches, &farm(&FOUR, "6.3.1.1"), &policy());
     expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         6. adfs02: install the AD FS adapter 7.0.0.9
         7. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         8. adfs01: carry the exported values into the new adapter configuration
@@ -59,11 +59,11 @@ fn secondaries_of_both_batches_are_waited_for() {
         15. adfs03: traffic is not managed (no drain is set); take the host out of the balancer yourself
         16. adfs04: traffic is not managed (no drain is set); take the host out of the balancer yourself
         17. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        18. adfs03: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        18. adfs03: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         19. adfs03: install the AD FS adapter 7.0.0.9
         20. adfs03: wait until this server has synchronised with the primary
         21. adfs03: restart AD FS
-        22. adfs04: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        22. adfs04: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         23. adfs04: install the AD FS adapter 7.0.0.9
         24. adfs04: wait until this server has synchronised with the primary
         25. adfs04: restart AD FS
@@ -84,7 +84,7 @@ fn the_same_name_is_registered_anew() {
         &farm(&FARM, "7.0.0.9"),
         &expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 8.0.1.1
         4. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
         5. adfs01: carry the exported values into the new adapter configuration
@@ -94,7 +94,7 @@ fn the_same_name_is_registered_anew() {
         9. adfs01: restart AD FS
         10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02
+        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 8.0.1.1
         14. adfs02: wait until this server has synchronised with the primary
         15. adfs02: restart AD FS
@@ -128,7 +128,7 @@ fn a_farm_beside_mfa_servers_needs_nothing_brought() {
     change(&mut views, "adfs01", |facts| facts.server = server(FARM[0], "7.0.0.9").server);
     let decision = run(&wanted("7.0.0.9"), &views);
     let brought: Vec<String> = decision.lines().into_iter().filter(|line| line.contains("bring")).collect();
-    expect!["11. adfs02.contoso.com: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02.contoso.com"].assert_eq(&brought.join("\n"));
+    expect!["11. adfs02.contoso.com: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02.contoso.com or mfa01.contoso.com"].assert_eq(&brought.join("\n"));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_sql_farm_has_no_primary() {
         &views,
         &expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         5. adfs01: carry the exported values into the new adapter configuration
@@ -160,7 +160,7 @@ fn a_sql_farm_has_no_primary() {
         9. adfs01: restart AD FS
         10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 7.0.0.9
         14. adfs02: restart AD FS
         15. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
@@ -177,10 +177,10 @@ fn one_batch_is_an_outage() {
     let decision = decide(&desired, std::slice::from_ref(&desired.hosts), &farm(&FARM, "6.3.1.1"), &policy());
     expect![[r#"
         1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02
+        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         6. adfs02: install the AD FS adapter 7.0.0.9
         7. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         8. adfs01: carry the exported values into the new adapter configuration

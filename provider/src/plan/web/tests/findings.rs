@@ -118,7 +118,7 @@ fn hosts_that_were_not_read_have_their_place() {
         1. portal01: adopt, and upgrade to 7.0.0.9 when below
         2. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         3. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        4. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02
+        4. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         5. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         6. portal02: put the User Portal's old web.config back, or carry its values into the new one
         7. portal02: set application pool MfaPortal to CLR v4.0
@@ -135,7 +135,7 @@ fn hosts_that_were_not_read_have_their_place() {
         &expect![[r#"
         1. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         2. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        3. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02
+        3. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         4. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         5. portal02: put the User Portal's old web.config back, or carry its values into the new one
         6. portal02: set application pool MfaPortal to CLR v4.0

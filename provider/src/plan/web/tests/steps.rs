@@ -14,7 +14,7 @@ fn portals_go_one_after_the_other() {
         &expect![[r#"
         1. portal01: traffic is not managed (no drain is set); take the host out of the balancer yourself
         2. portal01: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        3. portal01: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02
+        3. portal01: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         4. portal01: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         5. portal01: put the User Portal's old web.config back, or carry its values into the new one
         6. portal01: set application pool MfaPortal to CLR v4.0
@@ -23,7 +23,7 @@ fn portals_go_one_after_the_other() {
         9. portal01: close this upgrade's backup
         10. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         11. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        12. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02
+        12. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         13. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         14. portal02: put the User Portal's old web.config back, or carry its values into the new one
         15. portal02: set application pool MfaPortal to CLR v4.0
@@ -43,7 +43,7 @@ fn within_a_generation_the_pool_stays() {
         &expect![[r#"
         1. portal01: traffic is not managed (no drain is set); take the host out of the balancer yourself
         2. portal01: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        3. portal01: bring MultiFactorAuthenticationUserPortalSetup64.msi 8.0.1.1 from mfa02
+        3. portal01: bring MultiFactorAuthenticationUserPortalSetup64.msi 8.0.1.1 from mfa02 or mfa01
         4. portal01: upgrade the User Portal to 8.0.1.1 in the same virtual directory MultiFactorAuth
         5. portal01: put the User Portal's old web.config back, or carry its values into the new one
         6. portal01: compare App_Themes\Default with its backup
@@ -51,7 +51,7 @@ fn within_a_generation_the_pool_stays() {
         8. portal01: close this upgrade's backup
         9. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         10. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        11. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 8.0.1.1 from mfa02
+        11. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 8.0.1.1 from mfa02 or mfa01
         12. portal02: upgrade the User Portal to 8.0.1.1 in the same virtual directory MultiFactorAuth
         13. portal02: put the User Portal's old web.config back, or carry its values into the new one
         14. portal02: compare App_Themes\Default with its backup
@@ -256,7 +256,7 @@ fn disagreeing_evidence_is_repaired_by_the_package() {
         &expect![[r#"
         1. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
         2. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
-        3. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02
+        3. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         4. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         5. portal02: put the User Portal's old web.config back, or carry its values into the new one
         6. portal02: set application pool MfaPortal to CLR v4.0

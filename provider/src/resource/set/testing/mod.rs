@@ -209,7 +209,7 @@ fn releases() -> Releases {
         source: Stated::Known("https://files.contoso.com/setup.exe".to_owned()),
         sha256: Stated::Known("0".repeat(64)),
         arguments: Stated::Known(vec!["/quiet".to_owned()]),
-        publisher: Stated::Absent,
+        ..Package::default()
     };
     let release = Release::new(Component::ALL.into_iter().map(|component| (component, package.clone())).collect());
     let versions = ["6.3.1.1", "7.0", "7.0.0.9", "8.0.1.1"];

@@ -56,7 +56,11 @@ pub fn save_release(call: &mut Call<'_>) -> Result<Value, Failure> {
     }
     work_folder::initialize(host)?;
     assert_inside(host, &target)?;
-    let bytes = address.fetch(host)?;
+    let (bytes, maximum) = (address.fetch(host)?, call.arguments.number("maximum_length"));
+    if i64::try_from(bytes.len()).unwrap_or(i64::MAX) > maximum {
+        let message = format!("{} is longer than the {maximum} bytes that are taken", address.shown());
+        return Err(Failure::invalid_input(message));
+    }
     let found = sha256(&bytes);
     if found != wanted {
         return Err(Failure::invalid_input(format!(
@@ -101,7 +105,7 @@ impl Address {
         let server = host.estate().join("releases").join(&self.host);
         if !server.is_dir() {
             let reason = format!("The remote name could not be resolved: '{}'", self.host);
-            return Err(failed("other", &reason));
+            return Err(failed("unreachable", &reason));
         }
         let below = percent_decode(self.path.trim_start_matches('/'));
         let is_inside = !below.split('/').any(|part| part == "..");

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::lab::host::folder::HostFolder;
 use crate::lab::host::native::reply::Failure;
 use crate::lab::host::native::script::Call;
 use crate::lab::host::native::scripts::files::assert_hash;
@@ -33,11 +34,8 @@ pub fn receive(call: &mut Call<'_>) -> Result<Value, Failure> {
     let wanted = call.arguments.text("sha256").to_ascii_lowercase();
     assert_hash(&wanted)?;
     assert_inside(host, path)?;
-    if host.is_file(path) {
-        let present = host.read(path)?;
-        if i64::try_from(present.len()) == Ok(length) && sha256(&present) == wanted {
-            return Ok(json!({ "already": true, "length": length, "sha256": wanted }));
-        }
+    if is_received(host, path, length, &wanted)? {
+        return Ok(json!({ "already": true, "length": length, "sha256": wanted }));
     }
     work_folder::initialize(host)?;
     let count = i64::try_from(call.input.len()).unwrap_or(i64::MAX);
@@ -57,4 +55,13 @@ pub fn receive(call: &mut Call<'_>) -> Result<Value, Failure> {
     host.write(path, call.input)?;
     host.record("receive_file", json!({ "path": path, "length": length, "sha256": wanted }))?;
     Ok(json!({ "already": false, "length": length, "sha256": wanted }))
+}
+
+/// Whether the very file is there already.
+pub fn is_received(host: &HostFolder, path: &str, length: i64, wanted: &str) -> Result<bool, Failure> {
+    if !host.is_file(path) {
+        return Ok(false);
+    }
+    let present = host.read(path)?;
+    Ok(i64::try_from(present.len()) == Ok(length) && sha256(&present) == wanted)
 }
