@@ -163,7 +163,7 @@ impl Place<'_> {
         let connection = self.connection.insert(self.connections.open(self.at_once).await?);
         match connection.exchange(operation, message.clone()).await {
             Err(error) if connection.wants_logon_alone() => {
-                tracing::debug!(host = %error.host, error = %error.kind, "logging on again, without a message");
+                tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
                 self.connections.logon_alone.store(true, Ordering::Relaxed);
             }
             result => return result,
