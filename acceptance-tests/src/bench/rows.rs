@@ -134,7 +134,7 @@ impl Measured {
 }
 
 fn write_ratio(ratio: f64) -> String {
-    if ratio < 0.01 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
+    if ratio > 0.0 && ratio < 0.01 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
 }
 
 impl Unit {

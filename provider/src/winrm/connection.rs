@@ -30,6 +30,8 @@ pub struct Connection {
     last_used: Instant,
     logon: Logon,
     refused_message: bool,
+    /// The host has answered a message, so it knows who asks.
+    has_answered: bool,
 }
 
 /// What goes with the last token of a logon over plain HTTP.
@@ -110,6 +112,7 @@ impl Connection {
             last_used: Instant::now(),
             logon,
             refused_message: false,
+            has_answered: false,
         })
     }
 
@@ -123,6 +126,11 @@ impl Connection {
         self.is_counted
     }
 
+    /// Whether the host has answered a message on it.
+    pub fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
     /// Sends a message and waits for the reply, which may be a fault.
     pub async fn exchange(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
         let begin = Instant::now();
@@ -133,6 +141,7 @@ impl Connection {
         match &result {
             Ok(reply) => {
                 self.in_step = true;
+                self.has_answered = true;
                 tracing::debug!(
                     host = %self.host, %operation, status = reply.status, sent, received = reply.text.len(),
                     milliseconds = begin.elapsed().as_millis(), "exchanged"

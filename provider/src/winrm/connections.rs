@@ -83,6 +83,16 @@ impl Connections {
         Lease { connections: Arc::clone(self), command: None }
     }
 
+    /// Opens a connection and keeps it, unless one is kept. Nothing is sent over it.
+    pub async fn connect(&self) -> Result<(), Error> {
+        let mut place = self.place().await;
+        if !place.connection.as_ref().is_some_and(Connection::is_usable) {
+            place.connection = None;
+            place.connection = Some(self.open(false).await?);
+        }
+        Ok(())
+    }
+
     /// Closes the unused connections.
     pub fn close_idle(&self) {
         // Closed outside of the lock.
@@ -113,6 +123,12 @@ impl Connections {
     async fn place_soon(&self) -> Place<'_> {
         let place = soon(Arc::clone(&self.places).acquire_owned()).await.map(|place| place.expect("never closed"));
         Place { connections: self, connection: self.idle().pop(), place, at_once: true }
+    }
+
+    /// From now on no message comes with a logon.
+    fn log_on_alone(&self, error: &Error) {
+        tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
+        self.logon_alone.store(true, Ordering::Relaxed);
     }
 
     /// Opens a connection, once the budget has a share for it. Nothing is held that the others could wait for.
@@ -152,8 +168,10 @@ impl Place<'_> {
     /// not reach the service.
     async fn exchange(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
         if let Some(kept) = self.connection.as_mut().filter(|kept| kept.is_usable()) {
+            let proven = kept.has_answered();
             match kept.exchange(operation, message.clone()).await {
-                Err(error) if is_stale(&error) => {
+                Err(error) if kept.wants_logon_alone() => self.connections.log_on_alone(&error),
+                Err(error) if is_stale(&error, proven) => {
                     tracing::debug!(host = %error.host, %operation, "replacing a stale connection");
                 }
                 result => return result,
@@ -162,10 +180,7 @@ impl Place<'_> {
         self.connection = None;
         let connection = self.connection.insert(self.connections.open(self.at_once).await?);
         match connection.exchange(operation, message.clone()).await {
-            Err(error) if connection.wants_logon_alone() => {
-                tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
-                self.connections.logon_alone.store(true, Ordering::Relaxed);
-            }
+            Err(error) if connection.wants_logon_alone() => self.connections.log_on_alone(&error),
             result => return result,
         }
         self.connection.insert(self.connections.open(self.at_once).await?).exchange(operation, message).await
@@ -185,7 +200,13 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Whether a kept connection failed because the host had forgotten it.
-fn is_stale(error: &Error) -> bool {
-    error.started == Started::NotStarted && matches!(error.kind, Kind::ConnectionLost(_) | Kind::Unauthorized { .. })
+/// Whether a kept connection failed because the host had forgotten it. A refusal says so only on a connection that was
+/// logged on; on one that was merely opened it is about the credentials, which must not be tried twice.
+fn is_stale(error: &Error, proven: bool) -> bool {
+    error.started == Started::NotStarted
+        && match error.kind {
+            Kind::ConnectionLost(_) => true,
+            Kind::Unauthorized { .. } => proven,
+            _ => false,
+        }
 }

@@ -56,6 +56,11 @@ impl Session {
         Arc::ptr_eq(&self.owner, &other.owner)
     }
 
+    /// Connects, unless a connection is open. The host is not asked for anything yet.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.owner.0.connections.connect().await
+    }
+
     /// Logs on and opens the shell, unless one is open. Nothing runs yet.
     pub async fn open(&self) -> Result<(), Error> {
         let host = Arc::clone(&self.owner.0);

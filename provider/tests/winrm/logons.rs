@@ -1,7 +1,7 @@
 //! How often a password is tried.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use azuremfa::backend::error::Cause;
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
@@ -17,25 +17,47 @@ use crate::server::{Action, PASSWORD, Server, USER};
 
 const HOSTS: [&str; 4] = ["mfa01.contoso.com", "mfa02.contoso.com", "MFA01.contoso.com", "mfa03.contoso.com"];
 
-/// Asks all hosts at once, as the hosts of a set are; each is the same server.
-async fn ask(username: &str, password: &str) -> (Server, Vec<Cause>) {
-    let server = Server::start(SEALED).await;
+/// Sessions that reach every host by the same port.
+fn sessions(port: u16, username: &str, password: &str, connect: Duration) -> Sessions {
     let connection = Connection {
         username: Some(username.to_owned()),
         password: Some(Secret::new(password)),
         use_https: false,
         port: 5985,
-        proxy: ProxyRule::Given(crate::proxy(server.port)),
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300), overall: None },
+        proxy: ProxyRule::Given(crate::proxy(port)),
+        timeouts: Timeouts { connect, operation: Duration::from_millis(300), overall: None },
         ..Connection::new("default")
     };
-    let sessions = Sessions::new(Arc::new(Connections { connections: vec![connection], ..Connections::default() }));
-    let runs = HOSTS.iter().map(|host| sessions.run(host, Call::new(GET_HOST_FACTS, json!({}))));
+    Sessions::new(Arc::new(Connections { connections: vec![connection], ..Connections::default() }))
+}
+
+/// Asks hosts at once, as the hosts of a set are. No script runs there, so there is never a reply.
+async fn ask_all(sessions: &Sessions, hosts: &[&str]) -> Vec<Cause> {
+    let runs = hosts.iter().map(|host| sessions.run(host, Call::new(GET_HOST_FACTS, json!({}))));
     let results = futures_util::future::join_all(runs).await;
-    // The server runs no scripts, so there is never a reply.
-    let causes = results.into_iter().map(|result| result.expect_err("no reply")).collect();
+    results.into_iter().map(|result| result.expect_err("no reply")).collect()
+}
+
+/// Each host is the same server.
+async fn ask(username: &str, password: &str) -> (Server, Vec<Cause>) {
+    let server = Server::start(SEALED).await;
+    let sessions = sessions(server.port, username, password, Duration::from_secs(5));
+    let causes = ask_all(&sessions, &HOSTS).await;
     sessions.close().await;
     (server, causes)
+}
+
+/// Each of them takes the whole timeout; one after the other they would take it six times.
+#[tokio::test]
+async fn hosts_that_do_not_answer_are_not_waited_for_in_turn() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let sessions = sessions(port, USER, PASSWORD, Duration::from_secs(1));
+    let begin = Instant::now();
+    let causes = ask_all(&sessions, &["mfa01", "mfa02", "mfa03", "mfa04", "mfa05", "mfa06"]).await;
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(causes.iter().all(|cause| matches!(cause, Cause::Unreachable { .. })), "{causes:?}");
+    drop(silent);
 }
 
 fn logons(server: &Server) -> usize {

@@ -45,8 +45,13 @@ async fn ntlm_over_http_needs_five() {
 #[tokio::test]
 async fn a_logon_alone_needs_one_more() {
     use Action::{Command, Create, Delete, Handshake, Proxy, Receive};
-    for refusal in ["HTTP/1.1 400 Bad Request", "HTTP/1.1 500 Internal Server Error"] {
+    let refusals = ["HTTP/1.1 400 Bad Request", "HTTP/1.1 500 Internal Server Error"];
+    for (refusal, connected) in refusals.into_iter().flat_map(|refusal| [(refusal, false), (refusal, true)]) {
         let (server, session) = start(SEALED).await;
+        if connected {
+            session.connect().await.expect("a connection");
+            session.connect().await.expect("the same connection");
+        }
         server.expect(Create, Turn::Http(refusal, ""));
         session.run("hostname", &[], Stdin::None).await.expect("a command");
         session.close().await;
@@ -71,8 +76,12 @@ async fn a_command_does_not_go_with_a_logon() {
 #[tokio::test]
 async fn a_refused_logon_with_a_message_is_final() {
     use Action::{Create, Handshake, Proxy};
-    for refusal in ["HTTP/1.1 401 Unauthorized", "HTTP/1.1 403 Forbidden", "HTTP/1.1 413 Payload Too Large"] {
+    let refusals = ["HTTP/1.1 401 Unauthorized", "HTTP/1.1 403 Forbidden", "HTTP/1.1 413 Payload Too Large"];
+    for (refusal, connected) in refusals.into_iter().flat_map(|refusal| [(refusal, false), (refusal, true)]) {
         let (server, session) = start(SEALED).await;
+        if connected {
+            session.connect().await.expect("a connection");
+        }
         server.expect(Create, Turn::Http(refusal, ""));
         let error = session.run("hostname", &[], Stdin::None).await.expect_err("refused");
         assert_eq!((error.operation, error.started), (Operation::Authenticate, Started::NotStarted), "{error}");

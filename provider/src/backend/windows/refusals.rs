@@ -34,6 +34,11 @@ enum Scope {
 }
 
 impl Refusals {
+    /// Whether the credentials were accepted, so that nobody has to wait.
+    pub fn is_accepted(&self, host: &str, connection: &Connection) -> bool {
+        self.state().accepted.contains(&scope(host, connection))
+    }
+
     /// Waits for what must be held for a first logon, so that a wrong password is tried once and not by every host at the
     /// same time. None once the credentials were accepted, also while it was waited for: then all go at once.
     pub async fn turn(&self, host: &str, connection: &Connection) -> Result<Option<OwnedMutexGuard<()>>, Cause> {

@@ -67,6 +67,11 @@ impl Sessions {
     /// Logs on, before which nobody has accepted the credentials: one host after the other, so that the first refusal is
     /// the last.
     async fn log_on(&self, host: &str, session: &Session, connection: &Connection) -> Result<(), Cause> {
+        if self.refusals.is_accepted(host, connection) {
+            return Ok(());
+        }
+        // Before the turn: hosts that do not answer would keep all others waiting, each for the whole timeout.
+        session.connect().await.map_err(|error| self.failed(host, connection, &error))?;
         let Some(_turn) = self.refusals.turn(host, connection).await? else { return Ok(()) };
         session.open().await.map_err(|error| self.failed(host, connection, &error))?;
         self.refusals.accept(host, connection);
