@@ -13,6 +13,7 @@ mod envelope;
 mod estate;
 mod installers;
 mod pattern;
+mod unicode;
 mod wire;
 
 /// PowerShell, or a counted skip of the named group.
