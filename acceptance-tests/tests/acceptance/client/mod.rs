@@ -52,7 +52,7 @@ async fn lab() -> WireServer {
 }
 
 /// A session with the lab's host, through its proxy, with NTLM.
-fn session(server: &WireServer, https: bool) -> Session {
+fn session(server: &WireServer, https: bool, timeouts: Timeouts) -> Session {
     let ca_certificate = Some(server.authority_pem().to_owned());
     Session::new(Endpoint {
         host: HOST.to_owned(),
@@ -65,6 +65,6 @@ fn session(server: &WireServer, https: bool) -> Session {
         path: DEFAULT_PATH.to_owned(),
         proxy: Some(server.proxy_url()),
         authentication: Authentication::Ntlm { username: USER.to_owned(), password: Secret::new(PASSWORD) },
-        timeouts: SCALED,
+        timeouts,
     })
 }
