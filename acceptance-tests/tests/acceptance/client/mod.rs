@@ -53,7 +53,7 @@ async fn lab() -> WireServer {
 }
 
 /// A session with the lab's host, through its proxy, with NTLM.
-fn session(server: &WireServer, https: bool) -> Session {
+fn session(server: &WireServer, https: bool, timeouts: Timeouts) -> Session {
     let ca_certificate = Some(server.authority_pem().to_owned());
     Session::new(Endpoint {
         host: HOST.to_owned(),
@@ -66,7 +66,7 @@ fn session(server: &WireServer, https: bool) -> Session {
         path: DEFAULT_PATH.to_owned(),
         proxy: Some(server.proxy_url().parse().expect("the lab's proxy")),
         authentication: Authentication::Ntlm { username: USER.to_owned(), password: Secret::new(PASSWORD) },
-        timeouts: SCALED,
+        timeouts,
         limits: Limits::default(),
     })
 }

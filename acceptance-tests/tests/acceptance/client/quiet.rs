@@ -14,7 +14,7 @@ use super::{HOST, SCALED, lab, session};
 async fn a_command_that_is_quiet_for_45_minutes_lives() {
     for https in [true, false] {
         let server = lab().await;
-        let session = session(&server, https);
+        let session = session(&server, https, SCALED);
         let milliseconds = 45 * SCALED.operation.as_millis() + 30;
         let output = session.run("quiet", &[&milliseconds.to_string()], Stdin::None).await.expect("an exit code");
         assert_eq!((output.exit_code, output.stdout.as_slice()), (7, &b"at last"[..]));
@@ -34,7 +34,7 @@ async fn a_command_that_is_quiet_for_45_minutes_lives() {
 async fn a_connection_that_is_gone_without_a_word_is_found_out() {
     let server = lab().await;
     server.host(HOST).inject(Injection::on(Kind::Receive, Effect::Hang).at(3));
-    let session = session(&server, true);
+    let session = session(&server, true, SCALED);
     let begin = Instant::now();
     let quiet = 4 * SCALED.operation;
     let output =
@@ -52,7 +52,7 @@ async fn a_connection_that_is_gone_without_a_word_is_found_out() {
 async fn a_host_that_stays_gone_is_given_up() {
     let server = lab().await;
     server.host(HOST).inject(Injection::on(Kind::Receive, Effect::Hang).times(9));
-    let session = session(&server, true);
+    let session = session(&server, true, SCALED);
     let begin = Instant::now();
     let error = session.run("quiet", &["60000"], Stdin::None).await.expect_err("no answer ever");
     assert_eq!((error.operation, error.started), (Operation::ReceiveOutput, Started::Unknown));

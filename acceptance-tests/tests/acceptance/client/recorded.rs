@@ -16,7 +16,7 @@ use bytes::Bytes;
 use expect_test::{Expect, expect};
 use roxmltree::Document;
 
-use super::{HOST, lab, session};
+use super::{HOST, SCALED, lab, session};
 
 fn recorded(test: &str) -> Option<Recorded> {
     recordings::recorded().inspect_err(|reason| skip::skipped(test, &reason.to_string())).ok()
@@ -160,11 +160,17 @@ fn recorded_answers_are_understood() {
 #[test]
 fn recorded_errors_of_powershell_are_text() {
     let Some(recorded) = recorded("recorded_errors_of_powershell_are_text") else { return };
-    let text: String =
-        recorded.errors.iter().map(|(name, clixml)| format!("{name}:\n{}\n", error_text(clixml.as_bytes()))).collect();
+    let mut text = String::new();
+    for (name, clixml) in &recorded.errors {
+        let errors = error_text(clixml.as_bytes());
+        let _ = writeln!(text, "{name}:");
+        for line in errors.lines() {
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+    }
     expect![[r#"
         test_sanitise_clixml_with_error:
-        fake : The term 'fake' is not recognized as the name of a cmdlet, function, script file, or operable program. Check 
+        fake : The term 'fake' is not recognized as the name of a cmdlet, function, script file, or operable program. Check
         the spelling of the name, or if a path was included, verify that the path is correct and try again.
         At line:1 char:1
         + fake cmdlet
@@ -172,7 +178,6 @@ fn recorded_errors_of_powershell_are_text() {
             + CategoryInfo          : ObjectNotFound: (fake:String) [], CommandNotFoundException
             + FullyQualifiedErrorId : CommandNotFoundException
         test_sanitise_clixml_with_no_errors:
-
     "#]].assert_eq(&text);
 }
 
@@ -199,7 +204,7 @@ async fn replay(exchanges: &[Exchange], input: bool) -> Result<Output, Error> {
         };
         server.host(HOST).inject(Injection::on(kind, effect).at(position));
     }
-    let session = session(&server, true);
+    let session = session(&server, true, SCALED);
     let stdin = if input { Stdin::Bytes(vec![Bytes::from_static(b"input")]) } else { Stdin::None };
     let result = session.run("recorded", &[], stdin).await;
     session.close().await;

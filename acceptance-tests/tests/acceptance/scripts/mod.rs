@@ -13,6 +13,7 @@ mod envelope;
 mod estate;
 mod installers;
 mod pattern;
+mod unicode;
 mod wire;
 mod worker;
 

@@ -67,12 +67,13 @@ function ConvertFrom-ArgumentText {
     # A JSON object with snake_case names as a hashtable of script parameters. Null means not given.
     param([string] $Text)
     $parameters = @{}
-    $document = ConvertFrom-Json -InputObject $Text
+    $options = @{}
+    # PowerShell 7 turns texts that look like dates into dates, also in lists; 5.1 does not. Told so, 7.5 leaves them.
+    if ((Get-Command -Name ConvertFrom-Json).Parameters.ContainsKey('DateKind')) { $options['DateKind'] = 'String' }
+    $document = ConvertFrom-Json -InputObject $Text @options
     foreach ($property in $document.PSObject.Properties) {
         $words = foreach ($word in $property.Name.Split('_')) { $word.Substring(0, 1).ToUpperInvariant() + $word.Substring(1) }
         $value = $property.Value
-        # PowerShell 7 turns texts that look like dates into dates; 5.1 does not.
-        if ($value -is [datetime]) { $value = Format-Utc $value }
         if ($null -ne $value) { $parameters[@($words) -join ''] = $value }
     }
     $parameters
