@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use azuremfa::backend::error::Cause;
+use azuremfa::backend::error::{Cause, ScriptErrorKind};
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
 use azuremfa::backend::windows::proxies::ProxyRule;
 use azuremfa::backend::windows::runner::{Call, Runner};
@@ -76,7 +76,7 @@ async fn a_second_call_costs_two_requests_and_no_process() {
     assert_eq!(run(&sessions, GET_FILE_IDENTITY).await.expect("a reply"), json!({}));
     assert_eq!(server.actions()[first.len()..], [Action::Send, Action::Receive]);
     let sent = sent(&server);
-    assert!(sent[0].starts_with("azuremfa 1 _Worker ") && sent[0].contains("nullcall 1 Get-FileIdentity "));
+    assert!(sent[0].starts_with("azuremfa 1 Worker ") && sent[0].contains("nullcall 1 Get-FileIdentity "));
     // Envelope and script are there already.
     assert_eq!(sent[1], "call 2 Get-FileIdentity 0 0 16 silent\n{\"path\":\"C:\\\\x\"}");
     sessions.close().await;
@@ -201,4 +201,13 @@ async fn a_script_that_takes_too_long_is_ended_and_may_have_been_done() {
     let error = run(&sessions, COMPLETE_BACKUP).await.expect_err("too long");
     assert!(matches!(&error, Cause::Lost { reason } if reason == "no end within 0.6 s"), "{error}");
     server.wait_for(Action::Signal, 1).await;
+}
+
+#[tokio::test]
+async fn a_powershell_that_is_too_old_is_named() {
+    let (server, sessions) = start().await;
+    let old = b"AZUREMFA-REPLY:{\"ok\":false,\"script\":\"Worker\",\"error\":{\"kind\":\"powershell_too_old\",\"message\":\"PowerShell 4.0 was found\",\"line\":null}}\r\n";
+    server.expect(Action::Receive, Turn::Output(old, b"", Some(0)));
+    let error = run(&sessions, GET_FILE_IDENTITY).await.expect_err("too old");
+    assert!(matches!(&error, Cause::Script { kind: ScriptErrorKind::PowershellTooOld, .. }), "{error:?}");
 }

@@ -8,7 +8,7 @@ use crate::lab::host::faults::{Moment, ScriptFault};
 use crate::lab::host::machine::{Host, Player, fail};
 use crate::lab::host::native::frame::{self, Header};
 use crate::lab::host::native::worker::{Call, Kind, Order, Orders};
-use crate::lab::host::native::{reply, script};
+use crate::lab::host::native::{reply, script, worker};
 use crate::lab::wire::machine::{EXIT_CRASHED, Output, Process, ProcessHost};
 
 /// A worker of a host, played by somebody.
@@ -35,7 +35,13 @@ pub(super) async fn serve(host: Arc<Host>, mut process: ProcessHost, header: Hea
     };
     let mut orders = Orders::new(&frame.input);
     let inner = match &host.player {
-        Player::Native => None,
+        Player::Native => match script::check_powershell(&host.folder) {
+            Ok(()) => None,
+            Err(failure) => {
+                let _ = process.stdout(format!("{}\r\n", reply::line(worker::NAME, Err(failure)))).await;
+                return process.exit(0).await;
+            }
+        },
         Player::PowerShell(powershell) => {
             let inner = powershell.start(&host.folder, encoded);
             if inner.stdin.send(frame.raw).await.is_err() {

@@ -11,7 +11,7 @@ fn serve(frames: &str) -> Option<Answer> {
     let hosts = std::fs::read(super::script_folder().join("cases/_hosts.json")).expect("hosts");
     let estate = Estate::new(&serde_json::from_slice::<Value>(&hosts).expect("JSON")["bare"]);
     let worker = wire::read("_Worker");
-    let introduction = format!("azuremfa 1 _Worker {} 0 4\n{worker}null", worker.len());
+    let introduction = format!("azuremfa 1 Worker {} 0 4\n{worker}null", worker.len());
     Some(wire::call_raw(&powershell, &estate.host, format!("{introduction}{frames}").as_bytes()))
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::backend::error::{Cause, ScriptErrorKind};
-use crate::backend::windows::scripts::{ENVELOPE, Script};
+use crate::backend::windows::scripts::{ENVELOPE, Script, WORKER_NAME};
 
 const REPLY: &[u8] = b"AZUREMFA-REPLY:";
 const LOG: &[u8] = b"AZUREMFA-LOG:";
@@ -195,10 +195,12 @@ fn decode(script: &str, call: Option<u64>, reply: &[u8]) -> Result<Value, Cause>
     let unintelligible = |what: &str| Cause::Unintelligible(format!("the script {script} {what}"));
     let reply: Reply =
         serde_json::from_slice(reply).map_err(|_| unintelligible("wrote a reply that is not as promised"))?;
-    if reply.script != script {
+    // A worker whose PowerShell is too old for any call fails in its own name.
+    let of_worker = call.is_some() && !reply.ok && reply.script == WORKER_NAME;
+    if reply.script != script && !of_worker {
         return Err(unintelligible("wrote the reply of another script"));
     }
-    if reply.call != call {
+    if reply.call != call && !of_worker {
         return Err(unintelligible("wrote the reply of another call"));
     }
     match (reply.ok, reply.result, reply.error) {

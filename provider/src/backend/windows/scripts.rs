@@ -21,6 +21,9 @@ pub const ENVELOPE: &str = include_str!("scripts/_Envelope.ps1");
 /// Serves calls one after the other; runs in the place of the envelope.
 pub const WORKER: &str = include_str!("scripts/_Worker.ps1");
 
+/// The name under which a worker is introduced to the bootstrap.
+pub const WORKER_NAME: &str = "Worker";
+
 impl Script {
     /// Whether it only looks, so that it may run twice.
     pub fn only_looks(&self) -> bool {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::backend::error::Cause;
 use crate::backend::windows::script::{Known, ReplyReader, frame, repeat_frame, worker_frame};
-use crate::backend::windows::scripts::{Company, Script, WORKER};
+use crate::backend::windows::scripts::{Company, Script, WORKER, WORKER_NAME};
 use crate::winrm::clixml;
 use crate::winrm::error::{Error, Started};
 use crate::winrm::process::Process;
@@ -161,7 +161,7 @@ impl Broken {
 
 /// What makes a worker of the bootstrap.
 fn introduction() -> Vec<u8> {
-    frame("_Worker", WORKER, "", &Value::Null)
+    frame(WORKER_NAME, WORKER, "", &Value::Null)
 }
 
 /// What a script's run came to. A missing reply says nothing about the script when a connection broke on the way: the

@@ -148,7 +148,7 @@ pub fn run(host: &HostFolder, name: &str, script_text: &str, argument_text: &str
 }
 
 /// Refuses a PowerShell that is older than 5.1.
-fn check_powershell(host: &HostFolder) -> Result<(), Failure> {
+pub fn check_powershell(host: &HostFolder) -> Result<(), Failure> {
     let found = host.state()?.powershell_version;
     let mut parts = found.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

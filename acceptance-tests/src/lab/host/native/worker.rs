@@ -6,7 +6,7 @@ use crate::lab::host::native::frame::FrameError;
 use crate::lab::wire::machine::ProcessHost;
 
 /// The name under which the provider introduces a worker.
-pub const NAME: &str = "_Worker";
+pub const NAME: &str = "Worker";
 
 /// A header line longer than this is none.
 const LONGEST_HEADER: usize = 1024;
