@@ -26,7 +26,7 @@ fn unusable_settings_are_named_before_anything_is_sent() {
     check(set("timeouts", json!({ "conect": "1s" })), "no attribute \"conect\"");
     check(set("port", json!("a")), "expected a number, found a string");
     check(set("port", json!(70000)), "A port is a whole number from 1 to 65535");
-    check(set("auth", json!("credssp")), "\"credssp\" is not supported yet");
+    check(set("auth", json!("credssp")), "\"credssp\" is not supported");
     check(set("ca_certificate", json!("ca.pem")), "not the name of a file");
     check(set("hosts", json!(["*.dmz.contoso.com"])), "do not match mfa01.contoso.com");
     check(|doctor| doctor.password.clear(), "AZUREMFA_PASSWORD");

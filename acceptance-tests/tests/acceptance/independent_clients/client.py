@@ -8,8 +8,8 @@ import sys
 import urllib.parse
 
 ARGUMENT = "Grüße€漢字"
-CERTIFICATE = os.environ["LAB_CLIENT_CERTIFICATE"]
-KEY = os.environ["LAB_CLIENT_KEY"]
+CERTIFICATE = os.environ.get("LAB_CLIENT_CERTIFICATE")
+KEY = os.environ.get("LAB_CLIENT_KEY")
 INPUT = "línea 1\nстрока 2\n".encode("utf-8") + bytes(range(256)) * 300
 
 
