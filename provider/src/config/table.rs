@@ -32,7 +32,7 @@ const ON_UNREACHABLE: &str = "What a host that cannot be reached does to a read:
 const ON_AHEAD: &str = "What a host that runs a newer version than its pin does to a plan: `warn` (the default) or \
     `error`.";
 const MAX_CONNECTIONS_IN_ALL: &str = "How many connections may be open to all hosts at once, used or kept, from 1 to \
-    1024. The default is 64. Work beyond that waits.";
+    1024. The default is 256. Work beyond that waits, and hosts without a connection of their own log on again and again.";
 const ACKNOWLEDGE_RETIREMENT: &str = "Set to `true` when you know that Microsoft retired Azure Multi-Factor \
     Authentication Server on 2024-09-30. Otherwise each run warns once.";
 

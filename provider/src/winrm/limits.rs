@@ -21,8 +21,9 @@ pub struct Limits {
 /// some too.
 pub const DEFAULT_PER_HOST: usize = 4;
 
-/// Connections to all hosts unless it is said otherwise: sixteen hosts with all of theirs.
-pub const DEFAULT_IN_ALL: usize = 64;
+/// Connections to all hosts unless it is said otherwise. Most programs may have 1,024 files open. With fewer than one for
+/// each host of a refresh, hosts take connections from each other, and every one that is opened again costs a logon.
+pub const DEFAULT_IN_ALL: usize = 256;
 
 impl Default for Limits {
     fn default() -> Self {
