@@ -161,6 +161,9 @@ async fn the_reply_of_another_call_is_none() {
     server.expect(Action::Receive, reply(2, GET_FILE_IDENTITY));
     let error = run(&sessions, GET_FILE_IDENTITY).await.expect_err("not its reply");
     assert!(error.to_string().contains("reply of another call"), "{error}");
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of another process");
+    assert_eq!(count(&server, Action::Command), 2);
 }
 
 #[tokio::test]

@@ -84,7 +84,10 @@ impl Worker {
         let mut reader = ReplyReader::of_call(script.name, self.calls);
         self.read(&mut reader, script).await?;
         self.process.rest();
-        Ok(reader.finish(0, &self.said()))
+        let result = reader.finish(0, &clixml::error_text(&self.stderr));
+        // What it says next could belong to this call.
+        self.spent |= matches!(result, Err(Cause::Unintelligible(_)));
+        Ok(result)
     }
 
     fn known(&self, script: Script) -> Known {
@@ -132,10 +135,6 @@ impl Worker {
     /// Lets it end with its shell, which is about to be closed.
     pub fn leave(self) {
         self.process.leave();
-    }
-
-    fn said(&self) -> String {
-        clixml::error_text(&self.stderr)
     }
 }
 
