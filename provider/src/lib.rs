@@ -26,6 +26,10 @@
 //! - What does an apply do? [`resource::set::apply`], which performs through [`backend::Backend`].
 //! - What runs on a host? The scripts, inside `_Envelope.ps1`; `_Worker.ps1` serves several in one process, and
 //!   [`backend::windows::scripts::Script::company`] says which of them may share one.
+//! - How is a host reached? [`config::connections`] reads what is declared, [`backend::windows::endpoint`] makes a way of it,
+//!   [`backend::windows::hosts`] keeps one session per host, and [`winrm::session`] begins the layer below. The ways to
+//!   log in are in [`winrm::auth`].
+//! - How does a file get to a host? [`backend::windows::files`] chooses, [`backend::windows::put`] sends from this machine.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
