@@ -1,12 +1,14 @@
 //! What a person does on hosts by hand, past the provider: promotions, changes of version, restarts.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::lab::estate::Estate;
 use crate::lab::estate::inventory;
 use crate::lab::host::error::LabError;
 use crate::lab::host::folder::HostFolder;
-use crate::lab::host::installer::{adapter, programs, redistributable, server, web};
+use crate::lab::host::installer::{self, adapter, programs, redistributable, server, web};
 use crate::lab::host::product::component::{Component, is_new_generation, ships};
 use crate::lab::host::product::files;
 use crate::lab::host::state::{Connection, State};
@@ -101,6 +103,11 @@ impl Estate {
             registry::remove_value(&mut state.registry, registry::SESSION_MANAGER, registry::PENDING_RENAMES);
             Ok::<_, LabError>(())
         })?;
+        // An installer of the time before notices within a moment, and is not there when the host is up again.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while installer::is_busy(&host) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         host.record("operator_restart", json!({}))
     }
 
