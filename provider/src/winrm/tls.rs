@@ -38,16 +38,7 @@ pub struct Secured<S> {
 impl Tls {
     /// Reads certificates and names; makes no connection.
     pub fn new(host: &str, options: &TlsOptions, certificate: Option<&ClientCertificate>) -> Result<Self, Kind> {
-        // The provider is named: another crate of this process brings a second one, and the
-        // process-wide default then depends on who comes first.
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = HostVerifier::new(options, &provider)?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|error| Kind::Setting(format!("TLS cannot be set up: {error}")))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let config = client_config(options)?;
         let name = options.server_name.as_deref().unwrap_or(host);
         let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned())
             .map_err(|_| Kind::Setting(format!("`{name}` is neither a DNS name nor an IP address")))?;
@@ -71,6 +62,21 @@ impl Tls {
         let stream = TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await?;
         Ok(Secured { stream, showed_certificate: shown.asked.load(Ordering::Relaxed) })
     }
+}
+
+/// TLS as a client that trusts whom the options say and shows no certificate.
+pub fn client_config(options: &TlsOptions) -> Result<ClientConfig, Kind> {
+    // The provider is named: another crate of this process brings a second one, and the
+    // process-wide default then depends on who comes first.
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = HostVerifier::new(options, &provider)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| Kind::Setting(format!("TLS cannot be set up: {error}")))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
 }
 
 /// Gives the certificate away to one handshake, and notes that it was asked for.

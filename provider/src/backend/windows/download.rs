@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Response, Url};
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::fs::File;
@@ -21,7 +19,7 @@ use crate::backend::windows::files::{LARGEST_RELEASE_FILE, hexadecimal};
 use crate::backend::windows::put::LocalFile;
 use crate::causes;
 use crate::winrm::endpoint::TlsOptions;
-use crate::winrm::verifier::HostVerifier;
+use crate::winrm::tls::client_config;
 
 /// How long a server may take to answer, or be silent in its answer.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -124,14 +122,7 @@ impl Downloads {
 
 /// Proxies are those of the environment (`HTTPS_PROXY`, `NO_PROXY`), roots those of the system unless stated.
 fn client(trust: &TlsOptions) -> Result<Client, String> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = HostVerifier::new(trust, &provider).map_err(|error| error.to_string())?;
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let tls = client_config(trust).map_err(|error| error.to_string())?;
     Client::builder()
         .use_preconfigured_tls(tls)
         .https_only(true)

@@ -1,6 +1,7 @@
 //! The sessions that are open, by host, and the workers that wait in them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -47,21 +48,22 @@ impl Hosts {
         Arc::new(Self { idle_after, state: Mutex::default() })
     }
 
-    /// Visits a host; its session is made when there is none. Nothing is connected.
-    pub fn enter(self: &Arc<Self>, host: &str, endpoint: Endpoint) -> Visit {
+    /// Visits a host; its session is made when there is none, and only then `endpoint` is asked. Nothing is connected.
+    pub fn enter<E>(self: &Arc<Self>, host: &str, endpoint: impl FnOnce() -> Result<Endpoint, E>) -> Result<Visit, E> {
         let host = host.to_ascii_lowercase();
         let mut state = self.state();
         state.visits += 1;
         let visit = state.visits;
-        let open = state.open.entry(host.clone()).or_insert_with(|| Open {
-            session: Session::new(endpoint),
-            waiting: Vec::new(),
-            visitors: 0,
-            last_visit: 0,
-        });
+        let open = match state.open.entry(host.clone()) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => {
+                let session = Session::new(endpoint()?);
+                place.insert(Open { session, waiting: Vec::new(), visitors: 0, last_visit: 0 })
+            }
+        };
         open.visitors += 1;
         open.last_visit = visit;
-        Visit { hosts: Arc::clone(self), session: open.session.clone(), host }
+        Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), host })
     }
 
     /// Closes every session, with whatever runs in it.
@@ -173,7 +175,7 @@ mod tests {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
         };
-        hosts.enter(HOST, endpoint)
+        hosts.enter(HOST, || Ok::<_, ()>(endpoint)).expect("an endpoint")
     }
 
     async fn is_open_after(hosts: &Hosts, milliseconds: u64) -> bool {

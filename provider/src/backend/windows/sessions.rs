@@ -60,8 +60,8 @@ impl Sessions {
     fn enter(&self, host: &str) -> Result<(Visit, &Connection), Cause> {
         let connection = self.connections.connection_for(host).map_err(Cause::NoConnection)?;
         self.refusals.check(host, connection)?;
-        let endpoint = endpoint::of(host, connection).map_err(Cause::NoConnection)?;
-        Ok((self.hosts.enter(host, endpoint), connection))
+        let endpoint = || endpoint::of(host, connection).map_err(Cause::NoConnection);
+        Ok((self.hosts.enter(host, endpoint)?, connection))
     }
 
     /// Logs on, before which nobody has accepted the credentials: one host after the other, so that the first refusal is
