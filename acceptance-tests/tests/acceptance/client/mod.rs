@@ -20,10 +20,10 @@ const HOST: &str = "portal01.dmz.contoso.com";
 const USER: &str = "operator";
 const PASSWORD: &str = "secret";
 
-/// Waits scaled down: what takes 60 s and 20 s with the provider's settings takes 100 ms and 300 ms here.
+/// Waits scaled down: a host holds a request for 100 ms instead of 40 s, and the way may take 300 ms instead of 20 s.
 const SCALED: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
-    operation: Duration::from_millis(100),
+    operation: Duration::from_millis(400),
     margin: Duration::from_millis(300),
 };
 
@@ -47,9 +47,13 @@ async fn program(command: CommandLine, mut process: ProcessHost) {
 }
 
 async fn lab() -> WireServer {
+    lab_with(Settings::default()).await
+}
+
+async fn lab_with(settings: Settings) -> WireServer {
     let start = |command: CommandLine| Process::spawn(move |process| program(command, process));
     let machine = ClosureMachine { name: HOST.to_owned(), account: Account::administrator(USER, PASSWORD), start };
-    WireServer::builder().host_with(Arc::new(machine), Settings::default()).start().await.expect("server")
+    WireServer::builder().host_with(Arc::new(machine), settings).start().await.expect("server")
 }
 
 /// A session with the lab's host, through its proxy, with NTLM.

@@ -37,7 +37,7 @@ impl Doctor {
             connection: json!({
                 "proxy": lab.proxy_url,
                 "ca_certificate": authority,
-                "timeouts": { "connect": "2s", "operation": "1s" },
+                "timeouts": { "connect": "2s", "operation": "3s" },
             }),
             username: lab.username.clone(),
             password: lab.password.clone(),
