@@ -25,6 +25,9 @@ pub struct Settings {
     /// The newest TLS is 1.2, as up to Windows Server 2019.
     pub tls12: bool,
     pub client_certificates: ClientCertificates,
+    /// Something in between opens TLS with a certificate of its own that clients trust, so that they bind their logons
+    /// to another certificate than the host's.
+    pub tls_opened_before: bool,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
 }
