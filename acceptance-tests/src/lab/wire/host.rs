@@ -26,6 +26,9 @@ pub struct Settings {
     pub tls12: bool,
     pub client_certificates: ClientCertificates,
     pub shell_ids: ShellIds,
+    /// Something in between opens TLS with a certificate of its own that clients trust, so that they bind their logons
+    /// to another certificate than the host's.
+    pub tls_opened_before: bool,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
 }

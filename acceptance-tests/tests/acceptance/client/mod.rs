@@ -1,6 +1,7 @@
 //! The provider's own client in this process against the wire of the lab: what is left behind, what is waited for, and
 //! what real Windows has answered to others.
 
+mod certificates;
 mod leaks;
 mod quiet;
 mod recorded;
@@ -58,8 +59,12 @@ async fn lab_with(settings: Settings) -> WireServer {
 
 /// A session with the lab's host, through its proxy, with NTLM.
 fn session(server: &WireServer, https: bool, timeouts: Timeouts) -> Session {
+    Session::new(endpoint(server, https, timeouts))
+}
+
+fn endpoint(server: &WireServer, https: bool, timeouts: Timeouts) -> Endpoint {
     let ca_certificate = Some(server.authority_pem().to_owned());
-    Session::new(Endpoint {
+    Endpoint {
         host: HOST.to_owned(),
         port: if https { 5986 } else { 5985 },
         transport: if https {
@@ -72,5 +77,5 @@ fn session(server: &WireServer, https: bool, timeouts: Timeouts) -> Session {
         authentication: Authentication::Ntlm { username: USER.to_owned(), password: Secret::new(PASSWORD) },
         timeouts,
         limits: Limits::default(),
-    })
+    }
 }

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 pub const HOST: &str = "mfa01.contoso.com";
 
 /// Options and environment of a run.
+#[derive(Clone)]
 pub struct Doctor {
     pub host: String,
     /// The attributes of the connection.
