@@ -66,6 +66,12 @@ impl Hosts {
         Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), host })
     }
 
+    /// The round trip to a host, as its session has seen it.
+    pub fn round_trip(&self, host: &str) -> Option<Duration> {
+        let state = self.state();
+        state.open.get(&host.to_ascii_lowercase()).and_then(|open| open.session.round_trip())
+    }
+
     /// Closes every session, with whatever runs in it.
     pub async fn close(&self) {
         let open: Vec<Open> = self.state().open.drain().map(|(_, open)| open).collect();

@@ -149,6 +149,10 @@ impl Runner for Sessions {
         }
     }
 
+    fn round_trip(&self, host: &str) -> Option<Duration> {
+        self.hosts.round_trip(host)
+    }
+
     async fn close(&self) {
         self.hosts.close().await;
     }
