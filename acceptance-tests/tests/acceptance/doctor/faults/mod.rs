@@ -8,7 +8,7 @@
 mod identity;
 mod login;
 mod network;
-mod page;
+pub mod page;
 mod work;
 
 use std::net::TcpListener;
@@ -24,6 +24,7 @@ use regex::Regex;
 use serde_json::json;
 
 use crate::doctor::run::{Doctor, HOST};
+use crate::kerberos;
 
 /// What is wrong with the host or the way to it.
 enum Wrong {
@@ -43,10 +44,31 @@ enum Wrong {
 type Row = (&'static str, &'static str, Wrong, Expect);
 
 /// What a person reads of one fault.
-struct Said {
-    check: String,
-    finding: String,
-    cure: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub check: String,
+    pub finding: String,
+    pub cure: String,
+}
+
+impl Said {
+    /// What a run says of the one check that failed.
+    pub fn of(name: &str, doctor: Doctor) -> Self {
+        let host = doctor.host.clone();
+        let (code, report) = doctor.report();
+        let checks = report["checks"].as_array().expect("checks");
+        let failed: Vec<_> = checks.iter().filter(|check| check["result"] == "failed").collect();
+        let [failed] = failed.as_slice() else { panic!("{name}: not one failure: {report:#}") };
+        assert_eq!(code, 1, "{name}");
+        let text = |part: &str| failed[part].as_str().unwrap_or_else(|| panic!("{name}: no {part}")).to_owned();
+        assert!(text("finding").contains(&host), "{name} does not name the host: {failed}");
+        Self { check: text("check"), finding: text("finding"), cure: text("cure") }
+    }
+
+    #[track_caller]
+    pub fn check(&self, expected: &Expect) {
+        expected.assert_eq(&format!("{}: {}\n{}\n", self.check, self.finding, self.cure));
+    }
 }
 
 /// How many rows run at once. They wait more than they work.
@@ -56,17 +78,22 @@ const AT_ONCE: usize = 12;
 fn every_fault_names_host_operation_cause_and_cure() {
     let on_the_way = [network::rows(), identity::proxies()].into_iter().flatten().collect();
     let logging_in = [login::rows(), identity::certificates()].into_iter().flatten().collect();
-    let groups =
-        [("On the way to a host", on_the_way), ("Logging in", logging_in), ("Working on a host", work::rows())];
-    let found = groups.map(|(title, rows)| {
-        let said = run(&rows);
-        for ((_, _, _, expected), said) in rows.iter().zip(&said) {
-            expected.assert_eq(&format!("{}: {}\n{}\n", said.check, said.finding, said.cure));
-        }
-        let lines = rows.iter().zip(said).map(|((_, means, ..), said)| page::Line { means, said }).collect();
-        page::Group { title, lines }
-    });
-    page::check(&found);
+    let groups = [
+        page::Group::of("On the way to a host", lines(on_the_way)),
+        page::Group::of("Logging in", lines(logging_in)),
+        page::Group { title: "Logging in by Kerberos", lines: kerberos::faults::lines() },
+        page::Group::of("Working on a host", lines(work::rows())),
+    ];
+    page::check(&groups);
+}
+
+fn lines(rows: Vec<Row>) -> Vec<page::Line> {
+    let said = run(&rows);
+    let line = |((_, means, _, expected), said): (Row, Said)| {
+        said.check(&expected);
+        page::Line { means, said }
+    };
+    rows.into_iter().zip(said).map(line).collect()
 }
 
 fn run(rows: &[Row]) -> Vec<Said> {
@@ -96,22 +123,15 @@ fn said(name: &str, wrong: &Wrong) -> Said {
         Wrong::Network(reachability) => lab.set_reachability(HOST, *reachability),
         Wrong::Setup(_, told) | Wrong::Login(_, told) | Wrong::Told(told) => doctor = told(doctor),
     }
-    let host = doctor.host.clone();
     let port = doctor.connection["port"].as_u64();
-    let (code, report) = doctor.report();
-    let checks = report["checks"].as_array().expect("checks");
-    let failed: Vec<_> = checks.iter().filter(|check| check["result"] == "failed").collect();
-    let [failed] = failed.as_slice() else { panic!("{name}: not one failure: {report:#}") };
-    assert_eq!(code, 1, "{name}");
-    let text = |part: &str| failed[part].as_str().unwrap_or_else(|| panic!("{name}: no {part}")).to_owned();
-    assert!(text("finding").contains(&host), "{name} does not name the host: {failed}");
-    let finding = text("finding").replace(lab.proxy_url.trim_start_matches("http://"), "proxy:3128");
+    let Said { check, finding, cure } = Said::of(name, doctor);
+    let finding = finding.replace(lab.proxy_url.trim_start_matches("http://"), "proxy:3128");
     let finding = port.map_or(finding.clone(), |port| finding.replace(&port.to_string(), "PORT"));
     // Times and names differ between runs, and so does how a closed connection is noticed.
     let differs = r"(?:time|after|before|\() ?\d{9,}|ShellId [0-9A-F-]{36}|connection error: .*";
     let finding = Regex::new(differs).expect("a pattern").replace_all(&finding, "…").into_owned();
     assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new(), "{name} left a shell behind");
-    Said { check: text("check"), finding, cure: text("cure") }
+    Said { check, finding, cure }
 }
 
 fn on(kind: Kind, effect: Effect) -> Wrong {
