@@ -66,7 +66,7 @@ impl Http {
         Ok(Self {
             authority: endpoint.authority(),
             path: endpoint.path.clone(),
-            reply_timeout: endpoint.timeouts.reply(),
+            reply_timeout: endpoint.timeouts.operation,
             sender,
             driver: Some(AbortOnDropHandle::new(driver)),
         })
