@@ -51,6 +51,7 @@
 //! - While the global AD FS policy names no MFA Server provider, every way out of a run goes back (before the old
 //!   adapter is unregistered) or forward (after it).
 
+pub mod address;
 pub mod backend;
 pub mod causes;
 pub mod config;

@@ -3,6 +3,7 @@
 mod estate;
 mod failures;
 mod interruptions;
+mod ports;
 mod refusals;
 pub mod secrets;
 mod unreachable;
