@@ -28,13 +28,11 @@ pub struct InvalidAddress {
 enum Problem {
     #[error("there is nothing in it; name the host, or remove the entry")]
     Empty,
-    #[error(
-        "it begins with a scheme; write the host alone, and say `use_https` and `path` in the provider's `connections`"
-    )]
+    #[error("it begins with a scheme; write what follows it alone")]
     Scheme,
-    #[error("it holds an account; write the host alone, and say `username` in the provider's `connections`")]
+    #[error("it holds an account; write what follows the \"@\" alone")]
     Account,
-    #[error("it goes on after the host; write the host alone, and say `path` in the provider's `connections`")]
+    #[error("it holds a path, or another character that ends a host's name; write the host alone")]
     Path,
     #[error("the port {0:?} is no whole number from 1 to 65535; correct it, or leave it and its colon out")]
     Port(String),
@@ -206,9 +204,9 @@ mod tests {
     fn refuses_everything_else_and_says_what_to_write() {
         refuses("", "nothing in it");
         refuses("https://mfa01.contoso.com", "begins with a scheme");
-        refuses("mfa01/wsman", "goes on after the host");
-        refuses("mfa01:5985/wsman", "goes on after the host");
-        refuses("CONTOSO\\mfa01", "goes on after the host");
+        refuses("mfa01/wsman", "holds a path");
+        refuses("mfa01:5985/wsman", "holds a path");
+        refuses("CONTOSO\\mfa01", "holds a path");
         refuses("mfa01:", "no port stands after the colon");
         refuses("[fd00::7]:", "no port stands after the colon");
         for port in ["0", "65536", "99999999999", "-1", "+1", "05985", "5985x", " 5985", "*"] {

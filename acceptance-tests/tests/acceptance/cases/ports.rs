@@ -37,7 +37,7 @@ fn changes(case: &Case) -> BTreeMap<String, Vec<String>> {
     let of = |change: &serde_json::Value| {
         let (before, after) = (&change["change"]["before"], &change["change"]["after"]);
         let names = after.as_object().into_iter().flatten().filter(|(name, value)| before[name.as_str()] != **value);
-        (change["address"].to_string(), names.map(|(name, _)| name.clone()).collect())
+        (change["address"].as_str().unwrap_or_default().to_owned(), names.map(|(name, _)| name.clone()).collect())
     };
     resources.iter().map(of).collect()
 }
@@ -72,8 +72,8 @@ fn another_port_alone_changes_texts_only() {
     case.plan().ended(2).does_not_say("Warning");
     let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let expected = [
-        ("\"azuremfa_server_group.eu\"".to_owned(), text(&["hosts", "ready"])),
-        ("\"azuremfa_user_portal.dmz\"".to_owned(), text(&["after"])),
+        ("azuremfa_server_group.eu".to_owned(), text(&["hosts", "ready"])),
+        ("azuremfa_user_portal.dmz".to_owned(), text(&["after"])),
     ];
     assert_eq!(changes(&case), BTreeMap::from(expected));
     case.workspace.apply("case.tfplan").succeeded();

@@ -149,7 +149,8 @@ fn facts_after(own: &Value, hosts: &[String], views: &Views, steps: &[Step]) -> 
 
 const BATCHES: &str = "The hosts of the farm in one or two batches, each a list. The first batch is upgraded and \
     restarted while the second serves, then the second; the primary of a farm with a WID database stands in the first. \
-    With one batch the farm is out of service meanwhile.";
+    With one batch the farm is out of service meanwhile. A host may be named with its port, as \
+    `adfs01.contoso.com:5985`.";
 
 const DESCRIPTION: &str = "\
 The MFA adapter of an AD FS farm. It is installed on every host and registered once, on the primary.

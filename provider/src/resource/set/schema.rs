@@ -50,7 +50,8 @@ pub fn mark_unknown(attributes: &[Attribute], config: &Value, planned: &mut Valu
 /// Checks one host, wherever a kind keeps it.
 pub fn check_address(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     if let Some(Err(error)) = value.as_str().map(str::parse::<HostAddress>) {
-        diagnostics.error_at(path.clone(), "Invalid host", format!("{error}."));
+        let detail = format!("{error}. HTTP or HTTPS, a path and an account are said in the provider's `connections`.");
+        diagnostics.error_at(path.clone(), "Invalid host", detail);
     }
 }
 
