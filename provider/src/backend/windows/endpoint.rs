@@ -28,11 +28,7 @@ pub fn of(address: &HostAddress, connection: &Connection) -> Result<Endpoint, St
         path: connection.path.clone(),
         proxy: connection.proxy_for(address)?.proxy,
         authentication,
-        timeouts: Timeouts {
-            connect: connection.timeouts.connect,
-            operation: connection.timeouts.operation,
-            ..Timeouts::default()
-        },
+        timeouts: Timeouts::new(connection.timeouts.connect, connection.timeouts.operation),
         limits: connection.limits.clone(),
     })
 }
