@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 
 use crate::lab::wire::connection;
 use crate::lab::wire::host::{Reachability, SimulatedHost};
-use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::Hosts;
 
 /// Longest request head that is read.
@@ -80,13 +79,11 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
         return refuse(&mut stream, "405 Method Not Allowed", "this proxy answers CONNECT only").await;
     }
     let (name, port) = words.next().and_then(|target| target.rsplit_once(':')).unwrap_or_default();
-    let listener = match port {
-        "5985" => Listener::Http,
-        "5986" => Listener::Https,
-        _ => return refuse(&mut stream, "502 Bad Gateway", "no listener on this port").await,
-    };
     let Some(host) = hosts.find(name) else {
         return refuse(&mut stream, "502 Bad Gateway", "no such host").await;
+    };
+    let Some(listener) = port.parse().ok().and_then(|port| host.listener(port)) else {
+        return refuse(&mut stream, "502 Bad Gateway", "no listener on this port").await;
     };
     match host.reachability() {
         Reachability::Unreachable => {

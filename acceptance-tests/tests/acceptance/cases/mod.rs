@@ -4,6 +4,7 @@ mod estate;
 mod failures;
 mod guards;
 mod interruptions;
+mod ports;
 mod refusals;
 pub mod secrets;
 mod unreachable;

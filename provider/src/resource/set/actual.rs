@@ -6,9 +6,9 @@ use crate::plan::checks::{self, Member, Survey, upstream};
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Desired, Installable, Policy, Status, View, Views};
-use crate::resource::set::HostSet;
 use crate::resource::set::desired::{spelled_as, tokens, version, versions};
 use crate::resource::set::token::respell;
+use crate::resource::set::{HostSet, address_of};
 use crate::tf::value::Value;
 
 /// What was found of a set.
@@ -159,13 +159,14 @@ fn token(
 ) -> Token {
     let lowest = found.iter().map(|(host, version)| set.lowest(own, host, views).unwrap_or_else(|| version.clone()));
     let hosts = survey.members.iter().map(Member::host);
+    let addresses = set.addresses(own).unwrap_or_default();
     Token {
         kind: set.kind(),
         name: own.attribute("name").as_str().unwrap_or_default().to_owned(),
         lowest: respell(lowest.min(), &pin),
         wave: upstream::wave(&tokens(own.attribute("after"))),
         whole: survey.is_whole(),
-        at_pin: hosts.filter(|host| found.get(*host) == Some(&pin)).map(str::to_owned).collect(),
+        at_pin: hosts.filter(|host| found.get(*host) == Some(&pin)).map(|host| address_of(&addresses, host)).collect(),
         pin,
     }
 }

@@ -14,9 +14,9 @@ use crate::tf::value::Value;
 pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: Value, bytes: &[u8]) -> Outcome {
     let mut diagnostics = Diagnostics::default();
     let name = state.attribute("name").as_str().unwrap_or_default().to_owned();
-    let hosts = set.hosts(&state).unwrap_or_default();
+    let hosts = set.addresses(&state).unwrap_or_default();
     let unchanged = |diagnostics| Outcome { state: state.clone(), private: bytes.to_vec(), diagnostics };
-    let Some(provider) = provider.filter(|provider| !hosts.iter().any(|host| provider.is_deferred(host))) else {
+    let Some(provider) = provider.filter(|provider| !hosts.iter().any(|host| provider.is_deferred(host.name()))) else {
         diagnostics.warning(
             format!("{name} was not read"),
             "How its hosts are reached is known only after apply. State is shown as it was last known.",

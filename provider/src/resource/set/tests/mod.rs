@@ -14,6 +14,7 @@ mod create;
 mod failures;
 mod input;
 mod lifecycle;
+mod ports;
 mod semantics;
 mod unknown;
 
