@@ -1,4 +1,5 @@
-//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to the listener of the host of that name.
+//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to a listener of the host of that name, of WinRM or of
+//! its web site.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,10 +10,10 @@ use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::lab::wire::connection;
 use crate::lab::wire::host::{Reachability, SimulatedHost};
 use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::Hosts;
+use crate::lab::wire::{connection, web_site};
 
 /// Longest request head that is read.
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -74,8 +75,9 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
     }
     let (name, port) = words.next().and_then(|target| target.rsplit_once(':')).unwrap_or_default();
     let listener = match port {
-        "5985" => Listener::Http,
-        "5986" => Listener::Https,
+        "443" => None,
+        "5985" => Some(Listener::Http),
+        "5986" => Some(Listener::Https),
         _ => return refuse(&mut stream, "502 Bad Gateway", "no listener on this port").await,
     };
     let Some(host) = hosts.find(name) else {
@@ -90,7 +92,10 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
     }
     let _inside = door.enter();
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-    connection::serve(host, listener, peer, stream).await;
+    match listener {
+        Some(listener) => connection::serve(host, listener, peer, stream).await,
+        None => web_site::serve(host, true, stream).await,
+    }
     Ok(())
 }
 
