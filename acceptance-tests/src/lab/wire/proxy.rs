@@ -1,4 +1,5 @@
-//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to the listener of the host of that name.
+//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to a listener of the host of that name, of WinRM or of
+//! its web site.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::lab::wire::connection;
 use crate::lab::wire::host::{Reachability, SimulatedHost};
 use crate::lab::wire::server::Hosts;
+use crate::lab::wire::{connection, web_site};
 
+/// The port of a host's web site.
+const WEB_SITE: &str = "443";
 /// Longest request head that is read.
 const HEAD_LIMIT: usize = 16 * 1024;
 
@@ -82,9 +85,10 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
     let Some(host) = hosts.find(name) else {
         return refuse(&mut stream, "502 Bad Gateway", "no such host").await;
     };
-    let Some(listener) = port.parse().ok().and_then(|port| host.listener(port)) else {
+    let listener = port.parse().ok().and_then(|port| host.listener(port));
+    if listener.is_none() && port != WEB_SITE {
         return refuse(&mut stream, "502 Bad Gateway", "no listener on this port").await;
-    };
+    }
     match host.reachability() {
         Reachability::Unreachable => {
             return refuse(&mut stream, "504 Gateway Timeout", "host unreachable").await;
@@ -94,7 +98,10 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
     }
     let _inside = door.enter();
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-    connection::serve(host, listener, peer, stream).await;
+    match listener {
+        Some(listener) => connection::serve(host, listener, peer, stream).await,
+        None => web_site::serve(host, true, stream).await,
+    }
     Ok(())
 }
 

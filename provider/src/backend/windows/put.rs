@@ -162,7 +162,7 @@ impl Put {
     async fn arrived(&self, range: &Range<u64>) -> Result<u64, Cause> {
         let found: Received = self.run(GET_PARTIAL_FILE, self.arguments(range)).await?;
         let there = range.start..range.start.saturating_add(found.length).min(range.end);
-        let (host, length) = (&self.host, there.end - there.start);
+        let (host, length) = (self.host.name(), there.end - there.start);
         if found.length > length || self.read(&there, None).await? != Some(found.sha256) {
             tracing::warn!(host, target = self.target, offset = range.start, length, "what is there is something else");
             return Ok(0);
