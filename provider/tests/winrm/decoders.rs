@@ -391,11 +391,7 @@ fn anywhere(port: u16) -> Endpoint {
         path: "/wsman".to_owned(),
         proxy: None,
         authentication: Authentication::Basic { username: "u".to_owned(), password: Secret::new("p") },
-        timeouts: Timeouts {
-            connect: Duration::from_secs(2),
-            operation: Duration::ZERO,
-            margin: Duration::from_secs(2),
-        },
+        timeouts: Timeouts::new(Duration::from_secs(2), Duration::from_secs(2)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod estate;
 mod failures;
+mod guards;
 mod health;
 mod interruptions;
 mod refusals;

@@ -6,7 +6,7 @@ use std::fs;
 use acceptance_tests::paths;
 use regex::Regex;
 
-use super::Said;
+use super::{Said, numbers};
 
 /// A part of the page.
 pub(super) struct Group {
@@ -51,6 +51,7 @@ Codes are HTTP statuses or numbers of Windows, which other tools show in hexadec
 /// Writes the page anew when it is not what was said, and fails once.
 pub(super) fn check(groups: &[Group]) {
     let mut text = HEAD.to_owned();
+    let others = numbers::others(groups);
     for group in groups {
         let _ = write!(
             text,
@@ -59,7 +60,9 @@ pub(super) fn check(groups: &[Group]) {
         );
         for Line { means, said } in group.lines.iter() {
             let seen = shortened(&said.finding);
-            let row = [&seen, &code(&said.finding), *means, &said.cure].map(|cell| cell.replace('|', "\\|"));
+            let further = others.iter().filter(|(row, _)| std::ptr::eq(*row, said)).flat_map(|(_, codes)| codes);
+            let codes: Vec<String> = std::iter::once(code(&said.finding)).chain(further.map(windows)).collect();
+            let row = [&seen, &codes.join(", "), *means, &said.cure].map(|cell| cell.replace('|', "\\|"));
             let _ = writeln!(text, "| {} |", row.join(" | "));
         }
     }
@@ -72,18 +75,22 @@ pub(super) fn check(groups: &[Group]) {
 }
 
 /// Without the host's own words.
-fn shortened(finding: &str) -> String {
+pub(super) fn shortened(finding: &str) -> String {
     Regex::new(r"(fault \d+) \(.*\)").expect("a pattern").replace(finding, "$1").into_owned()
 }
 
 /// The number that tells it apart.
 fn code(finding: &str) -> String {
-    let number = Regex::new(r"(fault|HTTP|HTTP/1\.1|os error) (\d+)").expect("a pattern");
-    let Some(found) = number.captures(finding) else { return "-".to_owned() };
-    match (&found[1], found[2].parse::<u32>()) {
-        ("fault", Ok(code)) if code > 0xffff => format!("{code} (0x{code:08X})"),
-        ("fault", Ok(code)) => code.to_string(),
-        ("os error", Ok(code)) => format!("errno {code}"),
-        _ => format!("HTTP {}", &found[2]),
+    if let Some(code) = numbers::number(finding) {
+        return windows(&code);
     }
+    let number = Regex::new(r"(HTTP|HTTP/1\.1|os error) (\d+)").expect("a pattern");
+    let Some(found) = number.captures(finding) else { return "-".to_owned() };
+    let kind = if &found[1] == "os error" { "errno" } else { "HTTP" };
+    format!("{kind} {}", &found[2])
+}
+
+/// A number of Windows, also as other tools show it.
+fn windows(code: &u32) -> String {
+    if *code > 0xffff { format!("{code} (0x{code:08X})") } else { code.to_string() }
 }
