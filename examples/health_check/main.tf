@@ -38,11 +38,10 @@ resource "azuremfa_adfs_adapter" "eu" {
   batches             = [["adfs01.contoso.com"], ["adfs02.contoso.com"]]
   after               = [azuremfa_server_group.eu.ready]
 
-  # Where AD FS answers balancers. Often over http and only on the inner network.
+  # Where AD FS answers balancers: http on port 80. A proxy in front of it (WAP) answers by itself, so ask the AD FS server.
   health_check = {
-    url            = "https://{host}/adfs/probe"
-    interval       = "10s"
-    ca_certificate = var.ca_certificate
+    url      = "http://{host}/adfs/probe"
+    interval = "10s"
   }
 
   acknowledge = [

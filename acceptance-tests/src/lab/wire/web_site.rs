@@ -27,6 +27,13 @@ impl Page {
     }
 }
 
+/// The answer to a request for a path, which is noted.
+pub fn answer(host: &SimulatedHost, path: &str) -> Page {
+    let page = host.machine.page(path);
+    host.recorder.showed(path, page.status);
+    page
+}
+
 /// Serves a connection until one side has enough of it. With `secure` the host shows the certificate of its WinRM
 /// listener.
 pub async fn serve<S>(host: Arc<SimulatedHost>, secure: bool, stream: S)
@@ -54,9 +61,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let path = request.uri().path();
-        let page = host.machine.page(path);
-        host.recorder.showed(path, page.status);
+        let page = answer(&host, request.uri().path());
         async move {
             let mut response = Response::new(Full::new(Bytes::from(page.text)));
             *response.status_mut() = page.status.try_into().expect("the lab answers with statuses of HTTP");

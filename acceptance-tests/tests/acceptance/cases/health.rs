@@ -16,7 +16,8 @@ const FARM: [&str; 2] = ["adfs01.contoso.com", "adfs02.contoso.com"];
 /// Runs Terraform on a machine whose way to the web sites is the lab's proxy.
 fn run(case: &Case, arguments: &[&str]) -> Run {
     let authority = fs::read_to_string(&case.lab.ca_file).expect("the lab has an authority");
-    let environment = [("HTTPS_PROXY", case.lab.proxy_url.as_str()), ("TF_VAR_ca_certificate", authority.as_str())];
+    let proxy = case.lab.proxy_url.as_str();
+    let environment = [("HTTPS_PROXY", proxy), ("HTTP_PROXY", proxy), ("TF_VAR_ca_certificate", authority.as_str())];
     case.workspace.run_with(arguments, &environment)
 }
 
@@ -56,7 +57,7 @@ fn the_example_is_applied_and_every_changed_host_asked() {
     plan(&case)
         .ended(2)
         .says("portal01.dmz.contoso.com: wait until https://portal01.dmz.contoso.com/MultiFactorAuth/ answers 200 with")
-        .says("adfs02.contoso.com: wait until https://adfs02.contoso.com/adfs/probe answers 200");
+        .says("adfs02.contoso.com: wait until http://adfs02.contoso.com/adfs/probe answers 200");
     apply(&case).succeeded();
     for host in PORTALS {
         assert_eq!(pages(&case, host), [("/MultiFactorAuth/".to_owned(), 200)]);
