@@ -90,17 +90,17 @@ async fn thirty_megabytes_pass_through_real_powershell() {
 async fn a_session_knows_how_far_its_host_is() {
     let bench = Bench::start(Mode::Native).await;
     let runner = bench.backend.runner();
-    assert_eq!(runner.round_trip(HOST), None);
+    assert_eq!(runner.round_trip(&bench.at), None);
     // Later ones wait as well; the shortest counts, and an answer of 401 tells nothing of a host's work.
     let delay = Duration::from_millis(150);
     bench.wire().inject(Injection::on_any(Effect::Delay(delay)).times(100));
-    bench.backend.observe(HOST, false).await.expect("facts");
-    let far = runner.round_trip(HOST).expect("heard");
+    bench.backend.observe(&bench.at, false).await.expect("facts");
+    let far = runner.round_trip(&bench.at).expect("heard");
     assert!(far >= delay, "{far:?}");
     bench.wire().clear_injections();
     let (file, _) = bench.file(1);
     bench.put(&file, 1).await.expect("put");
-    let near = runner.round_trip(HOST).expect("heard");
+    let near = runner.round_trip(&bench.at).expect("heard");
     assert!(near < far, "{near:?} {far:?}");
     bench.close().await;
 }

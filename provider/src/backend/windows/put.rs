@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError, ScriptErrorKind};
 use crate::backend::windows::clock::Clock;
 use crate::backend::windows::files::hexadecimal;
@@ -65,7 +66,7 @@ pub async fn put(work: &Work<'_>, file: &LocalFile, target: &str, streams: usize
         runner: work.backend.runner(),
         clock: work.backend.shared_clock(),
         stop: work.stop.clone(),
-        host: work.host.to_owned(),
+        host: work.at.clone(),
         file: file.clone(),
         target: target.to_owned(),
     };
@@ -92,7 +93,7 @@ struct Put {
     runner: Arc<dyn Runner>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
-    host: String,
+    host: HostAddress,
     file: LocalFile,
     target: String,
 }
@@ -161,7 +162,7 @@ impl Put {
     async fn arrived(&self, range: &Range<u64>) -> Result<u64, Cause> {
         let found: Received = self.run(GET_PARTIAL_FILE, self.arguments(range)).await?;
         let there = range.start..range.start.saturating_add(found.length).min(range.end);
-        let (host, length) = (&self.host, there.end - there.start);
+        let (host, length) = (self.host.name(), there.end - there.start);
         if found.length > length || self.read(&there, None).await? != Some(found.sha256) {
             tracing::warn!(host, target = self.target, offset = range.start, length, "what is there is something else");
             return Ok(0);
@@ -224,7 +225,7 @@ impl Put {
         let go_on = CancellationToken::new();
         let remove = || self.run::<Value>(REMOVE_WORK_FILE, arguments.clone());
         if let Err(cause) = self.persist(CLEANING, &go_on, remove, || 0).await {
-            tracing::warn!(host = self.host, target = self.target, %cause, "the next put deletes what is left of this one");
+            tracing::warn!(host = self.host.name(), target = self.target, %cause, "the next put deletes what is left of this one");
         }
     }
 
@@ -256,7 +257,7 @@ impl Put {
                 attempts += 1;
                 poll = None;
             }
-            tracing::warn!(host = self.host, target = self.target, %cause, "trying again");
+            tracing::warn!(host = self.host.name(), target = self.target, %cause, "trying again");
             let poll = poll.get_or_insert_with(|| Poll::new(self.clock.as_ref(), stop, silence));
             match poll.pause().await {
                 Ok(()) => {}
