@@ -22,7 +22,7 @@ param(
 function Get-UnwrittenSha256 {
     # The hash of a file that nobody has open for writing; fails as busy when somebody has.
     param([string] $Path)
-    $hash = [System.Security.Cryptography.SHA256]::Create()
+    $hash = New-Sha256
     $file = New-Object System.IO.FileStream (Resolve-NativePath $Path), ([System.IO.FileMode]::Open), ([System.IO.FileAccess]::Read), ([System.IO.FileShare]::Read)
     try { ConvertTo-Hexadecimal $hash.ComputeHash($file) }
     finally { $file.Close() }

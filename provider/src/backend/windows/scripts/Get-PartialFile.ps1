@@ -42,7 +42,7 @@ function Get-WrittenLength {
 
 function Get-PrefixSha256 {
     param([System.IO.Stream] $File, [long] $Written)
-    $hash = [System.Security.Cryptography.SHA256]::Create()
+    $hash = New-Sha256
     $buffer = New-Object byte[] 1048576
     [void]$File.Seek($Offset, [System.IO.SeekOrigin]::Begin)
     for ($left = $Written; $left -gt 0; $left -= $count) {

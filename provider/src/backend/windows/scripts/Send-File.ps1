@@ -18,7 +18,7 @@ param(
 if (-not (Test-Path -LiteralPath $Path -PathType Leaf)) { throw (New-Failure not_found "$Path does not exist") }
 $length = Get-FileLength $Path
 if ($length -gt $MaximumLength) { throw (New-Failure invalid_input "$Path has $length bytes; at most $MaximumLength are taken") }
-$hash = [System.Security.Cryptography.SHA256]::Create()
+$hash = New-Sha256
 $file = New-Object System.IO.FileStream (Resolve-NativePath $Path), ([System.IO.FileMode]::Open), ([System.IO.FileAccess]::Read), ([System.IO.FileShare]::Read)
 try {
     $buffer = New-Object byte[] 32768

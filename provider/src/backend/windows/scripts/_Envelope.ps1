@@ -180,7 +180,7 @@ function Copy-InputStream {
     param([System.IO.Stream] $File, [long] $Expected)
     $buffer = New-Object byte[] 65536
     $total = [long]0
-    $hash = [System.Security.Cryptography.SHA256]::Create()
+    $hash = New-Sha256
     while (($count = $InputStream.Read($buffer, 0, $buffer.Length)) -gt 0) {
         $total += $count
         if ($total -gt $Expected) { break }
@@ -195,6 +195,12 @@ function Clear-InputStream {
     # The sender must be able to finish, whether or not its bytes are needed.
     $buffer = New-Object byte[] 65536
     do { $count = $InputStream.Read($buffer, 0, $buffer.Length) } while ($count -gt 0)
+}
+
+function New-Sha256 {
+    # The system's own, as Get-FileHash takes it: what SHA256.Create gives before .NET Framework 4.8 is slow managed code, and
+    # throws on hosts whose policy allows validated cryptography alone (FIPS).
+    New-Object System.Security.Cryptography.SHA256CryptoServiceProvider
 }
 
 function ConvertTo-Hexadecimal {
