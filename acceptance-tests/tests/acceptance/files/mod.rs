@@ -28,6 +28,7 @@ mod delivery;
 mod faults;
 mod get;
 mod put;
+mod resume;
 
 const HOST: &str = "mfa01.contoso.com";
 const FOLDER: &str = "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\7.0.0.9";
