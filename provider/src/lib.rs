@@ -31,6 +31,8 @@
 //!   [`backend::windows::hosts`] keeps one session per host, and [`winrm::session`] begins the layer below. The ways to
 //!   log in are in [`winrm::auth`].
 //! - How does a file get to a host? [`backend::windows::files`] chooses, [`backend::windows::put`] sends from this machine.
+//! - When does a changed host count as done? [`plan::health`] says where health checks stand and who has still to pass one;
+//!   [`backend::windows::health`] asks, from this machine.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the

@@ -11,8 +11,10 @@ use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
 use crate::backend::step::Step;
 
+pub mod address;
 pub mod error;
 pub mod facts;
+pub mod health;
 pub mod placeholder;
 pub mod release;
 pub mod step;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::address::HostAddress;
 use crate::backend::facts::WebKind;
+use crate::backend::health::HealthCheck;
 
 /// One step on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,10 @@ pub enum Action {
         component: WebKind,
         version: String,
         virtual_directory: String,
+    },
+    /// Waits until an address answers as a healthy host does. Asked by the machine that runs Terraform.
+    AwaitHealth {
+        check: Box<HealthCheck>,
     },
     /// Closes the backup of this upgrade, so that the next upgrade makes a new one.
     CloseBackup {
@@ -252,6 +257,7 @@ impl fmt::Display for Action {
             Self::VerifyWeb { component, version, .. } => {
                 write!(formatter, "verify that the {} runs {version}", component.title())
             }
+            Self::AwaitHealth { check } => write!(formatter, "wait until {}", check.wanted()),
             Self::CloseBackup { .. } => formatter.write_str("close this upgrade's backup"),
             Self::Adopt { version } => write!(formatter, "adopt, and upgrade to {version} when below"),
             Self::ByHand { instruction } => write!(formatter, "by hand: {instruction}"),
@@ -326,6 +332,7 @@ mod tests {
             Action::VerifyServer { version: text(), sdk: false },
             Action::VerifyServer { version: text(), sdk: true },
             Action::VerifyWeb { component, version: text(), virtual_directory: text() },
+            Action::AwaitHealth { check: Box::new(HealthCheck::new(Some(text()))) },
             Action::CloseBackup { backup_id: text() },
             Action::RunAdapterPackage { version: text(), source: PackageSource::InstallFolder },
             Action::ExportAdapterConfiguration { provider_name: text() },

@@ -158,6 +158,11 @@ impl ProviderConfig {
         self.connections.as_ref().map_or(Ok(()), |connections| connections.check(host))
     }
 
+    /// What `AZUREMFA_ALLOWED_HOSTS` has against reaching a host, whatever for, as a full sentence.
+    pub fn check_allowed(&self, host: &str) -> Result<(), String> {
+        self.connections.as_ref().map_or(Ok(()), |connections| connections.check_allowed(host))
+    }
+
     /// Whether a host cannot be reached yet, because its settings are not known before apply.
     pub fn is_deferred(&self, host: &str) -> bool {
         self.connections.as_ref().is_some_and(|connections| connections.is_deferred(host))

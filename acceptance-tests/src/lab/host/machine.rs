@@ -14,11 +14,12 @@ use crate::lab::host::native::frame::{self, FrameError};
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::{script, worker};
 use crate::lab::host::powershell::PowerShell;
-use crate::lab::host::resident;
+use crate::lab::host::{resident, web_site};
 use crate::lab::wire::machine::{
     Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
 };
 use crate::lab::wire::server::WireServer;
+use crate::lab::wire::web_site::Page;
 
 /// How the processes of a host are played.
 #[derive(Clone, Debug)]
@@ -69,6 +70,10 @@ impl Machine for LabMachine {
                 None => console::run(&host.folder, &command, process).await,
             }
         })
+    }
+
+    fn page(&self, path: &str) -> Page {
+        web_site::page(&self.host.folder, path)
     }
 
     fn operating_system_version(&self) -> String {

@@ -3,6 +3,7 @@
 mod estate;
 mod failures;
 mod guards;
+mod health;
 mod interruptions;
 mod ports;
 mod refusals;

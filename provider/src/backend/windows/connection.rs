@@ -134,7 +134,9 @@ impl Connections {
         self.undecided || self.choose(host).is_ok_and(|connection| connection.unknown_attribute.is_some())
     }
 
-    fn check_allowed(&self, host: &str) -> Result<(), String> {
+    /// What `AZUREMFA_ALLOWED_HOSTS` has against reaching a host, whatever for. An IPv6 address may have brackets.
+    pub fn check_allowed(&self, host: &str) -> Result<(), String> {
+        let host = host.trim_matches(['[', ']']);
         match &self.allowed_hosts {
             Some(allowed) if !allowed.iter().any(|pattern| pattern.matches(host)) => {
                 let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();

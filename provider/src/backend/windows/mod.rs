@@ -34,6 +34,7 @@ pub mod endpoint;
 pub mod files;
 pub mod gap;
 pub mod get;
+pub mod health;
 pub mod hosts;
 pub mod installers;
 pub mod observations;
@@ -49,6 +50,7 @@ pub mod scripts;
 pub mod sessions;
 pub mod verify;
 pub mod web;
+pub mod web_client;
 pub mod work;
 pub mod worker;
 
@@ -60,12 +62,16 @@ pub struct WindowsBackend {
     observations: Observations,
     gap: Gap,
     downloads: Downloads,
+    /// What limits which hosts are reached; none in tests.
+    connections: Option<Arc<Connections>>,
 }
 
 impl WindowsBackend {
     /// Hosts by connections. Nothing is connected yet.
     pub fn new(connections: Arc<Connections>, releases: Arc<Releases>) -> Self {
-        Self::over(Arc::new(Sessions::new(connections)), releases, Arc::new(SystemClock::default()))
+        let sessions = Arc::new(Sessions::new(connections.clone()));
+        let backend = Self::over(sessions, releases, Arc::new(SystemClock::default()));
+        backend.limited_by(connections)
     }
 
     /// Hosts by any runner of scripts, at any clock.
@@ -77,7 +83,20 @@ impl WindowsBackend {
             clock,
             gap: Gap::default(),
             downloads: Downloads::default(),
+            connections: None,
         }
+    }
+
+    /// With the limits of these connections.
+    #[must_use]
+    pub fn limited_by(mut self, connections: Arc<Connections>) -> Self {
+        self.connections = Some(connections);
+        self
+    }
+
+    /// What stands against reaching a host, whatever for, as a full sentence.
+    pub fn check_allowed(&self, host: &str) -> Result<(), String> {
+        self.connections.as_ref().map_or(Ok(()), |connections| connections.check_allowed(host))
     }
 
     /// Runs a script and decodes its result.
@@ -196,6 +215,7 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
             verify::web(work, *component, version, virtual_directory).await
         }
         Action::VerifyAdapter { version } => verify::adapter(work, version).await,
+        Action::AwaitHealth { check } => health::wait(work, check).await,
         Action::Adopt { .. } | Action::ByHand { .. } | Action::Wait { .. } => {
             Err(work.failure(Cause::Unproven("a run ends before such a step and never performs it".to_owned())))
         }
@@ -211,6 +231,7 @@ fn only_looks(action: &Action) -> bool {
             | Action::VerifyServer { .. }
             | Action::VerifyWeb { .. }
             | Action::VerifyAdapter { .. }
+            | Action::AwaitHealth { .. }
     )
 }
 

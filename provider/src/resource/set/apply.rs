@@ -1,14 +1,18 @@
 //! Apply of an existing set: the plan's own decision, made again over fresh eyes, then performed.
 
+use std::collections::BTreeSet;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::address::HostAddress;
+use crate::backend::step::Step;
 use crate::config::ProviderConfig;
-use crate::plan::{Decision, Desired, Status, View, Views};
+use crate::plan::{Decision, Desired, Status, View, Views, health};
 use crate::resource::set::actual::{Actual, actual};
 use crate::resource::set::desired::wanted;
 use crate::resource::set::execute::{Halt, perform};
-use crate::resource::set::plan::{current, policy};
+use crate::resource::set::plan::policy;
+use crate::resource::set::private::Memory;
 use crate::resource::set::{HostSet, changes, failure, observe, private, timeouts};
 use crate::resource::{ApplyRequest, Outcome};
 use crate::tf::diagnostic::Diagnostics;
@@ -27,18 +31,19 @@ pub async fn update(
     let mut asked = own.clone();
     asked.set("version", request.config.attribute("version").clone());
     let mut diagnostics = Diagnostics::default();
-    let desired = wanted(set, &asked, request.prior, now).desired;
-    let Some((desired, views)) = desired.zip(private::decode(request.private)) else {
+    let mut desired = wanted(set, &asked, request.prior, now).desired;
+    let views = desired.as_mut().and_then(|desired| private::recall(desired, request.private));
+    let Some((desired, views)) = desired.zip(views) else {
         diagnostics.error("Nothing to go by", "The plan holds no observation of the hosts. Plan again, with refresh.");
         return refused(request, diagnostics);
     };
-    let views = current(views, &desired.hosts);
     let run = Run { set, provider, request, desired: &desired, own: &own, asked: &asked };
     let planned = set.decide(&desired, &asked, &views, &policy(Some(provider), &desired.pin));
     let acts = planned.steps.iter().any(|step| step.action.is_performed());
     if !acts && desired.hosts.iter().all(|host| views.contains_key(host)) {
         instruct(&desired, &planned, &mut diagnostics);
-        return Outcome { state: own.clone(), private: private::encode(&views), diagnostics };
+        let private = private::encode(Memory { views, to_pass: to_pass(&desired, &[], None) });
+        return Outcome { state: own.clone(), private, diagnostics };
     }
     run.go(views, planned, stop, diagnostics).await
 }
@@ -70,6 +75,12 @@ fn is_left(decision: &Decision, found: &Actual) -> bool {
         Status::Incomplete => !found.findings.iter().any(|finding| decision.finished.contains(&finding.host)),
         _ => false,
     }
+}
+
+/// Who has still to pass a health check; nobody when none is declared any more.
+fn to_pass(desired: &Desired, steps: &[Step], failed: Option<usize>) -> BTreeSet<String> {
+    let before = desired.health_check.as_ref().map(|_| &desired.to_pass);
+    before.map(|before| health::still_to_pass(before, steps, failed)).unwrap_or_default()
 }
 
 /// Nothing was done: state stays as it was.
@@ -181,11 +192,13 @@ impl Run<'_> {
         mut diagnostics: Diagnostics,
     ) -> Outcome {
         let views = self.look_after(&before, &mut diagnostics).await;
-        let found = actual(self.set, self.own, self.request.prior, &views);
+        let failed = halt.as_ref().map(|halt| halt.index);
+        let memory = Memory { views, to_pass: to_pass(self.desired, &decision.steps, failed) };
+        let found = actual(self.set, self.own, self.request.prior, &memory);
         let mut state = self.own.clone();
-        found.write(self.set, &mut state, &views);
+        found.write(self.set, &mut state, &memory.views);
         if let Some(halt) = &halt {
-            let after = (&views, &found);
+            let after = (&memory.views, &found);
             failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
         } else {
             if planned.status == Status::Waiting && is_left(decision, &found) {
@@ -209,7 +222,7 @@ impl Run<'_> {
         } else {
             instruct(self.desired, planned, &mut diagnostics);
         }
-        Outcome { state, private: private::encode(&views), diagnostics }
+        Outcome { state, private: private::encode(memory), diagnostics }
     }
 
     /// A host that does not answer after the run keeps what was seen of it before, and is an error.

@@ -1,13 +1,13 @@
 //! What is asked of a set, decoded from a resource value that may hold unknowns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{HostAddress, is_same_host};
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Acknowledgement, Desired};
-use crate::resource::set::HostSet;
+use crate::resource::set::{HostSet, health};
 use crate::tf::value::Value;
 
 /// What a value asks for, and which deciders are not known yet.
@@ -20,7 +20,9 @@ pub struct Wanted {
 /// Decodes the common attributes. `state` is the prior state, null when there is none.
 pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestamp) -> Wanted {
     let deciders = ["version", "after", "hold"].into_iter().chain(set.deciders().iter().copied());
-    let unknown: Vec<&'static str> = deciders.filter(|name| !own.attribute(name).is_wholly_known()).collect();
+    let mut unknown: Vec<&'static str> = deciders.filter(|name| !own.attribute(name).is_wholly_known()).collect();
+    // Its parts may come later, but whether hosts are checked at all has to be reviewed.
+    unknown.extend(own.attribute(health::NAME).is_unknown().then_some(health::NAME));
     let hosts = set.hosts(own);
     let pin = version(own.attribute("version"));
     let name = own.attribute("name").as_str().or_else(|| state.attribute("name").as_str()).unwrap_or_default();
@@ -36,6 +38,8 @@ pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestam
             || own.attribute("allow_major_upgrade").is_unknown(),
         hold: own.attribute("hold").as_str().map(str::to_owned),
         acknowledged: acknowledged(own.attribute("acknowledge"), now),
+        health_check: health::decode(own),
+        to_pass: BTreeSet::new(),
         rehearsal: false,
     });
     Wanted { desired, unknown }

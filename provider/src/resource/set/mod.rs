@@ -12,6 +12,7 @@ pub mod desired;
 pub mod duration;
 pub mod execute;
 pub mod failure;
+pub mod health;
 pub mod import;
 pub mod observe;
 pub mod order;

@@ -6,6 +6,7 @@ use crate::config::ProviderConfig;
 use crate::plan::{Status, View, Views};
 use crate::resource::Outcome;
 use crate::resource::set::actual::{Actual, actual};
+use crate::resource::set::private::Memory;
 use crate::resource::set::{HostSet, observe, private, timeouts};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
@@ -36,17 +37,19 @@ pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: V
     if state.attribute("version").is_null() {
         set.adopt(&mut new, &views);
     }
-    let found = actual(set, &new, &state, &views);
+    let to_pass = private::decode(bytes).unwrap_or_default().of(&hosts).to_pass;
+    let memory = Memory { views, to_pass };
+    let found = actual(set, &new, &state, &memory);
     if found.version.is_none() && state.attribute("version").is_null() {
-        nothing_found(set, &name, &views, &mut diagnostics);
+        nothing_found(set, &name, &memory.views, &mut diagnostics);
         return unchanged(diagnostics);
     }
-    found.write(set, &mut new, &views);
+    found.write(set, &mut new, &memory.views);
     settle(&found, &state, &mut new);
     if !found.findings.is_empty() {
         diagnostics.warning(format!("{name} is not whole"), found.report());
     }
-    Outcome { state: new, private: private::encode(&views), diagnostics }
+    Outcome { state: new, private: private::encode(memory), diagnostics }
 }
 
 /// Why an operation was given up.

@@ -4,7 +4,7 @@ use crate::address::HostAddress;
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::{Token, is_valid_name};
 use crate::plan::version::Version;
-use crate::resource::set::{HostSet, duration};
+use crate::resource::set::{HostSet, duration, health};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind, Mode, Schema};
@@ -126,6 +126,7 @@ fn rules() -> Vec<Attribute> {
              a pool for a while), `adfs_mfa_gap` (users are not asked for the second factor while the adapter is \
              exchanged) and `adfs_rules_old_name` (authentication rules name the old adapter).",
         ),
+        health::attribute(),
         Attribute::optional(
             "timeouts",
             Kind::Object(
@@ -240,7 +241,8 @@ fn check_until(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_duration(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+/// Checks a duration.
+pub fn check_duration(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     if let Some(text) = value.as_str().filter(|text| duration::parse(text).is_none()) {
         diagnostics.error_at(
             path.clone(),

@@ -1,7 +1,7 @@
 //! Validation of what needs more than one attribute, without settings and without hosts.
 
 use crate::resource::set::desired::duplicate;
-use crate::resource::set::{HostSet, schema};
+use crate::resource::set::{HostSet, health, schema};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
@@ -9,6 +9,7 @@ use crate::tf::value::Value;
 /// Checks a configuration. What is unknown is checked again when it is known.
 pub fn validate(set: &dyn HostSet, config: &Value, diagnostics: &mut Diagnostics) {
     check_hosts(set, config, diagnostics);
+    health::validate(config, diagnostics);
     check_acknowledgements(config.attribute("acknowledge"), diagnostics);
     set.validate(config, diagnostics);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use azuremfa::address::HostAddress;
 use azuremfa::config;
 use azuremfa::resource::set::observe;
 use azuremfa::rpc::decode_json::{Leniency, decode};
@@ -23,7 +24,11 @@ pub(super) fn says(doctor: &Doctor) -> String {
     let mut said = Diagnostics::default();
     let provider = config::configure_with(&settings, &environment, &mut said).expect("the provider");
     Runtime::new().expect("a runtime").block_on(async {
-        let error = provider.backend().observe(&doctor.host, true).await.expect_err("the host cannot be read");
+        let error = provider
+            .backend()
+            .observe(&HostAddress::named(&doctor.host), true)
+            .await
+            .expect_err("the host cannot be read");
         provider.close().await;
         observe::report("mfa-eu", &doctor.host, &error, &mut said);
     });

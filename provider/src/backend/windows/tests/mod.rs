@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -17,6 +20,7 @@ use crate::backend::windows::scripts::Script;
 mod adfs;
 mod download;
 mod files;
+mod health;
 mod packages;
 mod verify;
 mod web;
@@ -197,6 +201,19 @@ fn release() -> Release {
         (Component::UserPortal, package(&place)),
         (Component::AdfsAdapter, package(&["/qn"])),
     ]))
+}
+
+/// TLS for a server called localhost, and its certificate in PEM.
+pub fn localhost() -> (TlsAcceptor, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a server");
+    (TlsAcceptor::from(Arc::new(tls)), made.cert.pem())
 }
 
 /// A host with nothing on it.
