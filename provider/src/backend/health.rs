@@ -141,6 +141,9 @@ mod tests {
         let check = HealthCheck { status: 204, contains: Some("OK".to_owned()), ..HealthCheck::new(url) };
         let wanted = check.on("mfa01").wanted();
         assert_eq!(wanted, "https://mfa01:8443/health/mfa01 answers 204 with \"OK\" in its body");
+        let of_address = HealthCheck::new(Some("https://{host}/".to_owned())).on("fd00::7").url.expect("an address");
+        assert_eq!(host(&parse(&of_address).expect("an address")), "fd00::7");
+        assert_eq!(host(&parse("https://mfa01:8443/").expect("an address")), "mfa01");
         assert_eq!(HealthCheck { url: None, ..check }.on("mfa01").wanted(), "its health check passes");
     }
 }
