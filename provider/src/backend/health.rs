@@ -61,13 +61,11 @@ impl HealthCheck {
         }
     }
 
-    /// The check of one host.
+    /// The check of one host, by its name or address.
     #[must_use]
     pub fn on(&self, host: &str) -> Self {
-        Self {
-            url: self.url.as_ref().map(|url| url.replace(HOST, &HostAddress::named(host).to_string())),
-            ..self.clone()
-        }
+        let host = &HostAddress::named(host).to_string();
+        Self { url: self.url.as_ref().map(|url| url.replace(HOST, host)), ..self.clone() }
     }
 
     /// What a reviewer reads: the address without what may be secret in it, and what it has to answer.

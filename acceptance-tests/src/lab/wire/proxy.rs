@@ -14,6 +14,8 @@ use crate::lab::wire::host::{Reachability, SimulatedHost};
 use crate::lab::wire::server::Hosts;
 use crate::lab::wire::{connection, web_site};
 
+/// The port of a host's web site.
+const WEB_SITE: &str = "443";
 /// Longest request head that is read.
 const HEAD_LIMIT: usize = 16 * 1024;
 
@@ -67,15 +69,10 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// The refusal where nothing listens.
-const NO_LISTENER: (&str, &str) = ("502 Bad Gateway", "no listener on this port");
-
 /// What a client wants of a host.
 enum Way<'a> {
-    /// What listens on a port that is not the web site's.
-    Port(u16),
-    /// The web site, over TLS.
-    WebSite,
+    /// What listens on this port.
+    Port(&'a str),
     /// One page of it, fetched by the proxy as it does for plain HTTP.
     Page(&'a str),
 }
@@ -92,11 +89,7 @@ fn wanted(line: &str) -> Result<(&str, Way<'_>), (&'static str, &'static str)> {
         return Err(("405 Method Not Allowed", "this proxy answers CONNECT, and GET of pages over http"));
     }
     let (name, port) = target.rsplit_once(':').unwrap_or_default();
-    match port.parse() {
-        Ok(443) => Ok((name, Way::WebSite)),
-        Ok(port) => Ok((name, Way::Port(port))),
-        Err(_) => Err(NO_LISTENER),
-    }
+    Ok((name, Way::Port(port)))
 }
 
 /// Serves one client of the proxy.
@@ -129,17 +122,17 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
             let page = web_site::answer(&host, path);
             end_with(&mut stream, &format!("{} Answer", page.status), &page.text).await?;
         }
-        Way::Port(port) => {
-            let Some(listener) = host.listener(port) else {
-                return end_with(&mut stream, NO_LISTENER.0, NO_LISTENER.1).await;
-            };
-            stream.write_all(ESTABLISHED).await?;
-            connection::serve(host, listener, peer, stream).await;
-        }
-        Way::WebSite => {
+        Way::Port(WEB_SITE) => {
             stream.write_all(ESTABLISHED).await?;
             web_site::serve(host, true, stream).await;
         }
+        Way::Port(port) => match port.parse().ok().and_then(|port| host.listener(port)) {
+            Some(listener) => {
+                stream.write_all(ESTABLISHED).await?;
+                connection::serve(host, listener, peer, stream).await;
+            }
+            None => end_with(&mut stream, "502 Bad Gateway", "no listener on this port").await?,
+        },
     }
     Ok(())
 }

@@ -6,17 +6,17 @@
 mod advice;
 mod authenticator;
 mod bytes;
-mod cache;
-mod cached;
-mod enctype;
+pub mod cache;
+pub mod cached;
+pub mod enctype;
 pub mod failure;
 mod identity;
 mod kdc;
-mod keytab;
-mod krb_error;
+pub mod keytab;
+pub mod krb_error;
 pub mod login;
-mod token;
-mod wrap;
+pub mod token;
+pub mod wrap;
 
 use async_trait::async_trait;
 use sspi::generator::GeneratorState;
