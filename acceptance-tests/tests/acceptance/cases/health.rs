@@ -78,7 +78,10 @@ fn a_host_that_does_not_answer_ends_the_run_and_the_next_goes_on_with_it() {
         .says(&format!("mfa03.contoso.com: wait until https://mfa03.contoso.com{SDK} answers 200 with"))
         .does_not_say(&format!("answers 200{SDK}?token"));
     case.lab.estate().set_application_pool(SERVERS[1], "MfaSdk", false).expect("a pool");
-    apply(&case)
+    let proxy = [("HTTPS_PROXY", case.lab.proxy_url.as_str()), ("TF_LOG_PROVIDER", "TRACE")];
+    let failed = case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &proxy);
+    assert!(failed.stderr.contains("not healthy yet"), "the log tells each try");
+    failed
         .ended(1)
         .says("mfa-eu failed at step")
         .says("on mfa02.contoso.com")
