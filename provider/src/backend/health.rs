@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::address::HostAddress;
 use crate::backend::web_address;
 
 /// What stands for a host's name in an address.
@@ -60,12 +61,11 @@ impl HealthCheck {
         }
     }
 
-    /// The check of one host.
+    /// The check of one host, by its name or address.
     #[must_use]
     pub fn on(&self, host: &str) -> Self {
-        // An IPv6 address stands in brackets in an address of the web.
-        let name = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        Self { url: self.url.as_ref().map(|url| url.replace(HOST, &name)), ..self.clone() }
+        let host = &HostAddress::named(host).to_string();
+        Self { url: self.url.as_ref().map(|url| url.replace(HOST, host)), ..self.clone() }
     }
 
     /// What a reviewer reads: the address without what may be secret in it, and what it has to answer.

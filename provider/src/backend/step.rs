@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::address::HostAddress;
 use crate::backend::facts::WebKind;
 use crate::backend::health::HealthCheck;
 
@@ -37,7 +38,7 @@ pub enum Action {
     /// Brings component files from an upgraded MFA Server through the runner.
     BringFiles {
         version: String,
-        from: Vec<String>,
+        from: Vec<HostAddress>,
         files: Vec<String>,
     },
     /// Runs a component's MSI, from the install folder of the MFA Server on this host or from the staging folder.
@@ -222,6 +223,7 @@ impl fmt::Display for Action {
             }
             Self::RunServerSetup { version } => write!(formatter, "run the server setup {version} in place"),
             Self::BringFiles { version, from, files } => {
+                let from: Vec<&str> = from.iter().map(HostAddress::name).collect();
                 write!(formatter, "bring {} {version} from {}", files.join(", "), from.join(" or "))
             }
             Self::RunWebPackage { component, version, place, .. } => write!(
@@ -321,7 +323,7 @@ mod tests {
             Action::BackUp { what: "x", source: text(), backup: backup(), fresh: true },
             Action::FetchServerSetup { version: text() },
             Action::RunServerSetup { version: text() },
-            Action::BringFiles { version: text(), from: vec![text()], files: vec![text()] },
+            Action::BringFiles { version: text(), from: vec![HostAddress::named("x")], files: vec![text()] },
             Action::RunWebPackage { component, version: text(), source: PackageSource::InstallFolder, place: place() },
             Action::MergeWebConfig { component, path: text(), backup: backup() },
             Action::CompareTheme { path: text(), backup: backup() },

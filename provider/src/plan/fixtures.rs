@@ -126,7 +126,7 @@ pub fn group(pin: &str, lowest: &str, at_pin: &[&str]) -> Token {
         lowest: lowest.parse().expect("a version"),
         wave: 1,
         whole: pin == lowest,
-        at_pin: at_pin.iter().map(|host| (*host).to_owned()).collect(),
+        at_pin: at_pin.iter().map(|host| host.parse().expect("a host")).collect(),
     }
 }
 

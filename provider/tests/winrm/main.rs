@@ -1,6 +1,7 @@
 //! The WinRM client against a service that does as it is told: requests counted, faults injected.
 
 mod cancellation;
+mod damage;
 mod decoders;
 mod faults;
 mod limits;

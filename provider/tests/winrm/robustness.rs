@@ -11,7 +11,7 @@ use azuremfa::winrm::stdin::Stdin;
 use proptest::prelude::{Strategy, any, prop};
 use proptest::test_runner::{TestCaseError, TestError};
 
-use crate::decoders::runner;
+use crate::damage::runner;
 use crate::server::{Action, Server, Setup, Turn};
 use crate::{BASIC, BOUND, SEALED, endpoint, start};
 

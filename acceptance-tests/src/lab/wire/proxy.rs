@@ -11,10 +11,11 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::lab::wire::host::{Reachability, SimulatedHost};
-use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::Hosts;
 use crate::lab::wire::{connection, web_site};
 
+/// The port of a host's web site.
+const WEB_SITE: &str = "443";
 /// Longest request head that is read.
 const HEAD_LIMIT: usize = 16 * 1024;
 
@@ -70,9 +71,8 @@ impl Drop for Inside<'_> {
 
 /// What a client wants of a host.
 enum Way<'a> {
-    WinRm(Listener),
-    /// The web site, over TLS.
-    WebSite,
+    /// What listens on this port.
+    Port(&'a str),
     /// One page of it, fetched by the proxy as it does for plain HTTP.
     Page(&'a str),
 }
@@ -89,12 +89,7 @@ fn wanted(line: &str) -> Result<(&str, Way<'_>), (&'static str, &'static str)> {
         return Err(("405 Method Not Allowed", "this proxy answers CONNECT, and GET of pages over http"));
     }
     let (name, port) = target.rsplit_once(':').unwrap_or_default();
-    match port {
-        "443" => Ok((name, Way::WebSite)),
-        "5985" => Ok((name, Way::WinRm(Listener::Http))),
-        "5986" => Ok((name, Way::WinRm(Listener::Https))),
-        _ => Err(("502 Bad Gateway", "no listener on this port")),
-    }
+    Ok((name, Way::Port(port)))
 }
 
 /// Serves one client of the proxy.
@@ -127,14 +122,17 @@ pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: 
             let page = web_site::answer(&host, path);
             end_with(&mut stream, &format!("{} Answer", page.status), &page.text).await?;
         }
-        Way::WinRm(listener) => {
-            stream.write_all(ESTABLISHED).await?;
-            connection::serve(host, listener, peer, stream).await;
-        }
-        Way::WebSite => {
+        Way::Port(WEB_SITE) => {
             stream.write_all(ESTABLISHED).await?;
             web_site::serve(host, true, stream).await;
         }
+        Way::Port(port) => match port.parse().ok().and_then(|port| host.listener(port)) {
+            Some(listener) => {
+                stream.write_all(ESTABLISHED).await?;
+                connection::serve(host, listener, peer, stream).await;
+            }
+            None => end_with(&mut stream, "502 Bad Gateway", "no listener on this port").await?,
+        },
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! what real Windows has answered to others.
 
 mod certificates;
+mod damaged;
 mod leaks;
 mod quiet;
 mod recorded;

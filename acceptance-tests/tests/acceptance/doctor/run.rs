@@ -38,7 +38,7 @@ impl Doctor {
             connection: json!({
                 "proxy": lab.proxy_url,
                 "ca_certificate": authority,
-                "timeouts": { "connect": "2s", "operation": "3s" },
+                "timeouts": { "connect": "5s", "operation": "3s" },
             }),
             username: lab.username.clone(),
             password: lab.password.clone(),

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
 use crate::backend::release::Releases;
@@ -99,7 +100,7 @@ impl WindowsBackend {
     }
 
     /// Runs a script and decodes its result.
-    pub async fn call<T: DeserializeOwned>(&self, host: &str, call: Call) -> Result<T, Cause> {
+    pub async fn call<T: DeserializeOwned>(&self, host: &HostAddress, call: Call) -> Result<T, Cause> {
         runner::call(self.runner.as_ref(), host, call).await
     }
 
@@ -146,22 +147,22 @@ impl WindowsBackend {
         }
     }
 
-    async fn read(&self, host: &str) -> Result<HostFacts, HostError> {
+    async fn read(&self, host: &HostAddress) -> Result<HostFacts, HostError> {
         let facts = self.call(host, Call::new(GET_HOST_FACTS, json!({}))).await;
-        facts.map_err(|cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause })
+        facts.map_err(|cause| HostError { host: host.name().to_owned(), operation: "read the host".to_owned(), cause })
     }
 }
 
 #[async_trait]
 impl Backend for WindowsBackend {
-    #[tracing::instrument(skip_all, fields(host, fresh))]
-    async fn observe(&self, host: &str, fresh: bool) -> Result<HostFacts, HostError> {
-        self.observations.observe(host, fresh, || self.read(host)).await
+    #[tracing::instrument(skip_all, fields(host = host.name(), fresh))]
+    async fn observe(&self, host: &HostAddress, fresh: bool) -> Result<HostFacts, HostError> {
+        self.observations.observe(host.name(), fresh, || self.read(host)).await
     }
 
     #[tracing::instrument(skip_all, fields(host = step.host))]
-    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError> {
-        let work = Work { backend: self, host: &step.host, operation: step.action.to_string(), stop };
+    async fn perform(&self, step: &Step, at: &HostAddress, stop: &CancellationToken) -> Result<Report, HostError> {
+        let work = Work { backend: self, host: &step.host, at, operation: step.action.to_string(), stop };
         if stop.is_cancelled() {
             return Err(work.failure(Cause::Stopped));
         }

@@ -9,7 +9,7 @@ use crate::plan::{Desired, Installable, Policy, Status, View, Views};
 use crate::resource::set::desired::{spelled_as, tokens, version, versions};
 use crate::resource::set::private::Memory;
 use crate::resource::set::token::respell;
-use crate::resource::set::{HostSet, health};
+use crate::resource::set::{HostSet, address_of, health};
 use crate::tf::value::Value;
 
 /// What was found of a set.
@@ -163,13 +163,14 @@ fn token(
 ) -> Token {
     let lowest = found.iter().map(|(host, version)| set.lowest(own, host, views).unwrap_or_else(|| version.clone()));
     let hosts = survey.members.iter().map(Member::host);
+    let addresses = set.addresses(own).unwrap_or_default();
     Token {
         kind: set.kind(),
         name: own.attribute("name").as_str().unwrap_or_default().to_owned(),
         lowest: respell(lowest.min(), &pin),
         wave: upstream::wave(&tokens(own.attribute("after"))),
         whole: survey.is_whole(),
-        at_pin: hosts.filter(|host| found.get(*host) == Some(&pin)).map(str::to_owned).collect(),
+        at_pin: hosts.filter(|host| found.get(*host) == Some(&pin)).map(|host| address_of(&addresses, host)).collect(),
         pin,
     }
 }

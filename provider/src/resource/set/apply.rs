@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::step::Step;
 use crate::config::ProviderConfig;
 use crate::plan::{Decision, Desired, Status, View, Views, health};
@@ -113,14 +114,20 @@ impl Run<'_> {
             return refused(self.request, diagnostics);
         };
         let (name, limit) = (&self.desired.name, timeouts::of(self.own, "update"));
-        let halt = perform(self.provider, name, &decision.steps, stop, limit, &mut diagnostics).await.err();
+        let (steps, addresses) = (&decision.steps, self.addresses());
+        let halt = perform(self.provider, name, steps, &addresses, stop, limit, &mut diagnostics).await.err();
         self.conclude(fresh, &planned, &decision, halt, diagnostics).await
+    }
+
+    /// Where the hosts are reached, as it was planned.
+    fn addresses(&self) -> Vec<HostAddress> {
+        self.set.addresses(self.own).unwrap_or_default()
     }
 
     /// Looks at all hosts anew, but for those that the plan did without.
     async fn look(&self, views: &Views, diagnostics: &mut Diagnostics) -> Option<Views> {
-        let is_left_out = |host: &&String| matches!(views.get(*host), Some(View::Unreachable { .. }));
-        let asked: Vec<String> = self.desired.hosts.iter().filter(|host| !is_left_out(host)).cloned().collect();
+        let mut asked = self.addresses();
+        asked.retain(|host| !matches!(views.get(host.name()), Some(View::Unreachable { .. })));
         let limit = timeouts::of(self.own, "read");
         let Some(answers) = observe::ask(self.provider, &asked, true, limit).await else {
             diagnostics.error(
@@ -131,16 +138,16 @@ impl Run<'_> {
         };
         let mut fresh: Views = views
             .iter()
-            .filter(|(host, _)| !asked.contains(host))
+            .filter(|(host, _)| !asked.iter().any(|asked| asked.name() == *host))
             .map(|(host, view)| (host.clone(), view.clone()))
             .collect();
         for (host, answer) in answers {
             match answer {
                 Ok(facts) => {
-                    fresh.insert(host, View::Seen(Box::new(facts)));
+                    fresh.insert(host.name().to_owned(), View::Seen(Box::new(facts)));
                 }
                 Err(error) => diagnostics.error(
-                    format!("{}: {host} could not be read before the run", self.desired.name),
+                    format!("{}: {} could not be read before the run", self.desired.name, host.name()),
                     format!("{}. Nothing was changed.", observe::sentence(&error)),
                 ),
             }
@@ -221,24 +228,24 @@ impl Run<'_> {
     /// A host that does not answer after the run keeps what was seen of it before, and is an error.
     async fn look_after(&self, before: &Views, diagnostics: &mut Diagnostics) -> Views {
         let mut views = before.clone();
-        let asked: Vec<String> =
-            before.iter().filter(|(_, view)| matches!(view, View::Seen(_))).map(|(host, _)| host.clone()).collect();
+        let mut asked = self.addresses();
+        asked.retain(|host| matches!(before.get(host.name()), Some(View::Seen(_))));
         let limit = timeouts::of(self.own, "read");
         let answers = observe::ask(self.provider, &asked, true, limit).await.unwrap_or_default();
         for host in asked.iter().filter(|host| !answers.iter().any(|(answered, _)| answered == *host)) {
             diagnostics.error(
-                format!("{}: {host} did not answer after the run", self.desired.name),
+                format!("{}: {} did not answer after the run", self.desired.name, host.name()),
                 "State holds what was seen of it before. Plan again to see what it runs.",
             );
         }
         for (host, answer) in answers {
             match answer {
                 Ok(facts) => {
-                    views.insert(host, View::Seen(Box::new(facts)));
+                    views.insert(host.name().to_owned(), View::Seen(Box::new(facts)));
                 }
                 Err(error) => {
                     diagnostics.error(
-                        format!("{}: {host} could not be read after the run", self.desired.name),
+                        format!("{}: {} could not be read after the run", self.desired.name, host.name()),
                         format!(
                             "{}. State holds what was seen of it before. Plan again to see what it runs.",
                             observe::sentence(&error)

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::{HostAddress, is_same_host};
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Acknowledgement, Desired};
-use crate::resource::set::{HostSet, health, strings};
+use crate::resource::set::{HostSet, health};
 use crate::tf::value::Value;
 
 /// What a value asks for, and which deciders are not known yet.
@@ -58,7 +59,7 @@ pub fn versions(state: &Value) -> BTreeMap<String, Version> {
 /// What is known by host, under the names as they are written now: a host whose name is written in other letters of the
 /// alphabet's two cases is the same one.
 pub fn spelled_as<T>(known: BTreeMap<String, T>, hosts: &[String]) -> BTreeMap<String, T> {
-    let spell = |name: String| hosts.iter().find(|host| host.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
+    let spell = |name: String| hosts.iter().find(|host| is_same_host(host, &name)).cloned().unwrap_or(name);
     known.into_iter().map(|(host, value)| (spell(host), value)).collect()
 }
 
@@ -73,15 +74,23 @@ pub fn spelled(own: &Value, found: &Version) -> Value {
     Value::from(target.as_ref().unwrap_or(found).as_str())
 }
 
-/// The position of the first host that stands there before, whatever the case of its letters.
-pub fn duplicate(hosts: &[String]) -> Option<usize> {
-    (1..hosts.len()).find(|&index| hosts[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(&hosts[index])))
+/// The first host that stands there before, by its position and in a sentence without the last dot.
+pub fn duplicate(hosts: &[HostAddress]) -> Option<(usize, String)> {
+    let earlier = |index: usize| hosts[..index].iter().find(|host| is_same_host(host.name(), hosts[index].name()));
+    let (index, earlier) = (1..hosts.len()).find_map(|index| Some((index, earlier(index)?)))?;
+    let host = &hosts[index];
+    let found = if host.port() == earlier.port() {
+        format!("{} is there twice", host.name())
+    } else {
+        format!("{host} is there before as {earlier}, and a port makes no other host of it")
+    };
+    Some((index, found))
 }
 
 /// The hosts that `own` names and `other` does not.
 pub fn missing_from(set: &dyn HostSet, own: &Value, other: &Value) -> Vec<String> {
-    let there = set.hosts(other).or_else(|| strings(other.attribute("hosts"))).unwrap_or_default();
-    let is_there = |host: &String| there.iter().any(|known| known.eq_ignore_ascii_case(host));
+    let there = set.hosts(other).unwrap_or_default();
+    let is_there = |host: &String| there.iter().any(|known| is_same_host(known, host));
     set.hosts(own).unwrap_or_default().into_iter().filter(|host| !is_there(host)).collect()
 }
 

@@ -45,7 +45,7 @@ pub async fn plan(
         }
     };
     if let Some((desired, views)) = plannable {
-        check_connections(set, provider, request.proposed, &desired.hosts, &mut diagnostics);
+        check_connections(set, provider, request.proposed, &mut diagnostics);
         health::look(provider, desired, &mut diagnostics);
         let decision = set.decide(desired, request.proposed, &views, &policy(provider, &desired.pin));
         diagnostics.append(decision.diagnostics.clone());
@@ -75,13 +75,13 @@ pub fn check_connections(
     set: &dyn HostSet,
     provider: Option<&ProviderConfig>,
     own: &Value,
-    hosts: &[String],
     diagnostics: &mut Diagnostics,
 ) {
     let Some(provider) = provider else { return };
-    for (index, host) in hosts.iter().enumerate() {
+    for (index, host) in set.addresses(own).unwrap_or_default().iter().enumerate() {
         if let Err(reason) = provider.check_connection(host) {
-            diagnostics.error_at(set.host_path(own, index), format!("No usable connection for {host}"), reason);
+            let summary = format!("No usable connection for {}", host.name());
+            diagnostics.error_at(set.host_path(own, index), summary, reason);
         }
     }
 }

@@ -15,9 +15,9 @@ use crate::tf::value::Value;
 pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: Value, bytes: &[u8]) -> Outcome {
     let mut diagnostics = Diagnostics::default();
     let name = state.attribute("name").as_str().unwrap_or_default().to_owned();
-    let hosts = set.hosts(&state).unwrap_or_default();
+    let hosts = set.addresses(&state).unwrap_or_default();
     let unchanged = |diagnostics| Outcome { state: state.clone(), private: bytes.to_vec(), diagnostics };
-    let Some(provider) = provider.filter(|provider| !hosts.iter().any(|host| provider.is_deferred(host))) else {
+    let Some(provider) = provider.filter(|provider| !hosts.iter().any(|host| provider.is_deferred(host.name()))) else {
         diagnostics.warning(
             format!("{name} was not read"),
             "How its hosts are reached is known only after apply. State is shown as it was last known.",
@@ -37,7 +37,8 @@ pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: V
     if state.attribute("version").is_null() {
         set.adopt(&mut new, &views);
     }
-    let to_pass = private::decode(bytes).unwrap_or_default().of(&hosts).to_pass;
+    let names: Vec<String> = hosts.iter().map(|host| host.name().to_owned()).collect();
+    let to_pass = private::decode(bytes).unwrap_or_default().of(&names).to_pass;
     let memory = Memory { views, to_pass };
     let found = actual(set, &new, &state, &memory);
     if found.version.is_none() && state.attribute("version").is_null() {

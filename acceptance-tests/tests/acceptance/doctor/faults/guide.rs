@@ -28,9 +28,9 @@ pub(super) fn check(groups: &[Group]) {
     assert!(quotations.len() > 30, "{} quotations", quotations.len());
     let said: Vec<(&str, String)> = groups
         .iter()
-        .flat_map(|group| &group.lines)
+        .flat_map(|group| group.lines.iter().flatten())
         .flat_map(|line| {
-            let cause = cause(&shortened(&line.said.finding)).to_owned();
+            let cause = shortened(line.said.cause());
             [(line.said.check.as_str(), cause), ("cure", line.said.cure.clone())]
         })
         .collect();
@@ -42,12 +42,6 @@ pub(super) fn check(groups: &[Group]) {
         })
         .collect();
     assert!(made_up.is_empty(), "{GUIDE} quotes what no run says: {made_up:#?}\nthe runs said: {said:#?}");
-}
-
-/// What follows operation and host.
-fn cause(finding: &str) -> &str {
-    let place = Regex::new(r"^[a-zA-Z ]+ (?:on|to) \S+: ").expect("a pattern");
-    place.find(finding).map_or(finding, |place| &finding[place.end()..])
 }
 
 fn quotations(guide: &str) -> Vec<Quotation> {

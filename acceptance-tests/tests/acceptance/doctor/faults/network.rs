@@ -49,9 +49,9 @@ pub(super) fn rows() -> Vec<Row> {
             "Packets to the port are dropped, or the host is down.",
             Wrong::Network(Reachability::Silent),
             expect![[r#"
-            tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 did not answer within 2 s
-            Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
-        "#]],
+                tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 did not answer within 5 s
+                Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
+            "#]],
         ),
         (
             "proxy",

@@ -12,22 +12,28 @@ use super::page::Group;
 use super::{Said, for_all, on, said};
 
 /// The number in a finding.
-pub(super) fn number(finding: &str) -> Option<u32> {
+pub fn number(finding: &str) -> Option<u32> {
     let number = Regex::new(r"fault (\d+)").expect("a pattern");
     number.captures(finding)?[1].parse().ok()
 }
 
-/// The numbers without a row whose cause has one, by the place of the first such row.
-pub(super) fn others(groups: &[Group]) -> Vec<(&Said, Vec<u32>)> {
-    let rows = || groups.iter().flat_map(|group| group.lines.iter().map(|line| &line.said));
+/// Numbers without a row, and the first row that has their cause.
+pub struct Others<'a> {
+    pub row: &'a Said,
+    pub codes: Vec<u32>,
+}
+
+/// What the client knows beside the numbers that have a row.
+pub fn others(groups: &[Group]) -> Vec<Others<'_>> {
+    let rows = || groups.iter().flat_map(|group| group.lines.iter().flatten()).map(|line| &line.said);
     let with_row: BTreeSet<u32> = rows().filter_map(|said| number(&said.finding)).collect();
-    let mut found: Vec<(&Said, Vec<u32>)> = Vec::new();
+    let mut found: Vec<Others<'_>> = Vec::new();
     for code in known_codes().filter(|code| !with_row.contains(code)) {
-        let row = rows().find(|said| number(&said.finding).is_some_and(|row| means(row) == means(code)));
-        let row = row.unwrap_or_else(|| panic!("no row has the cause of fault {code}"));
-        match found.iter_mut().find(|(said, _)| std::ptr::eq(*said, row)) {
-            Some((_, codes)) => codes.push(code),
-            None => found.push((row, vec![code])),
+        let same = |said: &&Said| number(&said.finding).is_some_and(|row| means(row) == means(code));
+        let Some(row) = rows().find(same) else { continue };
+        match found.iter_mut().find(|others| std::ptr::eq(others.row, row)) {
+            Some(others) => others.codes.push(code),
+            None => found.push(Others { row, codes: vec![code] }),
         }
     }
     found
@@ -37,12 +43,15 @@ fn means(code: u32) -> std::mem::Discriminant<azuremfa::winrm::error::Kind> {
     discriminant(&Fault { status: 500, code: Some(code), subcode: None, text: String::new() }.into_kind())
 }
 
-/// Another number changes nothing of what is said but the number.
-pub(super) fn check(groups: &[Group]) {
-    let others = others(groups);
+/// Another number changes nothing of what is said but the number, and each has its place.
+pub fn check(groups: &[Group]) {
     let all: Vec<(&Said, u32)> =
-        others.iter().flat_map(|(row, codes)| codes.iter().map(|code| (*row, *code))).collect();
-    assert!(all.len() > 8, "{}", all.len());
+        others(groups).iter().flat_map(|others| others.codes.iter().map(|code| (others.row, *code))).collect();
+    let rows = groups.iter().flat_map(|group| group.lines.iter().flatten());
+    let mut placed: BTreeSet<u32> = rows.filter_map(|line| number(&line.said.finding)).collect();
+    placed.extend(all.iter().map(|(_, code)| *code));
+    let unplaced: Vec<u32> = known_codes().filter(|code| !placed.contains(code)).collect();
+    assert!(unplaced.is_empty(), "no row has the cause of {unplaced:?}");
     for_all(&all, |(row, code)| check_one(row, *code));
 }
 

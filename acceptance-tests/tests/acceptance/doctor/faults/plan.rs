@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::doctor::run::{Doctor, HOST};
 
 /// What a plan that cannot read the host says, with the connection and the account of `doctor`.
-pub(super) fn says(doctor: &Doctor) -> String {
+pub fn says(doctor: &Doctor) -> String {
     let settings = json!({ "connections": { "default": doctor.connection }, "acknowledge_retirement": true });
     let settings = decode(config::schema(), settings.to_string().as_bytes(), Leniency::Lenient).expect("settings");
     let account = [("AZUREMFA_USERNAME", &doctor.username), ("AZUREMFA_PASSWORD", &doctor.password)];
@@ -23,7 +23,8 @@ pub(super) fn says(doctor: &Doctor) -> String {
     let mut said = Diagnostics::default();
     let provider = config::configure_with(&settings, &environment, &mut said).expect("the provider");
     Runtime::new().expect("a runtime").block_on(async {
-        let error = provider.backend().observe(&doctor.host, true).await.expect_err("the host cannot be read");
+        let host = doctor.host.parse().expect("a host");
+        let error = provider.backend().observe(&host, true).await.expect_err("the host cannot be read");
         provider.close().await;
         observe::report("mfa-eu", &doctor.host, &error, &mut said);
     });
@@ -32,7 +33,7 @@ pub(super) fn says(doctor: &Doctor) -> String {
 
 /// Whether it names the host, what was being done there, this cause and this cure. `doctor` may have come upon the cause
 /// with another request.
-pub(super) fn names(said: &str, cause: &str, cure: &str) -> bool {
+pub fn names(said: &str, cause: &str, cure: &str) -> bool {
     let operations =
         "connecting|logging in|opening a shell|starting a command|sending input to a command|waiting for a command";
     let cause = regex::escape(cause.trim_end_matches('.'));

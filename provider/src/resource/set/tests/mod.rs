@@ -16,6 +16,7 @@ mod failures;
 mod health;
 mod input;
 mod lifecycle;
+mod ports;
 mod semantics;
 mod unknown;
 
