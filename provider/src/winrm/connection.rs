@@ -32,6 +32,8 @@ pub struct Connection {
     refused_message: bool,
     /// The host has answered a message, so it knows who asks.
     has_answered: bool,
+    /// The shortest time that the host has taken to answer a message.
+    quickest: Option<Duration>,
 }
 
 /// What goes with the last token of a logon over plain HTTP.
@@ -113,6 +115,7 @@ impl Connection {
             logon,
             refused_message: false,
             has_answered: false,
+            quickest: None,
         })
     }
 
@@ -129,6 +132,11 @@ impl Connection {
     /// Whether the host has answered a message on it.
     pub fn has_answered(&self) -> bool {
         self.has_answered
+    }
+
+    /// The shortest time between a message and its answer.
+    pub fn quickest(&self) -> Option<Duration> {
+        self.quickest
     }
 
     /// Sends a message and waits for the reply, which may be a fault.
@@ -269,10 +277,16 @@ impl Connection {
         content_type: &'static str,
         body: Bytes,
     ) -> Result<Answer, Error> {
-        self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
+        let (begin, is_message) = (Instant::now(), !body.is_empty());
+        let answer = self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
             Failure::NotSent(kind) => Error::before_start(&self.host, operation, kind),
             Failure::Sent(kind) => Error::new(&self.host, operation, kind),
-        })
+        })?;
+        if is_message {
+            let took = begin.elapsed();
+            self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
+        }
+        Ok(answer)
     }
 
     /// The SOAP message of an answer, opened if it is sealed.

@@ -3,7 +3,7 @@
 //! A command holds no connection between its exchanges. So one that waits for somebody else, such as for the reader of
 //! what it sends, keeps nobody from a connection, and limits cannot make commands wait for each other in a circle.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Connections {
     idle: Mutex<Vec<Connection>>,
     /// The host has refused a message that came with a logon.
     logon_alone: AtomicBool,
+    /// The shortest time between a message and its answer, in microseconds.
+    quickest: AtomicU64,
 }
 
 /// The right to exchange messages, over whichever connection is free.
@@ -65,6 +67,7 @@ impl Connections {
             tls: OnceCell::new(),
             idle: Mutex::default(),
             logon_alone: AtomicBool::new(false),
+            quickest: AtomicU64::new(u64::MAX),
             endpoint,
         });
         connections.endpoint.limits.in_all.register(Arc::downgrade(&connections));
@@ -91,6 +94,12 @@ impl Connections {
             place.connection = Some(self.open(false).await?);
         }
         Ok(())
+    }
+
+    /// The shortest time that a message and its answer took, which is the round trip and a little of the host; none before
+    /// the first.
+    pub fn round_trip(&self) -> Option<Duration> {
+        Some(self.quickest.load(Ordering::Relaxed)).filter(|&quickest| quickest < u64::MAX).map(Duration::from_micros)
     }
 
     /// Closes the unused connections.
@@ -189,6 +198,9 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
+        if let Some(quickest) = self.connection.as_ref().and_then(Connection::quickest) {
+            self.connections.quickest.fetch_min(quickest.as_micros() as u64, Ordering::Relaxed);
+        }
         let usable = self.connection.take().filter(|connection| connection.is_usable() && connection.is_counted());
         let (Some(connection), Some(_)) = (usable, &self.place) else { return };
         // Whether somebody wants the share is asked under the lock under which `close_longest_idle` looks: it either finds the

@@ -80,6 +80,11 @@ impl Hosts {
         Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), place })
     }
 
+    /// The round trip to a host, as its session has seen it.
+    pub fn round_trip(&self, host: &str, port: u16) -> Option<Duration> {
+        self.state().open.get(&(address::key(host), port)).and_then(|open| open.session.round_trip())
+    }
+
     /// Closes every session, with whatever runs in it.
     pub async fn close(&self) {
         let open: Vec<Open> = self.state().open.drain().map(|(_, open)| open).collect();

@@ -151,6 +151,11 @@ impl Runner for Sessions {
         }
     }
 
+    fn round_trip(&self, host: &HostAddress) -> Option<Duration> {
+        let connection = self.connections.connection_for(host).ok()?;
+        self.hosts.round_trip(host.name(), connection.port_of(host))
+    }
+
     async fn close(&self) {
         self.hosts.close().await;
     }
