@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::winrm::auth::kerberos::tickets::Tickets;
 use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::limits::Limits;
 use crate::winrm::proxy::Proxy;
@@ -87,6 +88,8 @@ pub struct KerberosLogin {
     pub kdc: Option<String>,
     /// What carries the tokens.
     pub scheme: HttpScheme,
+    /// The tickets that it shares with other logins.
+    pub tickets: Tickets,
 }
 
 /// By what an account proves itself to a KDC.

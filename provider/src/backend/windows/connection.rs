@@ -7,6 +7,7 @@ use crate::backend::windows::pattern::Pattern;
 use crate::backend::windows::proxies::{Choice, ProxyRule};
 use crate::secret::Secret;
 use crate::winrm::auth::kerberos::login;
+use crate::winrm::auth::kerberos::tickets::Tickets;
 use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::endpoint::DEFAULT_PATH;
 use crate::winrm::limits::Limits;
@@ -57,6 +58,8 @@ pub struct Connection {
     pub proxy: ProxyRule,
     pub timeouts: Timeouts,
     pub limits: Limits,
+    /// The Kerberos tickets, which all connections share.
+    pub tickets: Tickets,
     /// An attribute that is not known yet.
     pub unknown_attribute: Option<&'static str>,
 }
@@ -207,6 +210,7 @@ impl Connection {
             proxy: ProxyRule::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            tickets: Tickets::default(),
             unknown_attribute: None,
         }
     }

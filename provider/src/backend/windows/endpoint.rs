@@ -80,7 +80,8 @@ fn kerberos(
         _ => HttpScheme::Negotiate,
     };
     let (realm, kdc) = (connection.realm.clone(), connection.kdc.clone());
-    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, scheme }))
+    let tickets = connection.tickets.clone();
+    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, scheme, tickets }))
 }
 
 fn username_and_password(host: &str, connection: &Connection) -> Result<(String, Secret), String> {

@@ -70,7 +70,7 @@ fn for_the_service(failure: &Failure) -> &'static str {
             "Check that this machine resolves the realm's name to its domain controllers and reaches TCP port 88 \
              there, or set `kdc` to a domain controller (`dc01.contoso.com`)."
         }
-        Failure::Referral(_) => {
+        Failure::Referral { .. } => {
             "Name the KDC of the host's realm in /etc/krb5.conf on this machine (`[realms] CHILD.CONTOSO.COM = \
              { kdc = dc01.child.contoso.com }`), or use an account of the host's own domain."
         }

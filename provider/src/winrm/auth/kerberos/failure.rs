@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::winrm::auth::kerberos::krb_error::{self, KrbError};
 use crate::winrm::error::Kind;
@@ -21,8 +22,8 @@ pub enum Failure {
         source: Box<Kind>,
     },
     /// The host is in another realm, and nothing says where its KDC is.
-    #[error("the realm {0} refers to a realm whose KDC is not known")]
-    Referral(String),
+    #[error("the realm {realm} refers to the realm {next}, whose KDC is not known")]
+    Referral { realm: String, next: String },
     /// The KDC does not know the account.
     #[error("the realm {realm} has no account {client} (KDC_ERR_C_PRINCIPAL_UNKNOWN)")]
     ClientUnknown { client: String, realm: String },
@@ -112,6 +113,18 @@ pub struct Subject<'a> {
     pub source: &'a str,
 }
 
+impl From<Failure> for Kind {
+    fn from(failure: Failure) -> Self {
+        Self::Kerberos(Arc::new(failure))
+    }
+}
+
+impl From<Arc<Failure>> for Kind {
+    fn from(failure: Arc<Failure>) -> Self {
+        Self::Kerberos(failure)
+    }
+}
+
 impl Failure {
     /// Whether a KDC refused the account or its proof.
     pub fn refuses_credentials(&self) -> bool {
@@ -123,6 +136,20 @@ impl Failure {
                 | Self::PasswordExpired { .. }
                 | Self::TicketExpired { .. }
         )
+    }
+
+    /// Whether a KDC may have refused the ticket that gets others, so that it may take a new one.
+    pub fn is_of_the_granting_ticket(&self) -> bool {
+        match self {
+            Self::TicketExpired { .. } | Self::Skew { .. } => true,
+            Self::Refused { code, .. } => *code != krb_error::POLICY,
+            _ => false,
+        }
+    }
+
+    /// Whether the host refused the ticket itself, so that it may take a new one.
+    pub fn is_of_the_service_ticket(&self) -> bool {
+        matches!(self, Self::WrongService { .. } | Self::TicketExpired { .. })
     }
 
     /// Whether no KDC could be reached, which says nothing of account or host.
@@ -170,6 +197,11 @@ impl Failure {
             code => Self::Refused { whose: format!("the host {host}"), name: error.name(), code },
         }
     }
+}
+
+/// A message that could not be made or read.
+pub fn protocol(step: &'static str) -> Failure {
+    Failure::Protocol { step, source: None }
 }
 
 /// Windows says more than the code does.
