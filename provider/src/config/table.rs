@@ -117,8 +117,9 @@ fn timeouts() -> Vec<Attribute> {
 }
 
 const CONNECT_TIMEOUT: &str = "For name, TCP, proxy and TLS together, such as `30s`. The default is 15 seconds.";
-const OPERATION_TIMEOUT: &str = "How long a host may hold one request before it answers that there is nothing yet. \
-    Long work is not bounded by it. The default is 60 seconds.";
+const OPERATION_TIMEOUT: &str = "How long one request may take, from its beginning to the whole answer; then the \
+    connection counts as lost, and is replaced where that is safe. Hosts are asked to answer \"nothing yet\" earlier, by a \
+    third of it and 20 seconds at most, so long work is not bounded by it. The default is 60 seconds.";
 
 const OVERALL_TIMEOUT: &str = "How long one script may take on a host, from logging on to its end. By default 5 minutes for \
     a question, 30 minutes for a change, and 3 hours for what copies files; a longer time than these does not extend \

@@ -333,6 +333,34 @@ fn an_unknown_connection_defers_its_hosts_only() {
     assert!(!provider(&whole(), &credentials()).is_deferred("mfa01.contoso.com"));
 }
 
+/// Of no attribute that says how a host is reached is the default taken while it is not known.
+#[test]
+fn each_unknown_attribute_of_a_connection_defers() {
+    let table = schema().attributes.iter().find(|attribute| attribute.name == "connections").expect("the attribute");
+    let Kind::ObjectMap(attributes) = &table.kind else { panic!("a map of connections") };
+    let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name).filter(|name| *name != "hosts").collect();
+    assert!(names.len() > 15, "{names:?}");
+    // What contradicts these when it is known may turn out to be absent.
+    let beside = [
+        ("port", Value::integer(5986)),
+        ("auth", Value::from("ntlm")),
+        ("auth", Value::from("basic")),
+        ("auth", Value::from("certificate")),
+        ("auth", Value::from("kerberos")),
+        ("use_https", Value::Bool(false)),
+        ("insecure_skip_verify", Value::Bool(true)),
+    ];
+    for name in names {
+        for (other, value) in beside.iter().filter(|(other, _)| *other != name) {
+            let config = connections(&[("default", map([(name, Value::Unknown), (other, value.clone())]))]);
+            assert!(provider(&config, &credentials()).is_deferred("mfa01.contoso.com"), "{name} beside {other}");
+        }
+    }
+    let partly = map([("connect", Value::from("5s")), ("operation", Value::Unknown)]);
+    let config = connections(&[("default", map([("timeouts", partly)]))]);
+    assert!(provider(&config, &credentials()).is_deferred("mfa01.contoso.com"));
+}
+
 #[test]
 fn limits_and_timeouts_are_decoded() {
     let mut diagnostics = Diagnostics::default();

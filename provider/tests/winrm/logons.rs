@@ -25,7 +25,7 @@ fn sessions(port: u16, username: &str, password: &str, connect: Duration) -> Ses
         use_https: false,
         port: 5985,
         proxy: ProxyRule::Given(crate::proxy(port)),
-        timeouts: Timeouts { connect, operation: Duration::from_millis(300), overall: None },
+        timeouts: Timeouts { connect, operation: Duration::from_secs(3), overall: None },
         ..Connection::new("default")
     };
     Sessions::new(Arc::new(Connections { connections: vec![connection], ..Connections::default() }))

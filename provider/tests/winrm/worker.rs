@@ -33,7 +33,7 @@ async fn start_within(overall: Option<Duration>) -> (Server, Sessions) {
         authentication: azuremfa::backend::windows::connection::Authentication::Basic,
         ca_certificate: Some(server.certificate.clone()),
         proxy: ProxyRule::Given(crate::proxy(server.port)),
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300), overall },
+        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_secs(3), overall },
         ..Connection::new("default")
     };
     let connections = Connections { connections: vec![connection], ..Connections::default() };

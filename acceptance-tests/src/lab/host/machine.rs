@@ -76,6 +76,10 @@ impl Machine for LabMachine {
 impl Host {
     /// Runs a script, with whatever fault is due for it.
     async fn run_script(self: &Arc<Self>, mut process: ProcessHost, encoded: String) {
+        if let Some(words) = self.folder.state().ok().and_then(|state| state.powershell_refusal) {
+            let _ = process.stderr(format!("{words}\r\n")).await;
+            return process.exit(1).await;
+        }
         let (header, read) = match frame::read_header(&mut process).await {
             Ok(read) => read,
             Err(error) => return fail(process, &error).await,

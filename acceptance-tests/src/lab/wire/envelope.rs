@@ -57,6 +57,8 @@ pub enum Operation {
 /// Body of Create.
 #[derive(Clone, Debug, Default)]
 pub struct Create {
+    /// The identifier that the client wants the shell to have.
+    pub shell_id: Option<String>,
     pub input_streams: String,
     pub output_streams: String,
     pub environment: BTreeMap<String, String>,
@@ -161,6 +163,7 @@ impl Create {
             variables
         });
         Self {
+            shell_id: shell.attribute("ShellId").map(str::to_owned),
             input_streams: text("InputStreams").unwrap_or_default(),
             output_streams: text("OutputStreams").unwrap_or_default(),
             environment: variables

@@ -25,8 +25,24 @@ pub struct Settings {
     /// The newest TLS is 1.2, as up to Windows Server 2019.
     pub tls12: bool,
     pub client_certificates: ClientCertificates,
+    pub shell_ids: ShellIds,
+    /// Something in between opens TLS with a certificate of its own that clients trust, so that they bind their logons
+    /// to another certificate than the host's.
+    pub tls_opened_before: bool,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
+}
+
+/// What a host makes of the identifier that a client wants its shell to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShellIds {
+    /// It is taken.
+    #[default]
+    Taken,
+    /// The shell gets one of the host's own.
+    Ignored,
+    /// The request is refused.
+    Refused,
 }
 
 /// Whether a host can be reached.

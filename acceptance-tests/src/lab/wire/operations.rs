@@ -10,10 +10,10 @@ use base64::prelude::BASE64_STANDARD;
 use crate::lab::wire::command::{Command, Received};
 use crate::lab::wire::envelope::{COMMAND_SHELL, Create, Envelope, Operation, namespace};
 use crate::lab::wire::fault::Fault;
-use crate::lab::wire::host::SimulatedHost;
+use crate::lab::wire::host::{ShellIds, SimulatedHost};
 use crate::lab::wire::machine::{Account, CommandLine, Process};
 use crate::lab::wire::reply::{self, Reply, escape};
-use crate::lab::wire::shells::Shell;
+use crate::lab::wire::shells::{self, Shell};
 
 /// Longest command line of `cmd.exe`, in UTF-16 units.
 const CMD_LIMIT: usize = 8191;
@@ -96,10 +96,15 @@ fn open_shell(
     if !account.administrator {
         return Err(Fault::access_denied());
     }
+    let id = match (host.settings.shell_ids, &create.shell_id) {
+        (ShellIds::Refused, Some(_)) => return Err(Fault::schema("ShellId")),
+        (ShellIds::Taken, Some(id)) => shells::chosen_id(id).ok_or_else(Fault::invalid_parameter)?,
+        _ => shells::new_id(),
+    };
     let code_page =
         request.options.get("WINRS_CODEPAGE").map(|page| page.parse().map_err(|_| Fault::invalid_parameter()));
     let no_profile = request.option_is_true("WINRS_NOPROFILE");
-    let shell = Shell::new(&account.name, code_page.transpose()?.unwrap_or(437), no_profile, create.clone());
+    let shell = Shell::new(id, &account.name, code_page.transpose()?.unwrap_or(437), no_profile, create.clone());
     let shell = host.shells.create(shell, &host.settings.quotas)?;
     let body = format!(
         "<x:ResourceCreated><a:Address>{to}</a:Address><a:ReferenceParameters><w:ResourceURI>{COMMAND_SHELL}\

@@ -22,6 +22,7 @@ const HEAD_LIMIT: usize = 16 * 1024;
 pub struct Door {
     /// `user:password`, when it asks for that.
     login: Option<String>,
+    knocks: AtomicUsize,
     open: AtomicUsize,
     most: AtomicUsize,
 }
@@ -29,6 +30,11 @@ pub struct Door {
 impl Door {
     pub fn new(login: Option<String>) -> Self {
         Self { login, ..Self::default() }
+    }
+
+    /// How many connections were made to the proxy, wherever they were to lead.
+    pub fn knocks(&self) -> usize {
+        self.knocks.load(Ordering::SeqCst)
     }
 
     /// How many ways to hosts were open at the same time, at most.
@@ -61,6 +67,7 @@ impl Drop for Inside<'_> {
 
 /// Serves one client of the proxy.
 pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: IpAddr) -> std::io::Result<()> {
+    door.knocks.fetch_add(1, Ordering::SeqCst);
     let mut stream = BufReader::new(stream);
     let Some(head) = read_head(&mut stream).await? else {
         return Ok(());

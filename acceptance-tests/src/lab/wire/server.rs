@@ -113,6 +113,11 @@ impl WireServer {
         format!("http://{}", self.proxy)
     }
 
+    /// How many connections were made to the proxy so far.
+    pub fn knocks(&self) -> usize {
+        self.door.knocks()
+    }
+
     /// How many connections went through the proxy at the same time, at most.
     pub fn most_open(&self) -> usize {
         self.door.most_open()

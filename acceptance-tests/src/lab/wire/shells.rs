@@ -68,6 +68,9 @@ impl Shells {
         if open.values().filter(|other| other.owner == shell.owner).count() >= quotas.max_shells_per_user {
             return Err(Fault::too_many_shells(quotas.max_shells_per_user));
         }
+        if open.contains_key(&shell.id) {
+            return Err(Fault::invalid_parameter());
+        }
         let shell = Arc::new(shell);
         open.insert(shell.id.clone(), Arc::clone(&shell));
         Ok(shell)
@@ -106,9 +109,9 @@ impl Shells {
 
 impl Shell {
     /// A shell as its creator asked for.
-    pub fn new(owner: &str, code_page: u32, no_profile: bool, request: Create) -> Self {
+    pub fn new(id: String, owner: &str, code_page: u32, no_profile: bool, request: Create) -> Self {
         Self {
-            id: new_id(),
+            id,
             owner: owner.to_owned(),
             code_page,
             no_profile,
@@ -177,6 +180,12 @@ impl Shell {
     }
 }
 
-fn new_id() -> String {
+/// An identifier that a client has chosen, as the host writes it.
+pub(super) fn chosen_id(id: &str) -> Option<String> {
+    uuid::Uuid::parse_str(id).ok().map(|id| id.to_string().to_uppercase())
+}
+
+/// An identifier of the host's own.
+pub(super) fn new_id() -> String {
     uuid::Uuid::new_v4().to_string().to_uppercase()
 }

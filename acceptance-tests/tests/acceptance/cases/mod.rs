@@ -2,6 +2,7 @@
 
 mod estate;
 mod failures;
+mod guards;
 mod interruptions;
 mod refusals;
 pub mod secrets;

@@ -92,7 +92,7 @@ pub enum KerberosCredentials<'a> {
 pub struct Timeouts {
     /// For name, TCP, proxy and TLS together.
     pub connect: Duration,
-    /// How long the host may hold one request.
+    /// How long one request may take.
     pub operation: Duration,
     /// How long one script may take, from logging on to its end, when that is less than what its kind is allowed.
     pub overall: Option<Duration>,

@@ -26,11 +26,7 @@ pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
         path: connection.path.clone(),
         proxy: connection.proxy_for(host)?.proxy,
         authentication,
-        timeouts: Timeouts {
-            connect: connection.timeouts.connect,
-            operation: connection.timeouts.operation,
-            ..Timeouts::default()
-        },
+        timeouts: Timeouts::new(connection.timeouts.connect, connection.timeouts.operation),
         limits: connection.limits.clone(),
     })
 }

@@ -7,6 +7,7 @@ use acceptance_tests::paths;
 use regex::Regex;
 
 use super::Said;
+use super::numbers::{self, Others};
 
 /// A part of the page.
 pub struct Group {
@@ -69,8 +70,9 @@ pub fn check(groups: &[Group]) {
 }
 
 fn page(groups: &[Group], found: &str) -> String {
+    let others = numbers::others(groups);
     let parts = groups.iter().map(|group| match &group.lines {
-        Some(lines) => part(group.title, lines),
+        Some(lines) => part(group.title, lines, &others),
         None => kept(group.title, found).to_owned(),
     });
     [HEAD.to_owned()].into_iter().chain(parts).collect()
@@ -80,12 +82,14 @@ fn heading(title: &str) -> String {
     format!("\n## {title}\n")
 }
 
-fn part(title: &str, lines: &[Line]) -> String {
+fn part(title: &str, lines: &[Line], others: &[Others<'_>]) -> String {
     let mut text = heading(title);
     text.push_str("\n| what is seen | code | what it means | what to do |\n|---|---|---|---|\n");
     for Line { means, said } in lines {
         let seen = shortened(&said.finding);
-        let row = [&seen, &code(&said.finding), *means, &said.cure].map(|cell| cell.replace('|', "\\|"));
+        let further = others.iter().filter(|others| std::ptr::eq(others.row, said)).flat_map(|others| &others.codes);
+        let codes: Vec<String> = std::iter::once(code(&said.finding)).chain(further.map(windows)).collect();
+        let row = [&seen, &codes.join(", "), *means, &said.cure].map(|cell| cell.replace('|', "\\|"));
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
     text
@@ -100,23 +104,27 @@ fn kept<'a>(title: &str, found: &'a str) -> &'a str {
 }
 
 /// Without the host's own words.
-fn shortened(finding: &str) -> String {
+pub fn shortened(finding: &str) -> String {
     Regex::new(r"(fault \d+) \(.*\)").expect("a pattern").replace(finding, "$1").into_owned()
 }
 
 /// The number or name that tells it apart.
 fn code(finding: &str) -> String {
-    let code = Regex::new(r"(fault|HTTP|HTTP/1\.1|os error) (\d+)|\((K[A-Z]+_[A-Z_]+)\)").expect("a pattern");
+    if let Some(code) = numbers::number(finding) {
+        return windows(&code);
+    }
+    let code = Regex::new(r"(HTTP|HTTP/1\.1|os error) (\d+)|\((K[A-Z]+_[A-Z_]+)\)").expect("a pattern");
     let Some(found) = code.captures(finding) else { return "-".to_owned() };
-    if let Some(name) = found.get(3) {
-        return name.as_str().to_owned();
+    match found.get(3) {
+        Some(name) => name.as_str().to_owned(),
+        None if &found[1] == "os error" => format!("errno {}", &found[2]),
+        None => format!("HTTP {}", &found[2]),
     }
-    match (&found[1], found[2].parse::<u32>()) {
-        ("fault", Ok(code)) if code > 0xffff => format!("{code} (0x{code:08X})"),
-        ("fault", Ok(code)) => code.to_string(),
-        ("os error", Ok(code)) => format!("errno {code}"),
-        _ => format!("HTTP {}", &found[2]),
-    }
+}
+
+/// A number of Windows, also as other tools show it.
+fn windows(code: &u32) -> String {
+    if *code > 0xffff { format!("{code} (0x{code:08X})") } else { code.to_string() }
 }
 
 /// What cannot be made here stays as it is, while the rest is written anew.
@@ -133,6 +141,6 @@ fn a_part_that_cannot_be_made_is_kept() {
     let whole = page(&groups("a", Some("b"), "c"), "");
     assert_eq!(page(&groups("a", None, "c"), &whole), whole);
     assert_eq!(page(&groups("x", None, "y"), &whole), page(&groups("x", Some("b"), "y"), ""));
-    assert_eq!(kept("Third", &whole), part("Third", &line("c")));
+    assert_eq!(kept("Third", &whole), part("Third", &line("c"), &[]));
     assert_eq!(kept("Fourth", &whole), "");
 }

@@ -13,6 +13,7 @@ use regex::Regex;
 use super::domain::{Domain, Setup, programs};
 use crate::doctor::faults::Said;
 use crate::doctor::faults::page::Line;
+use crate::doctor::faults::plan;
 use crate::doctor::run::{Doctor, HOST};
 
 /// What a fault means, the run that meets it, and what is said.
@@ -52,10 +53,17 @@ fn run(lab: &Lab, rows: Vec<Row>) -> Vec<Line> {
 }
 
 /// What is said of a run, without what differs between runs: ports, folders and times; a clock that was read a second later.
+/// A plan says the same.
 fn said(lab: &Lab, name: &str, doctor: Doctor) -> Said {
-    let mut said = Said::of(name, doctor);
-    let differs = r"127\.0\.0\.1:\d+|/[^ :]*/|\d{4}-\d\d-\d\dT[^ ]+Z|\b(?:59\d|60\d) s";
-    said.finding = Regex::new(differs).expect("a pattern").replace_all(&said.finding, "…").into_owned();
+    let differs = Regex::new(r"127\.0\.0\.1:\d+|/[^ :]*/|\d{4}-\d\d-\d\dT[^ ]+Z|\b(?:59\d|60\d) s").expect("a pattern");
+    let mut said = Said::of(name, doctor.clone());
+    said.finding = differs.replace_all(&said.finding, "…").into_owned();
+    // What changes the process itself, such as its clock, cannot be had in this one.
+    if doctor.environment.iter().all(|(variable, _)| variable == "KRB5CCNAME") {
+        let planned = plan::says(&doctor);
+        let (planned, cure) = (differs.replace_all(&planned, "…"), differs.replace_all(&said.cure, "…"));
+        assert!(plan::names(&planned, said.cause(), &cure), "{name}: a plan says something else: {planned}");
+    }
     assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new(), "{name} left a shell behind");
     said
 }
