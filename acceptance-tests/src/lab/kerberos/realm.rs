@@ -130,6 +130,13 @@ impl Realm {
         self.folder.path().join("krb5.conf")
     }
 
+    /// Another file beside it.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.folder.path().join(name);
+        fs::write(&file, text).expect("a file can be written");
+        file
+    }
+
     fn command(&self, program: &str) -> Command {
         command(&self.programs, self.folder.path(), program)
     }

@@ -69,6 +69,7 @@ impl Estate {
                 credentials,
                 realm: Some(REALM.to_owned()),
                 kdc: Some(self.kdc.address()),
+                krb5_conf: Vec::new(),
                 scheme: HttpScheme::Kerberos,
                 tickets: self.tickets.clone(),
             }),
@@ -120,12 +121,12 @@ async fn an_account_proves_itself_once_and_each_host_costs_one_ticket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tickets_are_renewed_before_they_end() {
     let Some(estate) = Estate::start(1).await else { return };
-    estate.realm.administer(&[&format!("modprinc -maxlife \"4 seconds\" {USER}")]);
+    estate.realm.administer(&[&format!("modprinc -maxlife \"10 seconds\" {USER}")]);
     for _ in 0..2 {
         estate.log_on(&estate.hosts, PASSWORD).await.remove(0).expect("a logon");
     }
     estate.check(1, 1, 1);
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     estate.log_on(&estate.hosts, PASSWORD).await.remove(0).expect("a logon");
     estate.check(1, 1, 1);
 }

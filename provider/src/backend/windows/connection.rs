@@ -1,6 +1,6 @@
 //! Which way and which account lead to a host: the connections of the provider's settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::backend::windows::pattern::Pattern;
@@ -40,6 +40,8 @@ pub struct Connection {
     pub realm: Option<String>,
     /// The KDC, as `host` or `host:port`.
     pub kdc: Option<String>,
+    /// The files that tell of realms.
+    pub krb5_conf: Vec<PathBuf>,
     /// A file with the account's key.
     pub keytab: Option<String>,
     /// A file with the account's ticket.
@@ -198,6 +200,7 @@ impl Connection {
             authentication: Authentication::Negotiate,
             realm: None,
             kdc: None,
+            krb5_conf: Vec::new(),
             keytab: None,
             credential_cache: None,
             ambient_cache: None,

@@ -75,9 +75,9 @@ fn kerberos(
         connection::Authentication::Kerberos => HttpScheme::Kerberos,
         _ => HttpScheme::Negotiate,
     };
-    let (realm, kdc) = (connection.realm.clone(), connection.kdc.clone());
+    let (realm, kdc, krb5_conf) = (connection.realm.clone(), connection.kdc.clone(), connection.krb5_conf.clone());
     let tickets = connection.tickets.clone();
-    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, scheme, tickets }))
+    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, krb5_conf, scheme, tickets }))
 }
 
 fn username_and_password(host: &str, connection: &Connection) -> Result<(String, Secret), String> {

@@ -89,6 +89,7 @@ fn decode_kdc_answer(bytes: &[u8]) {
         credentials: KerberosCredentials::Password { username: "svc".to_owned(), password: Secret::new("p") },
         realm: Some("CONTOSO.COM".to_owned()),
         kdc: Some(address.to_string()),
+        krb5_conf: Vec::new(),
         scheme: HttpScheme::Kerberos,
         tickets: Tickets::default(),
     };

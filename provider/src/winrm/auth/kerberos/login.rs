@@ -1,7 +1,7 @@
 //! From the settings to who logs in, and by what.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use sspi::{AuthIdentityBuffers, CredentialsBuffers, KeytabIdentity, Username};
@@ -10,9 +10,11 @@ use crate::secret::Secret;
 use crate::winrm::auth::kerberos::cache::{self, Cache};
 use crate::winrm::auth::kerberos::enctype::Key;
 use crate::winrm::auth::kerberos::failure::{Failure, Proof, Subject};
+use crate::winrm::auth::kerberos::identity::{self, Client};
+use crate::winrm::auth::kerberos::krb5_conf::Krb5Conf;
 use crate::winrm::auth::kerberos::reply::Reply;
 use crate::winrm::auth::kerberos::ticket::Ticket;
-use crate::winrm::auth::kerberos::{identity, keytab, salt};
+use crate::winrm::auth::kerberos::{keytab, salt};
 use crate::winrm::endpoint::{KerberosCredentials, KerberosLogin};
 
 /// Who logs in where, and by what. Tickets are shared by logins that are equal.
@@ -21,8 +23,10 @@ pub struct Login {
     /// The account, for people.
     pub client: String,
     pub realm: String,
-    /// Host and port.
-    pub kdc: String,
+    /// The KDC that the settings name.
+    pub kdc: Option<String>,
+    /// The files that tell of realms.
+    pub krb5_conf: Vec<PathBuf>,
     credentials: Credentials,
 }
 
@@ -48,7 +52,7 @@ impl Login {
     pub fn read(settings: &KerberosLogin) -> Result<Self, Failure> {
         match &settings.credentials {
             KerberosCredentials::Password { username, password } => {
-                let client = identity::client(username, settings.realm.as_deref())?;
+                let client = client(username, settings)?;
                 let credentials = Credentials::Password { name: client.name, password: password.clone() };
                 Ok(Self::new(settings, username, client.realm, credentials))
             }
@@ -58,8 +62,8 @@ impl Login {
     }
 
     fn new(settings: &KerberosLogin, client: &str, realm: String, credentials: Credentials) -> Self {
-        let kdc = identity::kdc(settings.kdc.as_deref(), &realm);
-        Self { client: client.to_owned(), realm, kdc, credentials }
+        let (kdc, krb5_conf) = (settings.kdc.clone(), settings.krb5_conf.clone());
+        Self { client: client.to_owned(), realm, kdc, krb5_conf, credentials }
     }
 
     fn of_keytab(settings: &KerberosLogin, file: &Path, username: Option<&str>) -> Result<Self, Failure> {
@@ -68,7 +72,7 @@ impl Login {
         let entries = keytab::parse(&bytes).map_err(|problem| failed(problem.to_owned()))?;
         // The entry itself tells the realm of a name without one.
         let (name, realm) = match username {
-            Some(username) => match identity::client(username, settings.realm.as_deref()) {
+            Some(username) => match client(username, settings) {
                 Ok(client) => (Some(client.name), Some(client.realm)),
                 Err(_) => (Some(username.rsplit('\\').next().unwrap_or(username).to_owned()), None),
             },
@@ -142,6 +146,11 @@ impl Login {
         };
         Subject { client: &self.client, realm: &self.realm, proof, source }
     }
+}
+
+fn client(username: &str, settings: &KerberosLogin) -> Result<Client, Failure> {
+    let default = || Krb5Conf::read(&settings.krb5_conf).default_realm;
+    identity::client(username, settings.realm.as_deref(), default)
 }
 
 /// Credentials that are a key.

@@ -11,29 +11,45 @@ pub fn of<const PLACES: usize>(client: &Principal, kind: i32, told: [&[u8]; PLAC
     told.unwrap_or_else(|| format!("{}{}", client.realm, client.names.concat()))
 }
 
+/// The encryption types of which the KDC says that the account has keys, the preferred one first. It names those alone that it
+/// was asked for, or leaves this out.
+pub fn kinds(told: &[u8]) -> Vec<i64> {
+    infos(told).map(|(kind, _)| kind).collect()
+}
+
 /// `Some(None)` where the KDC says that the salt is the usual one.
-fn of_data(mut data: &[u8], kind: i32) -> Option<Option<String>> {
-    while let Some((entry, rest)) = element(data, SEQUENCE) {
-        if field_of(entry, 1, INTEGER).and_then(der::number) == Some(ETYPE_INFO2) {
-            let (mut entries, _) = element(field_of(entry, 2, OCTET_STRING)?, SEQUENCE)?;
-            while let Some((info, rest)) = element(entries, SEQUENCE) {
-                if field_of(info, 0, INTEGER).and_then(der::number) == Some(i64::from(kind)) {
-                    return Some(field_of(info, 1, GENERAL_STRING).and_then(text));
-                }
-                entries = rest;
-            }
-        }
+fn of_data(data: &[u8], kind: i32) -> Option<Option<String>> {
+    infos(data).find(|(found, _)| *found == i64::from(kind)).map(|(_, salt)| salt)
+}
+
+/// Encryption types with their salts.
+fn infos(data: &[u8]) -> impl Iterator<Item = (i64, Option<String>)> {
+    let of_info = |data: &[u8]| field_of(data, 1, INTEGER).and_then(der::number) == Some(ETYPE_INFO2);
+    let entries = sequences(data).filter(move |data| of_info(data)).filter_map(|data| {
+        let (entries, _) = element(field_of(data, 2, OCTET_STRING)?, SEQUENCE)?;
+        Some(entries)
+    });
+    entries.flat_map(sequences).filter_map(|entry| {
+        let kind = field_of(entry, 0, INTEGER).and_then(der::number)?;
+        Some((kind, field_of(entry, 1, GENERAL_STRING).and_then(text)))
+    })
+}
+
+/// The contents of sequences that stand one after another.
+fn sequences(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (content, rest) = element(data, SEQUENCE)?;
         data = rest;
-    }
-    None
+        Some(content)
+    })
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::winrm::der::{fields, integer, write};
 
-    fn data(salts: &[(i64, Option<&str>)]) -> Vec<u8> {
+    pub(in crate::winrm::auth::kerberos) fn data(salts: &[(i64, Option<&str>)]) -> Vec<u8> {
         let info = |(kind, salt): &(i64, Option<&str>)| {
             let mut entry = vec![(0, integer(*kind))];
             entry.extend(salt.map(|salt| (1, write(GENERAL_STRING, salt.as_bytes()))));
@@ -59,5 +75,11 @@ mod tests {
         check(&[(17, Some("other"))], &[(17, Some("other")), (18, Some("demand"))], "demand");
         check(&[(18, None)], &[(18, Some("demand"))], "CONTOSO.COMsvca");
         check(&[(18, Some(""))], &[], "");
+    }
+
+    #[test]
+    fn encryption_types_are_named_in_order() {
+        assert_eq!(kinds(&data(&[(18, None), (23, Some("x"))])), [18, 23]);
+        assert!(kinds(&data(&[])).is_empty() && kinds(b"").is_empty() && kinds(&[SEQUENCE, 5, 0]).is_empty());
     }
 }

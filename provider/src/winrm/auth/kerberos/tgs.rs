@@ -10,11 +10,11 @@ use picky_krb::crypto::ChecksumSuite;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::winrm::auth::kerberos::failure::{Failure, Subject, protocol};
+use crate::winrm::auth::kerberos::failure::{Failure, Subject, Whose, protocol};
 use crate::winrm::auth::kerberos::kdc::Kdc;
 use crate::winrm::auth::kerberos::krb_error::{self, time};
 use crate::winrm::auth::kerberos::reply::{Exchange, Reply};
-use crate::winrm::auth::kerberos::ticket::{Principal, Ticket};
+use crate::winrm::auth::kerberos::ticket::{GRANTING, Principal, Ticket};
 use crate::winrm::der::{BIT_STRING, GENERAL_STRING, OCTET_STRING, SEQUENCE, application, fields, integer, write};
 
 /// How many realms may refer to another one.
@@ -23,21 +23,31 @@ const REFERRALS: usize = 10;
 /// `canonicalize` alone, which lets a KDC refer to another realm.
 const OPTIONS: [u8; 5] = [0, 0, 1, 0, 0];
 
-/// Fetches a ticket for a service, such as `WSMAN/mfa01.contoso.com`.
+/// Fetches a ticket for a service, such as `WSMAN/mfa01.contoso.com`. `service_realm` is where it is known to be when that is
+/// another realm: not every KDC refers to others by itself.
 pub async fn service_ticket(
     granting: &Ticket,
     service: &str,
+    service_realm: Option<&str>,
     about: &Subject<'_>,
-    kdc: &mut Kdc,
+    kdc: &mut Kdc<'_>,
 ) -> Result<Ticket, Failure> {
     let mut granting = granting.clone();
+    let mut is_on_the_way = false;
     for _ in 0..REFERRALS {
         let realm = granting.granted_by().ok_or_else(|| protocol("the ticket gets no others"))?.to_owned();
         let nonce = nonce();
-        let request = request(&granting, &realm, service, nonce).ok_or_else(|| protocol("a request cannot be made"))?;
+        let other = service_realm.filter(|other| !is_on_the_way && !other.eq_ignore_ascii_case(&realm));
+        let wanted = other.map_or_else(|| service.to_owned(), |other| format!("{GRANTING}/{other}"));
+        let request = request(&granting, &realm, &wanted, nonce).ok_or_else(|| protocol("a request cannot be made"))?;
         let answer = kdc.ask(&realm, &request).await?;
         if let Some(error) = krb_error::parse(&answer.message) {
-            return Err(Failure::of_kdc(&error, &answer.address, about, Some(service)));
+            if other.is_some() && error.code == krb_error::SERVICE_UNKNOWN {
+                // The way to that realm goes over others, which the KDC itself may know.
+                is_on_the_way = true;
+                continue;
+            }
+            return Err(Failure::of_kdc(&error, &answer.address, about, Some(&wanted)));
         }
         let opened = Reply::parse(Exchange::Tgs, &answer.message)
             .and_then(|reply| reply.open(&granting.session_key, granting.offset))
@@ -45,7 +55,9 @@ pub async fn service_ticket(
         let ticket = opened.ok_or_else(|| protocol("the KDC's answer is not usable"))?.ticket;
         match ticket.granted_by() {
             None if ticket.session_key.suite().is_none() => {
-                return Err(protocol("the ticket has no AES key"));
+                let whose = Whose::Service(service.to_owned());
+                let kind = Some(ticket.session_key.kind.into());
+                return Err(Failure::EncryptionType { whose, kind, code: "TGS-REP" });
             }
             None => {
                 tracing::debug!(service, client = %ticket.client, end = %ticket.end, "the KDC gave a ticket");
@@ -55,6 +67,7 @@ pub async fn service_ticket(
             Some(next) => tracing::debug!(service, realm, next, "referred to another realm"),
         }
         granting = ticket;
+        is_on_the_way = true;
     }
     Err(protocol("the KDCs refer to each other in a circle"))
 }

@@ -9,6 +9,7 @@ use crate::winrm::auth::kerberos::as_exchange::granting_ticket;
 use crate::winrm::auth::kerberos::failure::Failure;
 use crate::winrm::auth::kerberos::kdc::Kdc;
 use crate::winrm::auth::kerberos::login::Login;
+use crate::winrm::auth::kerberos::realms::Realms;
 use crate::winrm::auth::kerberos::single::{Had, Single};
 use crate::winrm::auth::kerberos::tgs::service_ticket;
 use crate::winrm::auth::kerberos::ticket::Ticket;
@@ -20,6 +21,7 @@ pub struct Tickets(Arc<Mutex<Vec<Arc<Account>>>>);
 /// The tickets of one account that proved itself in one way. Their keys are cleared with it.
 struct Account {
     login: Login,
+    realms: Realms,
     granting: Single<Ticket>,
     hosts: Mutex<HashMap<String, Arc<Single<Service>>>>,
 }
@@ -57,7 +59,12 @@ impl Tickets {
         }
         // Somebody has fetched a new ticket into the credential cache, for as often as a run takes longer than one.
         accounts.retain(|account| !account.login.ticket().is_some_and(Ticket::has_ended));
-        let account = Arc::new(Account { login: login.clone(), granting: Single::default(), hosts: Mutex::default() });
+        let account = Arc::new(Account {
+            login: login.clone(),
+            realms: Realms::new(login),
+            granting: Single::default(),
+            hosts: Mutex::default(),
+        });
         accounts.push(Arc::clone(&account));
         account
     }
@@ -65,7 +72,7 @@ impl Tickets {
 
 impl Account {
     /// The ticket that gets others.
-    async fn granting(&self, kdc: &mut Kdc) -> Result<Had<Ticket>, Arc<Failure>> {
+    async fn granting(&self, kdc: &mut Kdc<'_>) -> Result<Had<Ticket>, Arc<Failure>> {
         if let Some(ticket) = self.login.ticket() {
             return Ok(Had { value: Arc::new(ticket.clone()), kept: false });
         }
@@ -75,7 +82,7 @@ impl Account {
 
     /// A KDC that refuses a kept ticket, after its keys were changed for instance, is asked with a new one, once.
     async fn fetch(&self, host: &str, limit: Duration) -> Result<Service, Arc<Failure>> {
-        let mut kdc = Kdc::new(&self.login, limit);
+        let mut kdc = Kdc::new(&self.realms, limit);
         let Had { value: granting, kept } = self.granting(&mut kdc).await?;
         match self.exchange(&granting, host, &mut kdc).await {
             Err(failure) if kept && failure.is_of_the_granting_ticket() => {
@@ -88,11 +95,12 @@ impl Account {
         }
     }
 
-    async fn exchange(&self, granting: &Ticket, host: &str, kdc: &mut Kdc) -> Result<Service, Failure> {
+    async fn exchange(&self, granting: &Ticket, host: &str, kdc: &mut Kdc<'_>) -> Result<Service, Failure> {
         let mut unknown = Vec::new();
+        let realm = self.realms.of_host(host);
         for service in SERVICES {
             let name = format!("{service}/{host}");
-            match service_ticket(granting, &name, &self.login.subject(), kdc).await {
+            match service_ticket(granting, &name, realm.as_deref(), &self.login.subject(), kdc).await {
                 Err(Failure::ServiceUnknown { names, .. }) => unknown.extend(names),
                 result => return result.map(|ticket| Service { name, ticket }),
             }
