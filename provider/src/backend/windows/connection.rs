@@ -109,6 +109,14 @@ impl Default for Timeouts {
 impl Connections {
     /// The connection of a host, ready to be used. The error is a full sentence for a person.
     pub fn connection_for(&self, host: &str) -> Result<&Connection, String> {
+        let connection = self.chosen_for(host)?;
+        connection.credentials(host)?;
+        connection.proxy_for(host)?;
+        Ok(connection)
+    }
+
+    /// The connection of a host, whether or not it has what it takes to log in.
+    pub fn chosen_for(&self, host: &str) -> Result<&Connection, String> {
         self.check_allowed(host)?;
         if self.undecided {
             return Err(format!("The connection for {host} cannot be chosen, because `connections` is not known yet."));
@@ -120,8 +128,6 @@ impl Connections {
                 connection.name
             ));
         }
-        connection.check_credentials(host)?;
-        connection.proxy_for(host)?;
         Ok(connection)
     }
 
@@ -232,22 +238,25 @@ impl Connection {
         self.proxy.choose(host, self.port, self.use_https)
     }
 
-    fn check_credentials(&self, host: &str) -> Result<(), String> {
+    /// By what Kerberos is done, when it is, and that there is what else it takes to log in. Reads the ambient credential
+    /// cache. The error is a full sentence for a person.
+    pub fn credentials(&self, host: &str) -> Result<Option<KerberosCredentials<'_>>, String> {
         if self.authentication == Authentication::Certificate {
             let cannot = |reason: &String| {
                 format!("The connection \"{}\" for {host} cannot log in with a certificate. {reason}", self.name)
             };
             return match &self.client_certificate {
                 Some(Err(reason)) => Err(cannot(reason)),
-                Some(Ok(_)) => Ok(()),
+                Some(Ok(_)) => Ok(None),
                 None => Err(cannot(&"It has none.".to_owned())),
             };
         }
-        if self.kerberos().is_some_and(|credentials| credentials != KerberosCredentials::Password) {
-            return Ok(());
+        let kerberos = self.kerberos(login::is_usable);
+        if kerberos.is_some_and(|credentials| credentials != KerberosCredentials::Password) {
+            return Ok(kerberos);
         }
         let missing = match (&self.username, &self.password) {
-            (Some(_), Some(_)) => return Ok(()),
+            (Some(_), Some(_)) => return Ok(kerberos),
             (None, _) => ("user name", "USERNAME", "username"),
             (_, None) => ("password", "PASSWORD", "password"),
         };
@@ -264,8 +273,13 @@ impl Connection {
         ))
     }
 
-    /// By what Kerberos is done, when it is. What the settings name goes before what happens to be there.
-    pub fn kerberos(&self) -> Option<KerberosCredentials<'_>> {
+    /// Whether the account is one of Kerberos. Nothing is read: where the ambient cache is of no use there is no account.
+    pub fn is_of_kerberos(&self) -> bool {
+        self.kerberos(|_| true).is_some()
+    }
+
+    /// What the settings name goes before what happens to be there.
+    fn kerberos(&self, is_usable: impl FnOnce(&Path) -> bool) -> Option<KerberosCredentials<'_>> {
         if !matches!(self.authentication, Authentication::Kerberos | Authentication::Negotiate) {
             return None;
         }
@@ -280,7 +294,7 @@ impl Connection {
             return (must_be || self.realm.is_some()).then_some(KerberosCredentials::Password);
         }
         let ambient = self.ambient_cache.as_deref()?;
-        let usable = || login::cache_file(ambient).is_some_and(|file| login::is_usable(Path::new(file)));
+        let usable = || login::cache_file(ambient).is_some_and(|file| is_usable(Path::new(file)));
         (must_be || usable()).then_some(KerberosCredentials::Cache(ambient))
     }
 }

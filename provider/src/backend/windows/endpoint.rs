@@ -32,7 +32,7 @@ pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
 }
 
 fn authentication(host: &str, connection: &Connection) -> Result<Authentication, String> {
-    if let Some(credentials) = connection.kerberos() {
+    if let Some(credentials) = connection.credentials(host)? {
         return kerberos(host, connection, credentials);
     }
     if connection.authentication == connection::Authentication::Certificate {

@@ -98,7 +98,7 @@ pub fn file(name: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn data(bytes: &[u8]) -> Vec<u8> {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     /// A cache with an entry of configuration, a foreign ticket and two ticket-granting ones.
-    fn sample() -> Vec<u8> {
+    pub(in crate::winrm::auth::kerberos) fn sample() -> Vec<u8> {
         let mut bytes = vec![5, 4, 0, 12, 0, 1, 0, 8];
         bytes.extend((-7_i32).to_be_bytes());
         bytes.extend([0; 4]);

@@ -162,6 +162,12 @@ pub fn with_key(name: &str, realm: &str, key: &Key) -> Option<CredentialsBuffers
     }))
 }
 
+/// A credential cache with a ticket.
+#[cfg(test)]
+pub(crate) fn sample_cache() -> Vec<u8> {
+    cache::tests::sample()
+}
+
 fn read_cache(file: &Path) -> Result<Cache, String> {
     let bytes = fs::read(file).map(zeroize::Zeroizing::new).map_err(|error| error.to_string())?;
     cache::parse(&bytes).map_err(str::to_owned)
