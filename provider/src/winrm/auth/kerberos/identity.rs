@@ -1,6 +1,8 @@
 //! Who logs in, and in which realm.
 
+use crate::address::HostAddress;
 use crate::winrm::auth::kerberos::failure::Failure;
+use crate::winrm::endpoint::authority;
 
 /// An account as a KDC is asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +46,8 @@ pub fn client(
 
 /// A KDC's address with its port.
 pub fn with_port(kdc: &str) -> String {
-    let has_port = match kdc.rsplit_once(':') {
-        Some((before, port)) => port.parse::<u16>().is_ok() && (!before.contains(':') || before.ends_with(']')),
-        None => false,
-    };
-    match (has_port, kdc.contains(':') && !kdc.starts_with('[')) {
-        (true, _) => kdc.to_owned(),
-        (false, true) => format!("[{kdc}]:{PORT}"),
-        (false, false) => format!("{kdc}:{PORT}"),
-    }
+    let address = kdc.parse().unwrap_or_else(|_| HostAddress::named(kdc));
+    authority(address.name(), address.port().unwrap_or(PORT))
 }
 
 /// Where KDCs listen.

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::address::{HostAddress, InvalidAddress};
 use crate::winrm::auth::kerberos::failure::{Failure, protocol};
+use crate::winrm::auth::kerberos::identity::PORT;
 use crate::winrm::auth::kerberos::realms::Realms;
 use crate::winrm::auth::kerberos::step::with_length;
 use crate::winrm::error::Kind;
@@ -62,12 +64,12 @@ impl<'a> Kdc<'a> {
     }
 
     async fn exchange(&mut self, address: &str, message: &[u8], limit: Duration) -> Result<Vec<u8>, Kind> {
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, "88"));
-        let port = port.parse().map_err(|_| Kind::Malformed("the KDC's port is none"))?;
+        let wrong = |problem| Kind::Setting(format!("the KDC cannot be asked: {problem}"));
+        let host: HostAddress = address.parse().map_err(|problem: InvalidAddress| wrong(problem.to_string()))?;
         tracing::debug!(kdc = %address, "asking the KDC");
         let begin = Instant::now();
         let exchange = async {
-            let mut stream = transport::connect(host, port, limit).await?;
+            let mut stream = transport::connect(host.name(), host.port().unwrap_or(PORT), limit).await?;
             let lost = |error: std::io::Error| Kind::ConnectionLost(Some(Box::new(error)));
             stream.write_all(&with_length(message)).await.map_err(lost)?;
             let length = stream.read_u32().await.map_err(lost)?;

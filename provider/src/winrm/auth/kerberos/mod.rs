@@ -62,7 +62,7 @@ impl Kerberos {
     /// Reads keytab or cache; no one is asked yet. `binding` is the channel binding of the TLS connection underneath.
     pub fn new(endpoint: &Endpoint, settings: &KerberosLogin, binding: Option<&[u8]>) -> Result<Self, Kind> {
         Ok(Self {
-            host: endpoint.host.trim_matches(['[', ']']).to_owned(),
+            host: endpoint.host.clone(),
             limit: endpoint.timeouts.connect,
             scheme: settings.scheme,
             login: Login::read(settings)?,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::address;
 use crate::winrm::auth::kerberos::as_exchange::granting_ticket;
 use crate::winrm::auth::kerberos::failure::Failure;
 use crate::winrm::auth::kerberos::kdc::Kdc;
@@ -47,7 +48,7 @@ impl Tickets {
     /// it. `limit` is for what KDCs are asked.
     pub async fn for_host(&self, login: &Login, host: &str, limit: Duration) -> Result<Held, Arc<Failure>> {
         let account = self.account(login);
-        let single = Arc::clone(account.hosts().entry(host.to_ascii_lowercase()).or_default());
+        let single = Arc::clone(account.hosts().entry(address::key(host)).or_default());
         let Had { value, kept } = single.get(|it| it.ticket.lasts(), account.fetch(host, limit)).await?;
         Ok(Held { service: value, kept, host: single })
     }
