@@ -62,8 +62,8 @@ fn connection() -> Vec<Attribute> {
     ]
 }
 
-const HOSTS: &str = "Host names and patterns with `*` and `?`, as an ssh configuration has them. Required for every \
-    connection but `default`, which takes the hosts that no other one matches.";
+const HOSTS: &str = "Host names and patterns with `*` and `?`, as an ssh configuration has them, without ports. Required for \
+    every connection but `default`, which takes the hosts that no other one matches.";
 const USERNAME: &str = "The account, as `DOMAIN\\\\name`, `name@realm` or a local name. When it is absent the \
     environment variable `AZUREMFA_USERNAME` is read for `default` and `AZUREMFA_<NAME>_USERNAME` for another \
     connection, with its name in capitals and `_` for `-`.";
@@ -93,7 +93,8 @@ const KEYTAB: &str = "The path of a keytab with the account's AES key, in place 
     its accounts; without it the first one is taken.";
 const CREDENTIAL_CACHE: &str = "The path of a credential cache with the account's ticket (`kinit -c`), in place of user \
     name and password. Without it, and without a keytab or a password, the environment variable `KRB5CCNAME` is read.";
-const PORT: &str = "The TCP port. The default is 5986, or 5985 with `use_https = false`.";
+const PORT: &str = "The TCP port of hosts that are named without one. The default is 5986, or 5985 with \
+    `use_https = false`.";
 const CA_CERTIFICATE: &str = "Certificates in PEM that are trusted instead of the system's, as text.";
 const INSECURE_SKIP_VERIFY: &str = "Accept any certificate. The connection is then open to whoever can stand in \
     between; each run warns.";

@@ -12,7 +12,7 @@ use crate::winrm::proxy::Proxy;
 /// A WS-Management service and the way in.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// The host's name or address, as certificates, `Host` headers and messages name it.
+    /// The host's name or address, as certificates and messages name it; an IPv6 address without brackets.
     pub host: String,
     /// The TCP port: 5985 for HTTP and 5986 for HTTPS unless the listener was moved.
     pub port: u16,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azuremfa::address::HostAddress;
 use azuremfa::backend::error::{Cause, ScriptErrorKind};
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
 use azuremfa::backend::windows::proxies::ProxyRule;
@@ -48,7 +49,7 @@ fn reply(call: u64, script: Script) -> Turn {
 }
 
 async fn run(sessions: &Sessions, script: Script) -> Result<Value, Cause> {
-    sessions.run(HOST, Call::new(script, json!({"path": "C:\\x"}))).await
+    sessions.run(&HostAddress::named(HOST), Call::new(script, json!({"path": "C:\\x"}))).await
 }
 
 /// What a `Send` brought, decoded.

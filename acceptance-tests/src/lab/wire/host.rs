@@ -1,6 +1,6 @@
 //! One simulated host on the wire: its settings, what tests can poke, and what they can read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -10,7 +10,7 @@ use crate::lab::wire::client_certificates::ClientCertificates;
 use crate::lab::wire::faults::{Faults, Injection};
 use crate::lab::wire::machine::Machine;
 use crate::lab::wire::ntlm::acceptor::{ChannelBinding, Rigour};
-use crate::lab::wire::record::{Record, Recorder};
+use crate::lab::wire::record::{Listener, Record, Recorder};
 use crate::lab::wire::shells::{Quotas, Shells};
 
 /// How WinRM is set up on a host.
@@ -65,6 +65,8 @@ pub struct SimulatedHost {
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
     reachability: watch::Sender<Reachability>,
+    /// Where the HTTPS listener is, behind the proxy.
+    https_ports: Mutex<Vec<u16>>,
     /// Counts up whenever all connections have to go.
     disconnections: watch::Sender<u64>,
 }
@@ -79,6 +81,7 @@ impl SimulatedHost {
             faults: Faults::default(),
             recorder: Recorder::default(),
             reachability: watch::Sender::default(),
+            https_ports: Mutex::new(vec![5986]),
             disconnections: watch::Sender::default(),
         }
     }
@@ -113,6 +116,18 @@ impl SimulatedHost {
 
     pub fn reachability(&self) -> Reachability {
         *self.reachability.borrow()
+    }
+
+    /// Moves the HTTPS listener to other ports, as they are asked for at the proxy.
+    pub fn set_https_ports(&self, ports: &[u16]) {
+        *self.https_ports.lock().unwrap_or_else(PoisonError::into_inner) = ports.to_vec();
+        self.drop_connections();
+    }
+
+    /// What listens on a port.
+    pub(crate) fn listener(&self, port: u16) -> Option<Listener> {
+        let is_https = self.https_ports.lock().unwrap_or_else(PoisonError::into_inner).contains(&port);
+        if is_https { Some(Listener::Https) } else { (port == 5985).then_some(Listener::Http) }
     }
 
     /// Drops every open connection at once.

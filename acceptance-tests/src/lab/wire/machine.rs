@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::lab::wire::ntlm::keys;
+use crate::lab::wire::web_site::Page;
 
 /// Exit code of a process that Ctrl-C ended (`STATUS_CONTROL_C_EXIT`, as a signed 32-bit number).
 pub const EXIT_CONTROL_C: i32 = 0xC000_013A_u32 as i32;
@@ -29,6 +30,11 @@ pub trait Machine: Send + Sync + 'static {
 
     /// Starts a process. Called inside a tokio runtime; must not block: spawn, and return at once.
     fn start(&self, command: CommandLine) -> Process;
+
+    /// What its web site answers to a request for a path. Short, because nobody else is served meanwhile.
+    fn page(&self, _path: &str) -> Page {
+        Page::new(404, "Not Found")
+    }
 
     /// `major.minor.build` as Identify reports it.
     fn operating_system_version(&self) -> String {

@@ -3,7 +3,9 @@
 mod estate;
 mod failures;
 mod guards;
+mod health;
 mod interruptions;
+mod ports;
 mod refusals;
 pub mod secrets;
 mod unreachable;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use azuremfa::address::HostAddress;
 use azuremfa::doctor::arguments::Arguments;
 use azuremfa::doctor::settings;
 use azuremfa::secret::Secret;
@@ -112,7 +113,7 @@ fn read_connection(bytes: &[u8]) -> Result<settings::Way, settings::SettingsErro
     let file = NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), bytes).expect("written");
     let arguments = Arguments {
-        host: HOST.to_owned(),
+        host: HostAddress::named(HOST),
         connection_file: Some(file.path().to_owned()),
         connection: "default".to_owned(),
         json: false,

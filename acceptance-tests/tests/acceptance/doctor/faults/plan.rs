@@ -23,7 +23,8 @@ pub fn says(doctor: &Doctor) -> String {
     let mut said = Diagnostics::default();
     let provider = config::configure_with(&settings, &environment, &mut said).expect("the provider");
     Runtime::new().expect("a runtime").block_on(async {
-        let error = provider.backend().observe(&doctor.host, true).await.expect_err("the host cannot be read");
+        let host = doctor.host.parse().expect("a host");
+        let error = provider.backend().observe(&host, true).await.expect_err("the host cannot be read");
         provider.close().await;
         observe::report("mfa-eu", &doctor.host, &error, &mut said);
     });

@@ -58,7 +58,7 @@ impl Kerberos {
     pub fn new(endpoint: &Endpoint, settings: &KerberosLogin, binding: Option<&[u8]>) -> Result<Self, Kind> {
         let login = Login::read(settings).map_err(Kind::Kerberos)?;
         Ok(Self {
-            host: endpoint.host.trim_matches(['[', ']']).to_owned(),
+            host: endpoint.host.clone(),
             limit: endpoint.timeouts.connect,
             scheme: settings.scheme,
             context: context(&login.kdc)?,
