@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::lab::host::console;
 use crate::lab::host::faults::{Moment, ScriptEffect, ScriptFault};
 use crate::lab::host::folder::HostFolder;
 use crate::lab::host::native::frame::{self, FrameError};
@@ -11,9 +10,11 @@ use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::{script, worker};
 use crate::lab::host::powershell::PowerShell;
 use crate::lab::host::resident;
+use crate::lab::host::{client_copy, console};
 use crate::lab::wire::machine::{
     Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
 };
+use crate::lab::wire::psrp::{Pipeline, Script, Thrown};
 use crate::lab::wire::server::WireServer;
 
 /// How the processes of a host are played.
@@ -65,6 +66,10 @@ impl Machine for LabMachine {
                 None => console::run(&host.folder, &command, process).await,
             }
         })
+    }
+
+    fn begin(&self, script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
+        client_copy::begin(&self.host.folder, script)
     }
 
     fn operating_system_version(&self) -> String {

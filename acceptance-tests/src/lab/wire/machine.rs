@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::lab::wire::ntlm::keys;
+use crate::lab::wire::psrp::{Pipeline, Script, Thrown};
 
 /// Exit code of a process that Ctrl-C ended (`STATUS_CONTROL_C_EXIT`, as a signed 32-bit number).
 pub const EXIT_CONTROL_C: i32 = 0xC000_013A_u32 as i32;
@@ -29,6 +30,14 @@ pub trait Machine: Send + Sync + 'static {
 
     /// Starts a process. Called inside a tokio runtime; must not block: spawn, and return at once.
     fn start(&self, command: CommandLine) -> Process;
+
+    /// Begins a script that came by PowerShell remoting. Called inside a tokio runtime; must not block for long.
+    ///
+    /// # Errors
+    /// What the script throws at once; a host that knows no scripts says so.
+    fn begin(&self, _script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
+        Err(Thrown("this host of the lab has no PowerShell".to_owned()))
+    }
 
     /// `major.minor.build` as Identify reports it.
     fn operating_system_version(&self) -> String {
