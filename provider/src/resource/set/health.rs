@@ -38,7 +38,7 @@ const STATUS: &str = "The status of a healthy answer. Default `200`. Where the a
 const CONTAINS: &str = "A text that the first 1 MiB of the answer's body has to hold, in the same case.";
 const TIMEOUT: &str = "How long all tries together may take, as a duration such as `90s`. Default `5m`. One answer may take \
     10 seconds.";
-const INTERVAL: &str = "The pause between two tries. Default `5s`.";
+const INTERVAL: &str = "The pause between two tries. Default `5s`, or half of a `timeout` below `10s`.";
 const CA_CERTIFICATE: &str = "Certificates in PEM that are trusted instead of the system's roots.";
 const INSECURE_SKIP_VERIFY: &str = "Whether any certificate is believed. Warns in every plan.";
 
