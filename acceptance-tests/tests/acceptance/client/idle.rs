@@ -13,7 +13,7 @@ async fn an_idle_session_leaves_nothing_on_its_host() {
     let server = lab().await;
     let hosts = Hosts::new(Duration::from_millis(300));
     for opened in 1..=2 {
-        let visit = hosts.enter(HOST, || Ok::<_, ()>(endpoint(&server, true, SCALED))).expect("an endpoint");
+        let visit = hosts.enter(HOST, 5986, || Ok::<_, ()>(endpoint(&server, true, SCALED))).expect("an endpoint");
         let output = visit.session.run("quiet", &["1"], Stdin::None).await.expect("a command");
         assert_eq!(output.exit_code, 7);
         drop(visit);
