@@ -20,9 +20,13 @@ class Pypsrp:
 
     @staticmethod
     def load():
-        """What is imported when first used would otherwise count for the first session."""
+        """What a program that uses it imports."""
         import pypsrp.shell
-        import pypsrp.wsman
+        import pypsrp.wsman  # noqa: F401
+
+    @staticmethod
+    def warm_up():
+        """What it imports itself when first used would otherwise count for the first session."""
         import spnego  # noqa: F401
 
     def __init__(self, authentication, url):
@@ -63,7 +67,7 @@ class Pypsrp:
         return process.stdout
 
     def upload(self, data):
-        """Raw standard input: the best a program over WinRS of pypsrp can do. Its own copy() needs PSRP."""
+        """Raw standard input: the best a program over WinRS of pypsrp can do."""
         from pypsrp.shell import Process
 
         self.connection.update_max_payload_size()
@@ -86,8 +90,11 @@ class Pywinrm:
 
     @staticmethod
     def load():
-        import requests_ntlm
         import winrm  # noqa: F401
+
+    @staticmethod
+    def warm_up():
+        import requests_ntlm  # noqa: F401
 
     def __init__(self, authentication, url):
         import winrm
@@ -176,6 +183,25 @@ def upload(client, authentication, url, file, expected):
         session.close()
 
 
+def copy(authentication, url, file, destination):
+    """pypsrp's own way, by PowerShell remoting."""
+    from pypsrp.client import Client
+
+    parsed = urllib.parse.urlsplit(url)
+    secure = parsed.scheme == "https"
+    with Client(
+        parsed.hostname,
+        port=parsed.port,
+        ssl=secure,
+        cert_validation=AUTHORITY if secure else True,
+        auth=authentication,
+        username=USER,
+        password=PASSWORD,
+        no_proxy=True,
+    ) as client:
+        expect(client.copy(file, destination), destination)
+
+
 def memory(field):
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(field + ":"))
@@ -202,13 +228,23 @@ def main():
     name, action, authentication, urls, count, *rest = sys.argv[1:]
     client = {"pypsrp": Pypsrp, "pywinrm": Pywinrm}[name]
     client.load()
+    if action != "first":
+        client.warm_up()
     urls = urls.split(",")
-    if action == "commands":
+    if action == "first":
+        for _ in range(int(count)):
+            timed("first", lambda: run_session(client, authentication, urls[0]))
+    elif action == "commands":
         for _ in range(int(count)):
             timed("cold", lambda: run_session(client, authentication, urls[0], int(rest[0])))
     elif action == "upload":
         for _ in range(int(count)):
             timed("upload", lambda: upload(client, authentication, urls[0], *rest))
+    elif action == "copy" and name == "pypsrp":
+        import pypsrp.client  # noqa: F401
+
+        for _ in range(int(count)):
+            timed("upload", lambda: copy(authentication, urls[0], *rest))
     elif action == "query":
         call = read_call(*rest)
         for _ in range(int(count)):

@@ -39,7 +39,9 @@ func run(arguments []string) error {
 		if err != nil {
 			return err
 		}
-		return commands(authentication, urls[0], count, further)
+		return commands("cold", authentication, urls[0], count, further)
+	case "first":
+		return commands("first", authentication, urls[0], count, 0)
 	case "upload":
 		return upload(authentication, urls[0], count, arguments[4])
 	case "query", "queries":
@@ -154,9 +156,9 @@ func session(authentication, address string, further int) error {
 	return nil
 }
 
-func commands(authentication, address string, sessions, further int) error {
+func commands(name, authentication, address string, sessions, further int) error {
 	for range sessions {
-		if err := timed("cold", func() error { return session(authentication, address, further) }); err != nil {
+		if err := timed(name, func() error { return session(authentication, address, further) }); err != nil {
 			return err
 		}
 	}

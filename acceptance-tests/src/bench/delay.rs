@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,11 +19,12 @@ pub struct Delay {
     task: JoinHandle<()>,
 }
 
-/// Bytes that went through: TCP payload, so with HTTP heads and TLS.
+/// What went through. Bytes are TCP payload, so with HTTP heads and TLS.
 #[derive(Default)]
 struct Counts {
     up: AtomicU64,
     down: AtomicU64,
+    round_trips: AtomicU64,
 }
 
 /// Chunks on the way in one direction; more than this is on no link of interest, and bounds the memory.
@@ -56,6 +57,14 @@ impl Delay {
     pub fn bytes_down(&self) -> u64 {
         self.counts.down.load(Ordering::Relaxed)
     }
+
+    /// How often clients have waited for the way there and back so far: once for each connection, and once whenever
+    /// something they sent was answered. What several connections wait for at the same time counts on each.
+    ///
+    /// Meant for a distance: what comes back without delay may pass what a client is still sending.
+    pub fn round_trips(&self) -> u64 {
+        self.counts.round_trips.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Delay {
@@ -80,40 +89,63 @@ async fn serve(listener: TcpListener, target: SocketAddr, round_trip: Duration, 
 
 async fn connect(client: TcpStream, target: SocketAddr, round_trip: Duration, counts: Arc<Counts>) {
     let established = Instant::now() + round_trip;
+    counts.round_trips.fetch_add(1, Ordering::Relaxed);
     let Ok(server) = TcpStream::connect(target).await else { return };
     // Waiting for more to send at once would be a delay that nobody asked for.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
-    let half = round_trip / 2;
+    let way = Way { established, delay: round_trip / 2 };
+    let client_waits = AtomicBool::new(false);
+    let sent = |length| {
+        counts.up.fetch_add(length, Ordering::Relaxed);
+        // After its last words, length 0, a client waits for nothing.
+        client_waits.store(length > 0, Ordering::Relaxed);
+    };
+    let received = |length| {
+        counts.down.fetch_add(length, Ordering::Relaxed);
+    };
+    let answered = || {
+        if client_waits.swap(false, Ordering::Relaxed) {
+            counts.round_trips.fetch_add(1, Ordering::Relaxed);
+        }
+    };
     tokio::join!(
-        carry(client_reads, server_writes, established, half, &counts.up),
-        carry(server_reads, client_writes, established, half, &counts.down),
+        carry((client_reads, sent), (server_writes, || ()), way),
+        carry((server_reads, received), (client_writes, answered), way),
     );
 }
 
-/// Carries one direction to its end; what has arrived leaves `delay` later, however much is on the way.
-async fn carry(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+/// How long what arrives takes.
+#[derive(Clone, Copy)]
+struct Way {
     established: Instant,
     delay: Duration,
-    count: &AtomicU64,
+}
+
+/// Carries one direction to its end; what has arrived leaves one delay later, however much is on the way. `arrived` is
+/// told the length of each piece and 0 at the end, `leaves` called before each piece goes on.
+async fn carry(
+    (mut from, arrived): (impl AsyncRead + Unpin, impl Fn(u64)),
+    (mut to, leaves): (impl AsyncWrite + Unpin, impl Fn()),
+    way: Way,
 ) {
     let (sender, mut receiver) = mpsc::channel::<(Instant, Bytes)>(ON_THE_WAY);
     let read = async move {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            count.fetch_add(length as u64, Ordering::Relaxed);
-            let leaves = Instant::now().max(established) + delay;
-            if sender.send((leaves, Bytes::copy_from_slice(&buffer[..length]))).await.is_err() {
+            arrived(length as u64);
+            let when = Instant::now().max(way.established) + way.delay;
+            if sender.send((when, Bytes::copy_from_slice(&buffer[..length]))).await.is_err() {
                 return;
             }
         }
+        arrived(0);
     };
     let write = async move {
-        while let Some((leaves, bytes)) = receiver.recv().await {
-            wait_until(leaves).await;
+        while let Some((when, bytes)) = receiver.recv().await {
+            wait_until(when).await;
+            leaves();
             if to.write_all(&bytes).await.is_err() {
                 return;
             }
@@ -171,6 +203,25 @@ mod tests {
             assert!(begin.elapsed() >= round_trip * at_least, "{:?}", begin.elapsed());
         }
         assert_eq!((delay.bytes_up(), delay.bytes_down()), (10, 10));
+        assert_eq!(delay.round_trips(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_without_waiting_is_one_round_trip() {
+        let delay = Delay::open(ANY, echo().await, Duration::from_millis(100)).await.expect("delay");
+        let mut stream = TcpStream::connect(delay.address()).await.expect("connection");
+        for piece in [b"one", b"two"] {
+            stream.write_all(piece).await.expect("sent");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut received = [0; 6];
+        stream.read_exact(&mut received).await.expect("received");
+        assert_eq!(&received, b"onetwo");
+        stream.write_all(b"bye").await.expect("sent");
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        // Nobody waits for the answer to the last words.
+        assert_eq!((delay.round_trips(), delay.bytes_down()), (2, 9));
     }
 
     #[tokio::test]

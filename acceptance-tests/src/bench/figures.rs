@@ -12,6 +12,8 @@ pub struct Figures {
     pub requests: f64,
     pub bytes_up: f64,
     pub bytes_down: f64,
+    /// Waits for the way there and back, on all connections; counted by the ports.
+    pub round_trips: f64,
     /// Processes that were started on the hosts.
     pub processes: f64,
     /// How many turns these are.
@@ -40,6 +42,7 @@ impl Figures {
         self.requests += turn.requests;
         self.bytes_up += turn.bytes_up;
         self.bytes_down += turn.bytes_down;
+        self.round_trips += turn.round_trips;
         self.processes += turn.processes;
         self.turns += turn.turns;
     }

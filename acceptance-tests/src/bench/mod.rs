@@ -1,7 +1,7 @@
 //! The benchmark of the WinRM client: the same work over the same lab by this project's client and by others.
 //!
-//! Read in this order: [`run`] says what is measured ([`commands`], [`uploads`], [`hosts`]), [`peer`] how a client is driven, [`stage`] what it is driven
-//! against, [`delay`] how the round trip is made, [`rows`] what is promised, [`table`] how it is printed.
+//! Read in this order: [`run`] says what is measured ([`commands`], [`processes`], [`queries`], [`uploads`], [`hosts`]),
+//! [`peer`] how a client is driven, [`stage`] what it is driven against, [`delay`] how the round trip is made, [`rows`] what is promised, [`table`] how it is printed.
 
 use std::io::Write;
 
@@ -14,6 +14,8 @@ pub mod delay;
 pub mod figures;
 pub mod hosts;
 pub mod peer;
+pub mod processes;
+pub mod queries;
 pub mod rows;
 pub mod run;
 pub mod stage;

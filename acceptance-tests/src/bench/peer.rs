@@ -1,15 +1,20 @@
 //! The clients that are measured: each a program of ours around somebody's library, run as a process.
 //!
 //! All take the same command line and print lines `name value`, times in seconds. What they time begins and ends inside
-//! their process, so no start of an interpreter or a program is in it, ours as little as theirs.
+//! their process, so no start of an interpreter or a program is in it, ours as little as theirs; that is in `process`,
+//! which is timed here.
 //! - `commands AUTHENTICATION URL SESSIONS FURTHER`: a session, the command `quick`, `FURTHER` more of them (each
 //!   printed as `further`), the session's end; all of it printed as `cold`.
+//! - `first AUTHENTICATION URL SESSIONS`: the same without further commands, printed as `first`, and without having
+//!   loaded anything beforehand that a library itself loads when it first needs it.
 //! - `query AUTHENTICATION URL TIMES FURTHER COMMAND INPUT`: a session, the command whose words are the lines of a file,
 //!   with another file's bytes as its standard input, `FURTHER` more of them (each printed as `further`), the session's
 //!   end; all of it printed as `query`. Ours has the provider's backend read the host instead.
 //! - `upload AUTHENTICATION URL TIMES FILE SHA256`, ours with `--streams NUMBER|auto` behind it: a session, the file's bytes to
 //!   a program on the host that must answer with their SHA-256, the session's end; printed as `upload`. With several
 //!   streams the file goes in ranges, each to a program of its own, at most so many at once.
+//! - `copy AUTHENTICATION URL TIMES FILE DESTINATION`: the file to a path on the host in the client's own way, printed as
+//!   `upload`. Only pypsrp has it here.
 //! - `hosts AUTHENTICATION URL,URL,... TIMES`: the first host asked alone (`one`), then all at once (`all`), and at
 //!   the end `memory`, the highest resident size less that before all were asked, in KiB.
 //! - `queries AUTHENTICATION URL,URL,... TIMES FURTHER COMMAND INPUT`: the same with `query`'s command on each host. Ours
@@ -20,9 +25,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::bench::figures::Figures;
+use crate::bench::rows::Lack;
 use crate::bench::stage::{Failure, PASSWORD, Ports, Stage, USER};
 use crate::{paths, tools};
 
@@ -74,8 +80,9 @@ impl Client {
             Self::Own if RELEASE => "own: `azuremfa::winrm::session::Session`, built as it is shipped (release)",
             Self::Own => "own: `azuremfa::winrm::session::Session`, built for development: slower than what is shipped",
             Self::Pypsrp => {
-                "pypsrp 0.9.1: its WinRS shell; files as raw standard input of one command, cut to what it says fits a \
-                 message (its own `Client.copy` needs PSRP, which the lab does not speak)"
+                "pypsrp 0.9.1: its WinRS shell; files by its own `Client.copy` (`pypsrp copy`: PowerShell remoting, whose \
+                 script the lab plays and writes the file), and as raw standard input of one WinRS command, cut to what it \
+                 says fits a message (`pypsrp stdin`, which nobody offers ready-made)"
             }
             Self::Pywinrm => {
                 "pywinrm 0.5.0: its `Session`, which opens a shell for every command; files in the way of Ansible's \
@@ -83,9 +90,18 @@ impl Client {
             }
             Self::Masterzen => {
                 "masterzen: masterzen/winrm of 2025-09-27, files by packer-community/winrmcp of 2022-11-26 (the name \
-                 under which the Go module proxy has masterzen/winrmcp)"
+                 under which the Go module proxy has masterzen/winrmcp). It polls a command's output while it sends input. \
+                 Over HTTP its `encryption.go` holds one security session for both, so messages are sealed with another's \
+                 keys, and over HTTPS the logons by NTLM mix on its pool of connections (masterzen/winrm issue 142); so \
+                 what needs standard input is tried over HTTP and measured with Basic over HTTPS"
             }
         }
+    }
+
+    /// What it is known not to be able to do, in words for the table. It is tried all the same.
+    fn unable(self, action: &str, is_sealed: bool) -> Option<&'static str> {
+        let needs_input = matches!(action, "query" | "queries");
+        (self == Self::Masterzen && needs_input && is_sealed).then_some("cannot: seals input with wrong keys")
     }
 }
 
@@ -132,13 +148,34 @@ impl Peers {
         &self,
         client: Client,
         stage: &Stage,
+        how: (&str, Authentication, &Ports),
+        arguments: &[String],
+    ) -> Result<Figures, Lack> {
+        let (action, authentication, ports) = how;
+        self.try_to_run(client, stage, how, arguments).await.map_err(|reason| {
+            match client.unable(action, authentication == Authentication::Ntlm && ports.is_plain()) {
+                Some(words) if self.is_here(client) => Lack::Unable(words),
+                _ => Lack::Skipped(reason),
+            }
+        })
+    }
+
+    fn is_here(&self, client: Client) -> bool {
+        self.0.iter().any(|(known, program)| *known == client && program.is_ok())
+    }
+
+    async fn try_to_run(
+        &self,
+        client: Client,
+        stage: &Stage,
         (action, authentication, ports): (&str, Authentication, &Ports),
         arguments: &[String],
     ) -> Result<Figures, String> {
         let program = self.0.iter().find(|(known, _)| *known == client).map(|(_, program)| program.clone());
         let program = program.ok_or("it is not prepared")??;
         let refusals = stage.refusals().len();
-        let (totals, up, down) = (stage.totals(), ports.bytes_up(), ports.bytes_down());
+        let (totals, up, down, round_trips) =
+            (stage.totals(), ports.bytes_up(), ports.bytes_down(), ports.round_trips());
         let mut command = tokio::process::Command::new(&program[0]);
         command
             .args(&program[1..])
@@ -148,10 +185,12 @@ impl Peers {
             .env("LAB_AUTHORITY", stage.authority())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        let begin = Instant::now();
         let output = tokio::time::timeout(LIMIT, command.output())
             .await
             .map_err(|_| format!("it did not end within {} s", LIMIT.as_secs()))?
             .map_err(|error| format!("it cannot be started: {error}"))?;
+        let process = begin.elapsed().as_secs_f64();
         if !output.status.success() {
             let told = last_line(&output.stderr);
             // Clients seldom say why they were refused; the lab knows.
@@ -161,13 +200,16 @@ impl Peers {
             });
         }
         let after = stage.totals();
+        let mut read = Figures::read(&String::from_utf8_lossy(&output.stdout));
+        read.printed.insert("process".to_owned(), vec![process]);
         Ok(Figures {
             requests: (after.requests - totals.requests) as f64,
             processes: (after.processes - totals.processes) as f64,
             bytes_up: (ports.bytes_up() - up) as f64,
             bytes_down: (ports.bytes_down() - down) as f64,
+            round_trips: (ports.round_trips() - round_trips) as f64,
             turns: 1.0,
-            ..Figures::read(&String::from_utf8_lossy(&output.stdout))
+            ..read
         })
     }
 }

@@ -29,6 +29,15 @@ pub struct Measured {
     pub runs: usize,
 }
 
+/// Why there is no figure of another client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It is not here, or it failed; a note says why.
+    Skipped(String),
+    /// What it is made of cannot do this at all, in the table's words.
+    Unable(&'static str),
+}
+
 /// How a figure is written.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
@@ -61,30 +70,16 @@ impl Rows {
         }
     }
 
-    /// A figure of our own alone.
-    pub fn own(&mut self, name: &str, unit: Unit, own: Measured, target: Target) {
-        self.rows.push(Row {
-            name: name.to_owned(),
-            own: unit.write(own.value),
-            peer: "-",
-            theirs: "-".to_owned(),
-            ratio: "-".to_owned(),
-            runs: own.write_runs(None),
-            target: target.write(unit),
-            verdict: target.judge(own.value, None),
-        });
-    }
-
     /// Our own figure beside another one, or beside the reason why there is none.
     pub fn against(
         &mut self,
         name: &str,
         unit: Unit,
         own: Measured,
-        (peer, theirs): (&'static str, Result<Measured, &str>),
+        (peer, theirs): (&'static str, Result<Measured, Lack>),
         target: Target,
     ) {
-        if let Err(reason) = theirs {
+        if let Err(Lack::Skipped(reason)) = &theirs {
             self.note(format!("{peer}: skipped: {reason}"));
         }
         // A promise about our own figure is judged once, not beside each client.
@@ -94,11 +89,11 @@ impl Rows {
             name: name.to_owned(),
             own: unit.write(own.value),
             peer,
-            theirs: theirs.map_or("skipped".to_owned(), |theirs| unit.write(theirs.value)),
-            ratio: theirs.map_or("-".to_owned(), |theirs| write_ratio(own.value / theirs.value)),
-            runs: own.write_runs(theirs.ok()),
+            theirs: theirs.as_ref().map_or_else(|lack| lack.word().to_owned(), |theirs| unit.write(theirs.value)),
+            ratio: theirs.as_ref().map_or("-".to_owned(), |theirs| write_ratio(own.value / theirs.value)),
+            runs: own.write_runs(theirs.as_ref().ok().copied()),
             target: target.write(unit),
-            verdict: target.judge(own.value, theirs.ok().map(|theirs| theirs.value)),
+            verdict: target.judge(own.value, theirs.as_ref().map(|theirs| theirs.value)),
         });
     }
 
@@ -115,6 +110,24 @@ impl Rows {
             target: target.to_owned(),
             verdict,
         });
+    }
+}
+
+impl Lack {
+    /// Why there is none.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Skipped(reason) => reason,
+            Self::Unable(words) => words,
+        }
+    }
+
+    /// What stands in the figure's place.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Skipped(_) => "skipped",
+            Self::Unable(words) => words,
+        }
     }
 }
 
@@ -161,12 +174,13 @@ impl Target {
         }
     }
 
-    fn judge(self, own: f64, theirs: Option<f64>) -> &'static str {
+    fn judge(self, own: f64, theirs: Result<f64, &Lack>) -> &'static str {
         let met = match self {
             Self::Own(limit) => own <= limit,
             Self::Ratio(limit) => match theirs {
-                Some(theirs) => own <= limit * theirs,
-                None => return "skipped",
+                Ok(theirs) => own <= limit * theirs,
+                Err(Lack::Skipped(_)) => return "skipped",
+                Err(Lack::Unable(_)) => return "-",
             },
             Self::None => return "-",
         };
@@ -179,12 +193,26 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(target: Target, own: f64, theirs: Result<f64, &str>, ratio: &str, verdict: &str) {
+    fn check(target: Target, own: f64, theirs: Result<f64, Lack>, ratio: &str, verdict: &str) {
         let mut rows = Rows::default();
+        let notes = usize::from(matches!(theirs, Err(Lack::Skipped(_))));
         let measured = |value| Measured { value, runs: 3 };
         rows.against("row", Unit::Seconds, measured(own), ("pypsrp", theirs.map(measured)), target);
         assert_eq!((rows.rows[0].ratio.as_str(), rows.rows[0].verdict), (ratio, verdict));
-        assert_eq!(rows.notes.len(), usize::from(theirs.is_err()));
+        assert_eq!(rows.notes.len(), notes);
+    }
+
+    fn skipped() -> Lack {
+        Lack::Skipped("not here".to_owned())
+    }
+
+    #[test]
+    fn a_figure_that_is_not_there_is_said_in_words() {
+        for (lack, words) in [(skipped(), "skipped"), (Lack::Unable("cannot: reason"), "cannot: reason")] {
+            let mut rows = Rows::default();
+            rows.against("row", Unit::Count, Measured::exact(1.0), ("pypsrp", Err(lack)), Target::None);
+            assert_eq!(rows.rows[0].theirs, words);
+        }
     }
 
     #[test]
@@ -200,10 +228,11 @@ mod tests {
     fn judges_by_the_target() {
         check(Target::Ratio(0.5), 1.0, Ok(2.0), "0.50", "met");
         check(Target::Ratio(0.5), 1.1, Ok(2.0), "0.55", "missed");
-        check(Target::Ratio(0.5), 1.0, Err("not here"), "-", "skipped");
+        check(Target::Ratio(0.5), 1.0, Err(skipped()), "-", "skipped");
         check(Target::Ratio(0.05), 1.0, Ok(512.0), "0.0020", "met");
         check(Target::Own(4.0), 4.0, Ok(8.0), "0.50", "met");
-        check(Target::Own(4.0), 5.0, Err("not here"), "-", "missed");
+        check(Target::Own(4.0), 5.0, Err(skipped()), "-", "missed");
+        check(Target::Ratio(0.5), 1.0, Err(Lack::Unable("cannot")), "-", "-");
         check(Target::None, 5.0, Ok(5.0), "1.00", "-");
     }
 }

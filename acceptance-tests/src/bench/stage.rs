@@ -14,16 +14,23 @@ use tempfile::NamedTempFile;
 use crate::bench::delay::Delay;
 use crate::lab::estate::{Estate, demo};
 use crate::lab::host::error::LabError;
+use crate::lab::host::folder::HostFolder;
 use crate::lab::host::machine::{LabMachine, Link, Player};
 use crate::lab::wire::host::Settings;
 use crate::lab::wire::machine::{Account, CommandLine, Machine, Process, ProcessHost};
 use crate::lab::wire::ntlm::acceptor::ChannelBinding;
+use crate::lab::wire::psrp::{Pipeline, Script, Thrown};
 use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::{StartError, WireServer};
+use crate::lab::wire::shells::Quotas;
 
 /// Of a domain, so that the provider tries it on one host before it does on all.
 pub const USER: &str = "CONTOSO\\operator";
 pub const PASSWORD: &str = "a password of the lab";
+/// How long a host collects output. Enough for a program that writes and ends at once; whoever keeps a program running
+/// waits for it with every answer.
+const GATHERING: Duration = Duration::from_millis(1);
+
 /// A host: a few commands for the wire's sake, and the provider's scripts. Its processes are counted, and what the first
 /// script is told is kept, so that others can tell it the same.
 struct Station {
@@ -44,7 +51,9 @@ pub struct Stage {
     started: Arc<AtomicUsize>,
     capture: Arc<Mutex<Capture>>,
     authority: NamedTempFile,
-    /// Holds the folder of the hosts.
+    /// The folder that all hosts share.
+    folder: HostFolder,
+    /// Holds it.
     _estate: Estate,
 }
 
@@ -80,22 +89,30 @@ impl Stage {
     pub async fn start(hosts: usize) -> Result<Self, Failure> {
         let started = Arc::new(AtomicUsize::new(0));
         let capture = Arc::default();
-        // As Windows is by default: masterzen/winrm sends no channel binding.
-        let settings = || Settings { channel_binding: ChannelBinding::Relaxed, ..Settings::default() };
+        // As Windows is by default: masterzen/winrm sends no channel binding. Full messages of pypsrp are over 500 KB once
+        // they are sealed.
+        let settings = |number| Settings {
+            channel_binding: ChannelBinding::Relaxed,
+            quotas: Quotas { max_envelope_size_kb: 501, ..Quotas::default() },
+            gathering: Some(GATHERING),
+            other_names: own_address(number).map(|address| address.to_string()).into_iter().collect(),
+            ..Settings::default()
+        };
         let estate = Estate::temporary()?;
         // Queries only read, so one folder does for all.
         let folder = demo::server("bench.contoso.com").write(&estate)?;
         let account = Account::administrator(USER, PASSWORD);
         let mut builder = WireServer::builder();
-        for name in (0..hosts).map(name) {
+        for number in 0..hosts {
+            let name = name(number);
             let scripts = LabMachine::new(&name, folder.clone(), account.clone(), Player::Native, Link::default());
             let machine = Station { scripts, started: Arc::clone(&started), capture: Arc::clone(&capture) };
-            builder = builder.host_with(Arc::new(machine), settings());
+            builder = builder.host_with(Arc::new(machine), settings(number));
         }
         let server = builder.start().await?;
         let mut authority = NamedTempFile::new()?;
         authority.write_all(server.authority_pem().as_bytes())?;
-        Ok(Self { server, started, capture, authority, _estate: estate })
+        Ok(Self { server, started, capture, authority, folder, _estate: estate })
     }
 
     /// The command line and the standard input of the first script that ran.
@@ -104,18 +121,24 @@ impl Stage {
         (capture.words.clone(), capture.input.clone())
     }
 
+    /// The hash of a file on the hosts, which is taken away.
+    pub fn take_hash(&self, windows: &str) -> Result<String, Failure> {
+        let hash = hex(&Sha256::digest(self.folder.read(windows)?));
+        self.folder.remove(windows)?;
+        Ok(hash)
+    }
+
     /// A file with the certificates that clients have to trust.
     pub fn authority(&self) -> &std::path::Path {
         self.authority.path()
     }
 
-    /// Opens ports to the first `hosts` hosts at this distance: one at `localhost`, for which the hosts have
-    /// certificates; several at addresses of their own with the same port, as one connection of the provider has one.
+    /// Opens ports to the first `hosts` hosts at this distance: one at `localhost`; several at addresses of their own
+    /// with the same port, as one connection of the provider has one. The hosts have certificates for both.
     pub async fn open(&self, hosts: usize, listener: Listener, round_trip: Duration) -> Result<Ports, Failure> {
         let mut ports: Vec<Delay> = Vec::new();
         for number in 0..hosts {
-            let own = u8::try_from(number + 1).ok().filter(|_| hosts > 1);
-            let address = own.map_or(Ipv4Addr::LOCALHOST, |own| Ipv4Addr::new(127, 0, 1, own));
+            let address = own_address(number).filter(|_| hosts > 1).unwrap_or(Ipv4Addr::LOCALHOST);
             let port = ports.first().map_or(0, |first| first.address().port());
             let target = self.server.open_port(&name(number), listener).await?;
             ports.push(Delay::open((address, port).into(), target, round_trip).await?);
@@ -160,6 +183,16 @@ impl Ports {
     pub fn bytes_down(&self) -> u64 {
         self.ports.iter().map(Delay::bytes_down).sum()
     }
+
+    /// How often clients have waited for the way there and back so far.
+    pub fn round_trips(&self) -> u64 {
+        self.ports.iter().map(Delay::round_trips).sum()
+    }
+
+    /// Whether the bytes are in the open, so that clients have to seal messages.
+    pub fn is_plain(&self) -> bool {
+        self.scheme == "http"
+    }
 }
 
 impl Machine for Station {
@@ -169,6 +202,10 @@ impl Machine for Station {
 
     fn account(&self, domain: &str, user: &str) -> Option<Account> {
         self.scripts.account(domain, user)
+    }
+
+    fn begin(&self, script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
+        self.scripts.begin(script)
     }
 
     fn start(&self, command: CommandLine) -> Process {
@@ -187,6 +224,11 @@ impl Machine for Station {
         let capture = Arc::clone(&self.capture);
         process.overhear(move |input| capture.lock().expect("capture").input.extend_from_slice(input))
     }
+}
+
+/// The address at which a host has its port when there are several.
+fn own_address(number: usize) -> Option<Ipv4Addr> {
+    Some(Ipv4Addr::new(127, 0, 1, u8::try_from(number + 1).ok()?))
 }
 
 fn name(number: usize) -> String {

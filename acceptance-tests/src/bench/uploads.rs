@@ -7,9 +7,9 @@ use tempfile::NamedTempFile;
 
 use crate::bench::figures::Figures;
 use crate::bench::peer::{Client, RELEASE};
-use crate::bench::rows::{Measured, Rows, Target, Unit};
+use crate::bench::rows::{Lack, Measured, Rows, Target, Unit};
 use crate::bench::run::{
-    FAR, NTLM_HTTP, Outcome, Part, ROUNDS, Run, bytes_up, counted, each, own_failed, own_printed, printed, requests,
+    FAR, NTLM_HTTP, Outcome, Part, ROUNDS, Run, bytes_up, counted, each, own_lacks, own_printed, printed, requests,
 };
 use crate::bench::stage::{Failure, hex};
 
@@ -38,28 +38,31 @@ struct Uploads {
 /// The last is as many as the provider takes for that file at that distance.
 const STREAMS: [&str; 3] = ["1", "4", "auto"];
 
+/// Where a copied file goes.
+const DESTINATION: &str = "C:\\Windows\\Temp\\upload.bin";
+
 /// 5 MB to one host.
 pub async fn small(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let file = incompressible(SMALL)?;
     let part = incompressible(SMALL / WINRMCP_PART)?;
     let ports = run.stage.open(1, NTLM_HTTP.listener, FAR).await?;
-    let mut parts: Vec<Part> = STREAMS.iter().map(|streams| file.own(TIMES, streams)).collect();
-    parts.extend([Client::Pypsrp, Client::Pywinrm].map(|client| Part { client, arguments: file.arguments(TIMES) }));
-    let mut outcomes = run.turns("upload", NTLM_HTTP.authentication, &ports, &parts, ROUNDS).await.into_iter();
-    let winrmcp = [Part { client: Client::Masterzen, arguments: part.arguments(1) }];
-    let winrmcp = run.turns("upload", NTLM_HTTP.authentication, &ports, &winrmcp, 1).await.remove(0);
+    let mut parts: Vec<Part<'_>> = STREAMS.iter().map(|streams| file.own(TIMES, streams)).collect();
+    parts.push(file.copy(TIMES));
+    parts.extend([Client::Pypsrp, Client::Pywinrm].map(|client| file.upload(client, TIMES)));
+    let mut outcomes = run.turns(NTLM_HTTP.authentication, &ports, &parts, ROUNDS).await.into_iter();
+    let winrmcp = [part.upload(Client::Masterzen, 1)];
+    let winrmcp = run.turns(NTLM_HTTP.authentication, &ports, &winrmcp, 1).await.remove(0);
     let mut next = || outcomes.next().expect("there is an outcome for each part");
     let uploads = Uploads { size: SMALL, times: TIMES, label: "5 MB", own: [next(), next(), next()] };
-    let others = [(Client::Pypsrp, next()), (Client::Pywinrm, next())];
-    for (client, theirs) in &others {
-        let target = if *client == Client::Pypsrp { Target::Ratio(0.55) } else { Target::None };
-        uploads.rows(rows, *client, theirs, target)?;
-    }
-    rows.note(
-        "pypsrp: upload: the promise was made beside its usual way, `Client.copy`, which is PSRP; the lab speaks WinRS \
-         alone, so what stands here is raw standard input of a WinRS command, with fewer bytes and requests"
-            .to_owned(),
-    );
+    let copied = next().and_then(|figures| match run.stage.take_hash(DESTINATION) {
+        Ok(hash) if hash == file.hash => Ok(figures),
+        Ok(hash) => Err(Lack::Skipped(format!("the host received something else: {hash}"))),
+        Err(error) => Err(Lack::Skipped(format!("the file is not on the host: {error}"))),
+    });
+    let promised = Target::Ratio(0.55);
+    uploads.rows(rows, ("pypsrp copy", &copied), promised)?;
+    uploads.rows(rows, ("pypsrp stdin", &next()), promised)?;
+    uploads.rows(rows, (Client::Pywinrm.name(), &next()), Target::None)?;
     uploads.against_winrmcp(rows, &winrmcp)?;
     uploads.against_one_stream(rows, Target::None)
 }
@@ -73,12 +76,12 @@ pub async fn large(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     }
     let file = incompressible(LARGE)?;
     let ports = run.stage.open(1, NTLM_HTTP.listener, FAR).await?;
-    let mut parts: Vec<Part> = STREAMS.iter().map(|streams| file.own(1, streams)).collect();
-    parts.push(Part { client: Client::Pypsrp, arguments: file.arguments(1) });
-    let mut outcomes = run.turns("upload", NTLM_HTTP.authentication, &ports, &parts, ROUNDS).await.into_iter();
+    let mut parts: Vec<Part<'_>> = STREAMS.iter().map(|streams| file.own(1, streams)).collect();
+    parts.push(file.upload(Client::Pypsrp, 1));
+    let mut outcomes = run.turns(NTLM_HTTP.authentication, &ports, &parts, ROUNDS).await.into_iter();
     let mut next = || outcomes.next().expect("there is an outcome for each part");
     let uploads = Uploads { size: LARGE, times: 1, label: "100 MB", own: [next(), next(), next()] };
-    uploads.rows(rows, Client::Pypsrp, &next(), Target::None)?;
+    uploads.rows(rows, ("pypsrp stdin", &next()), Target::None)?;
     uploads.against_one_stream(rows, Target::Ratio(0.30))
 }
 
@@ -94,7 +97,7 @@ impl Uploads {
 
     /// Ours over one stream.
     fn single(&self) -> Result<&Figures, Failure> {
-        self.own[0].as_ref().map_err(|reason| own_failed(reason.clone()))
+        self.own[0].as_ref().map_err(own_lacks)
     }
 
     fn per_byte(&self, measured: Measured) -> Measured {
@@ -102,10 +105,9 @@ impl Uploads {
     }
 
     /// Ours over one stream and over several, beside another client's one.
-    fn rows(&self, rows: &mut Rows, client: Client, theirs: &Outcome, wall: Target) -> Result<(), Failure> {
-        let peer = client.name();
+    fn rows(&self, rows: &mut Rows, (peer, theirs): (&'static str, &Outcome), wall: Target) -> Result<(), Failure> {
         let promised = |limit: f64| if self.size == SMALL { Target::Own(limit) } else { Target::None };
-        let chosen = self.own[2].as_ref().map_err(|reason| own_failed(reason.clone()))?;
+        let chosen = self.own[2].as_ref().map_err(own_lacks)?;
         for (streams, own) in [("1", self.single()?), ("auto", chosen)] {
             let their_requests = counted(theirs, requests, self.times);
             let name = self.name(streams, "requests");
@@ -118,7 +120,8 @@ impl Uploads {
         for (streams, own) in STREAMS.iter().zip(&self.own) {
             let Ok(own) = own else { continue };
             let name = self.name(streams, "wall at 20 ms");
-            rows.against(&name, Unit::Seconds, own_printed(own, "upload")?, (peer, printed(theirs, "upload")), wall);
+            let seconds = printed(theirs, "upload");
+            rows.against(&name, Unit::Seconds, own_printed(own, "upload")?, (peer, seconds), wall);
         }
         Ok(())
     }
@@ -153,9 +156,9 @@ impl Uploads {
         let name = self.name(streams, "wall at 20 ms");
         let several = match &self.own[1] {
             Ok(several) => several,
-            Err(reason) => {
+            Err(lack) => {
                 let verdict = if matches!(wall, Target::None) { "-" } else { "missed" };
-                rows.absent(&name, reason, &wall.write(Unit::Seconds), verdict);
+                rows.absent(&name, lack.reason(), &wall.write(Unit::Seconds), verdict);
                 return Ok(());
             }
         };
@@ -187,13 +190,25 @@ fn incompressible(length: usize) -> Result<Source, Failure> {
 }
 
 impl Source {
-    fn arguments(&self, times: usize) -> Vec<String> {
-        vec![times.to_string(), self.file.path().to_string_lossy().into_owned(), self.hash.clone()]
+    fn path(&self) -> String {
+        self.file.path().to_string_lossy().into_owned()
+    }
+
+    /// To a program that answers with the hash.
+    fn upload(&self, client: Client, times: usize) -> Part<'static> {
+        Part { client, action: "upload", arguments: vec![times.to_string(), self.path(), self.hash.clone()] }
+    }
+
+    /// To a file, in pypsrp's own way.
+    fn copy(&self, times: usize) -> Part<'static> {
+        let arguments = vec![times.to_string(), self.path(), DESTINATION.to_owned()];
+        Part { client: Client::Pypsrp, action: "copy", arguments }
     }
 
     /// Only ours can be told how many streams to use.
-    fn own(&self, times: usize, streams: &str) -> Part {
-        let arguments = [self.arguments(times), vec!["--streams".to_owned(), streams.to_owned()]].concat();
-        Part { client: Client::Own, arguments }
+    fn own(&self, times: usize, streams: &str) -> Part<'static> {
+        let mut part = self.upload(Client::Own, times);
+        part.arguments.extend(["--streams".to_owned(), streams.to_owned()]);
+        part
     }
 }

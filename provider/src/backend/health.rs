@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::address::HostAddress;
-use crate::backend::address;
+use crate::backend::web_address;
 
 /// What stands for a host's name in an address.
 pub const HOST: &str = "{host}";
@@ -71,7 +71,7 @@ impl HealthCheck {
     /// What a reviewer reads: the address without what may be secret in it, and what it has to answer.
     pub fn wanted(&self) -> String {
         let Some(url) = &self.url else { return "its health check passes".to_owned() };
-        let shown = parse(url).map_or_else(|_| "its address".to_owned(), |url| address::shown(&url));
+        let shown = parse(url).map_or_else(|_| "its address".to_owned(), |url| web_address::shown(&url));
         let contains = self.contains.as_ref().map(|text| format!(" with {text:?} in its body")).unwrap_or_default();
         format!("{shown} answers {}{contains}", self.status)
     }
@@ -98,6 +98,12 @@ pub fn parse(text: &str) -> Result<Url, InvalidAddress> {
     }
     url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidAddress::NoAddress)?;
     Ok(url)
+}
+
+/// The host of an address by the name that patterns know, an IPv6 address without its brackets.
+pub fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    host.parse::<HostAddress>().map_or_else(|_| host.to_owned(), |address| address.name().to_owned())
 }
 
 #[cfg(test)]
@@ -133,6 +139,10 @@ mod tests {
         let check = HealthCheck { status: 204, contains: Some("OK".to_owned()), ..HealthCheck::new(url) };
         let wanted = check.on("mfa01").wanted();
         assert_eq!(wanted, "https://mfa01:8443/health/mfa01 answers 204 with \"OK\" in its body");
+        let of_address = check.on("fd00::7");
+        assert!(of_address.wanted().starts_with("https://[fd00::7]:8443/health/"));
+        let url = parse(of_address.url.as_deref().expect("an address"));
+        assert_eq!(host(&url.expect("an address")), "fd00::7");
         assert_eq!(HealthCheck { url: None, ..check }.on("mfa01").wanted(), "its health check passes");
     }
 }

@@ -11,7 +11,6 @@ use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
 use crate::backend::step::Step;
 
-pub mod address;
 pub mod error;
 pub mod facts;
 pub mod health;
@@ -19,6 +18,7 @@ pub mod placeholder;
 pub mod release;
 pub mod step;
 pub mod version;
+pub mod web_address;
 pub mod windows;
 
 /// The hosts of an estate, as the planner's executor sees them.

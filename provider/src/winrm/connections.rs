@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::winrm::connection::{Connection, Logon, Reply};
+use crate::winrm::connection::{Another, Connection, Logon, Reply};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Started};
 use crate::winrm::tls::Tls;
@@ -134,10 +134,20 @@ impl Connections {
         Place { connections: self, connection: self.idle().pop(), place, at_once: true }
     }
 
-    /// From now on no message comes with a logon.
-    fn log_on_alone(&self, error: &Error) {
-        tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
-        self.logon_alone.store(true, Ordering::Relaxed);
+    /// Whether a refused logon is worth another one.
+    fn is_worth_another(&self, connection: &Connection, error: &Error) -> bool {
+        let Some(another) = connection.another() else { return false };
+        match another {
+            Another::LoggingOnAlone => {
+                tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
+                // From now on no message comes with a logon.
+                self.logon_alone.store(true, Ordering::Relaxed);
+            }
+            Another::NewTicket => {
+                tracing::info!(host = %error.host, error = %error.kind, "logging on again, with a new ticket");
+            }
+        }
+        true
     }
 
     /// Opens a connection, once the budget has a share for it. Nothing is held that the others could wait for.
@@ -179,7 +189,7 @@ impl Place<'_> {
         if let Some(kept) = self.connection.as_mut().filter(|kept| kept.is_usable()) {
             let proven = kept.has_answered();
             match kept.exchange(operation, message.clone()).await {
-                Err(error) if kept.wants_logon_alone() => self.connections.log_on_alone(&error),
+                Err(error) if self.connections.is_worth_another(kept, &error) => {}
                 Err(error) if is_stale(&error, proven) => {
                     tracing::debug!(host = %error.host, %operation, "replacing a stale connection");
                 }
@@ -189,7 +199,7 @@ impl Place<'_> {
         self.connection = None;
         let connection = self.connection.insert(self.connections.open(self.at_once).await?);
         match connection.exchange(operation, message.clone()).await {
-            Err(error) if connection.wants_logon_alone() => self.connections.log_on_alone(&error),
+            Err(error) if self.connections.is_worth_another(connection, &error) => {}
             result => return result,
         }
         self.connection.insert(self.connections.open(self.at_once).await?).exchange(operation, message).await

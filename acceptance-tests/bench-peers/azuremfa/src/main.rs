@@ -30,7 +30,10 @@ async fn main() -> Outcome {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["commands", authentication, url, sessions, further] => {
-            commands(&endpoint(authentication, url)?, sessions.parse()?, further.parse()?).await
+            commands("cold", &endpoint(authentication, url)?, sessions.parse()?, further.parse()?).await
+        }
+        ["first", authentication, url, sessions] => {
+            commands("first", &endpoint(authentication, url)?, sessions.parse()?, 0).await
         }
         ["upload", authentication, url, times, file, hash, "--streams", "1"] => {
             upload(&endpoint(authentication, url)?, times.parse()?, file, hash).await
@@ -47,11 +50,11 @@ async fn main() -> Outcome {
     }
 }
 
-async fn commands(endpoint: &Endpoint, sessions: usize, further: usize) -> Outcome {
+async fn commands(name: &str, endpoint: &Endpoint, sessions: usize, further: usize) -> Outcome {
     for _ in 0..sessions {
         let begin = Instant::now();
         ask(endpoint, further).await?;
-        report("cold", begin.elapsed())?;
+        report(name, begin.elapsed())?;
     }
     Ok(())
 }
@@ -74,14 +77,18 @@ async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
     Ok(())
 }
 
-/// NTLM over plain HTTP to any host, as the endpoint has it.
+/// To any host, as the endpoint has it.
 fn connections(endpoint: &Endpoint) -> Outcome<Arc<connection::Connections>> {
     let (username, password) = account()?;
     let connection = connection::Connection {
         username: Some(username),
         password: Some(password),
-        authentication: connection::Authentication::Ntlm,
-        use_https: false,
+        authentication: match endpoint.authentication {
+            Authentication::Basic { .. } => connection::Authentication::Basic,
+            _ => connection::Authentication::Ntlm,
+        },
+        use_https: matches!(endpoint.transport, Transport::Https(_)),
+        ca_certificate: Some(trusted()?),
         port: endpoint.port,
         ..connection::Connection::new(connection::DEFAULT)
     };
@@ -230,10 +237,7 @@ fn endpoint(authentication: &str, url: &str) -> Outcome<Endpoint> {
     let (username, password) = account()?;
     let transport = match scheme {
         "http" => Transport::Http,
-        _ => Transport::Https(TlsOptions {
-            ca_certificate: Some(std::fs::read_to_string(std::env::var("LAB_AUTHORITY")?)?),
-            ..TlsOptions::default()
-        }),
+        _ => Transport::Https(TlsOptions { ca_certificate: Some(trusted()?), ..TlsOptions::default() }),
     };
     let authentication = match authentication {
         "basic" => Authentication::Basic { username, password },
@@ -249,6 +253,10 @@ fn endpoint(authentication: &str, url: &str) -> Outcome<Endpoint> {
         timeouts: Timeouts::default(),
         limits: Limits::default(),
     })
+}
+
+fn trusted() -> Outcome<String> {
+    Ok(std::fs::read_to_string(std::env::var("LAB_AUTHORITY")?)?)
 }
 
 fn account() -> Outcome<(String, Secret)> {

@@ -14,10 +14,11 @@ use crate::lab::host::native::frame::{self, FrameError};
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::{script, worker};
 use crate::lab::host::powershell::PowerShell;
-use crate::lab::host::{resident, web_site};
+use crate::lab::host::{client_copy, resident, web_site};
 use crate::lab::wire::machine::{
     Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
 };
+use crate::lab::wire::psrp::{Pipeline, Script, Thrown};
 use crate::lab::wire::server::WireServer;
 use crate::lab::wire::web_site::Page;
 
@@ -74,6 +75,10 @@ impl Machine for LabMachine {
 
     fn page(&self, path: &str) -> Page {
         web_site::page(&self.host.folder, path)
+    }
+
+    fn begin(&self, script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
+        client_copy::begin(&self.host.folder, script)
     }
 
     fn operating_system_version(&self) -> String {

@@ -3,6 +3,7 @@
 //! [`folder::HostFolder`] is the host at rest, [`installer`] plays setup programs on it, and [`native`] and
 //! [`powershell`] are the two ways in which it answers what is started on it over the wire.
 
+pub mod client_copy;
 pub mod console;
 pub mod error;
 pub mod farm;

@@ -75,15 +75,15 @@ impl Authority {
         self.sha256.pem() + &self.sha384.pem()
     }
 
-    /// Makes the identity of a host.
+    /// Makes the identity of a host, with other names that a certificate for its name is for as well.
     pub fn identity(
         &self,
-        host: &str,
+        (host, others): (&str, &[String]),
         certificate: &Certificate,
         tls12: bool,
         clients: &ClientCertificates,
     ) -> Result<Identity, CertificateError> {
-        let (key, der) = self.leaf(host, certificate).map_err(CertificateError::Make)?;
+        let (key, der) = self.leaf((host, others), certificate).map_err(CertificateError::Make)?;
         let certificate_hash = match certificate {
             Certificate::TrustedSha384 => Sha384::digest(&der).to_vec(),
             _ => Sha256::digest(&der).to_vec(),
@@ -105,7 +105,11 @@ impl Authority {
         Ok(Identity { configuration: Arc::new(configuration), certificate_hash, der })
     }
 
-    fn leaf(&self, host: &str, certificate: &Certificate) -> Result<(KeyPair, CertificateDer<'static>), rcgen::Error> {
+    fn leaf(
+        &self,
+        (host, others): (&str, &[String]),
+        certificate: &Certificate,
+    ) -> Result<(KeyPair, CertificateDer<'static>), rcgen::Error> {
         let name = match certificate {
             Certificate::OtherName(name) => name,
             _ => host,
@@ -113,6 +117,7 @@ impl Authority {
         let mut names = vec![name.to_owned()];
         if !matches!(certificate, Certificate::OtherName(_)) {
             names.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+            names.extend_from_slice(others);
         }
         let mut parameters = CertificateParams::new(names)?;
         parameters.distinguished_name.push(DnType::CommonName, name);

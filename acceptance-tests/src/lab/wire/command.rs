@@ -11,8 +11,9 @@ use tokio::sync::{mpsc, watch};
 use crate::lab::wire::fault::Fault;
 use crate::lab::wire::machine::{EXIT_CONTROL_C, EXIT_CRASHED, Output, Process};
 
-/// How long output is collected after its first piece, so that a short command needs one Receive.
-const GATHERING: Duration = Duration::from_millis(10);
+/// How long output is collected after its first piece, so that a short command needs one Receive. How long Windows
+/// waits has not been measured.
+pub const GATHERING: Duration = Duration::from_millis(10);
 
 /// A command that a client started.
 pub struct Command {
@@ -107,8 +108,9 @@ impl Command {
         Ok(())
     }
 
-    /// Waits for output and gives up to `limit` bytes of it; [`Fault::timed_out`] when there was none.
-    pub async fn receive(&self, timeout: Duration, limit: usize) -> Result<Received, Fault> {
+    /// Waits for output and gives up to `limit` bytes of what comes within `gathering` after its first piece;
+    /// [`Fault::timed_out`] when there was none.
+    pub async fn receive(&self, timeout: Duration, gathering: Duration, limit: usize) -> Result<Received, Fault> {
         let Ok(mut waiting) = self.output.try_lock() else {
             return Err(Fault::busy());
         };
@@ -138,7 +140,7 @@ impl Command {
             if room == 0 {
                 break;
             }
-            next = match tokio::time::timeout(GATHERING, waiting.next()).await {
+            next = match tokio::time::timeout(gathering, waiting.next()).await {
                 Ok(next) => next,
                 Err(_) => break,
             };

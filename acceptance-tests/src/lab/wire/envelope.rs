@@ -18,6 +18,7 @@ pub mod namespace {
     pub const SHELL: &str = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell";
     pub const IDENTITY: &str = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd";
     pub const CONFIG: &str = "http://schemas.microsoft.com/wbem/wsman/1/config";
+    pub const POWERSHELL: &str = "http://schemas.microsoft.com/powershell";
 }
 
 /// Resource of the command shell.
@@ -47,10 +48,24 @@ pub enum Operation {
     Identify,
     Get,
     Create(Create),
-    Command { program: String, arguments: Vec<String> },
-    Send { command_id: String, input: Vec<u8>, end: bool },
-    Receive { command_id: Option<String> },
-    Signal { command_id: String, code: String },
+    /// The identifier is there when the client chose one.
+    Command {
+        id: Option<String>,
+        program: String,
+        arguments: Vec<String>,
+    },
+    Send {
+        command_id: String,
+        input: Vec<u8>,
+        end: bool,
+    },
+    Receive {
+        command_id: Option<String>,
+    },
+    Signal {
+        command_id: String,
+        code: String,
+    },
     Delete,
 }
 
@@ -64,6 +79,8 @@ pub struct Create {
     pub environment: BTreeMap<String, String>,
     pub working_directory: Option<String>,
     pub idle_timeout: Option<String>,
+    /// What a PowerShell session begins with, in base64.
+    pub creation: Option<String>,
 }
 
 impl Envelope {
@@ -137,7 +154,8 @@ impl Operation {
                 let line = shell("CommandLine")?;
                 let words = |name| children(line, name).map(|node| text_of(node)).collect::<Vec<_>>();
                 let program = words("Command").into_iter().next().ok_or_else(|| Fault::schema("Command"))?;
-                Ok(Self::Command { program, arguments: words("Arguments") })
+                let id = line.attribute("CommandId").map(str::to_owned);
+                Ok(Self::Command { id, program, arguments: words("Arguments") })
             }
             "/Send" => parse_send(shell("Send")?),
             "/Receive" => {
@@ -171,6 +189,7 @@ impl Create {
                 .collect(),
             working_directory: text("WorkingDirectory"),
             idle_timeout: text("IdleTimeOut"),
+            creation: child_text(shell, namespace::POWERSHELL, "creationXml"),
         }
     }
 }

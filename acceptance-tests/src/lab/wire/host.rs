@@ -1,6 +1,7 @@
 //! One simulated host on the wire: its settings, what tests can poke, and what they can read.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -18,6 +19,8 @@ use crate::lab::wire::shells::{Quotas, Shells};
 pub struct Settings {
     pub quotas: Quotas,
     pub certificate: Certificate,
+    /// What a trusted certificate is for besides the host's name and this machine's.
+    pub other_names: Vec<String>,
     pub channel_binding: ChannelBinding,
     pub ntlm: Rigour,
     /// Basic is switched off in the service's configuration.
@@ -29,6 +32,8 @@ pub struct Settings {
     /// Something in between opens TLS with a certificate of its own that clients trust, so that they bind their logons
     /// to another certificate than the host's.
     pub tls_opened_before: bool,
+    /// How long output is collected when it is not [`crate::lab::wire::command::GATHERING`].
+    pub gathering: Option<Duration>,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
 }

@@ -2,8 +2,8 @@
 //!
 //! Start at [`server::WireServer`]. It speaks what WinRM speaks: HTTP/1.1 with Basic and Negotiate (NTLM, plain or in
 //! SPNEGO), message encryption over plain HTTP, TLS with channel binding and
-//! client certificates, and the command shell (WinRS). What a host
-//! *is* comes from [`machine::Machine`]; the wire only carries it.
+//! client certificates, the command shell (WinRS), and of PowerShell remoting ([`psrp`]) what one script with its input
+//! takes. What a host *is* comes from [`machine::Machine`]; the wire only carries it.
 
 pub mod authentication;
 pub mod certificates;
@@ -19,6 +19,7 @@ pub mod machine;
 pub mod ntlm;
 pub mod operations;
 pub mod proxy;
+pub mod psrp;
 pub mod record;
 pub mod reply;
 pub mod sealed;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::lab::wire::command::{Command, Received};
+use crate::lab::wire::command::{Command, GATHERING, Received};
 use crate::lab::wire::envelope::{COMMAND_SHELL, Create, Envelope, Operation, namespace};
 use crate::lab::wire::fault::Fault;
 use crate::lab::wire::host::{ShellIds, SimulatedHost};
 use crate::lab::wire::machine::{Account, CommandLine, Process};
+use crate::lab::wire::psrp::{self, runspace::Pool};
 use crate::lab::wire::reply::{self, Reply, escape};
 use crate::lab::wire::shells::{self, Shell};
 
@@ -36,17 +37,30 @@ pub async fn carry_out(
 }
 
 async fn answer(host: &SimulatedHost, account: &Account, peer: IpAddr, request: &Envelope) -> Result<Reply, Fault> {
-    let shell = || host.shells.find(request.shell_id.as_deref(), &account.name);
-    if !matches!(request.operation, Operation::Identify | Operation::Get) && request.resource != COMMAND_SHELL {
+    let is_shell = [COMMAND_SHELL, psrp::RESOURCE].contains(&request.resource.as_str());
+    if !matches!(request.operation, Operation::Identify | Operation::Get) && !is_shell {
         return Err(Fault::unknown_resource(&request.resource));
     }
+    let shell = || {
+        let shell = host.shells.find(request.shell_id.as_deref(), &account.name)?;
+        if shell.resource() == request.resource { Ok(shell) } else { Err(Fault::shell_not_found(&shell.id)) }
+    };
     let done = |name: &str, body: &str| Ok(reply::success(request, &format!("{}/{name}", namespace::SHELL), body));
     match &request.operation {
         Operation::Identify => Ok(reply::identify(&product_version(&host.machine.operating_system_version()))),
         Operation::Get => get(host, account, peer, request),
         Operation::Create(create) => open_shell(host, account, peer, request, create),
-        Operation::Command { program, arguments } => {
-            let id = start(host, account, request, &shell()?, program, arguments)?;
+        Operation::Command { id, program, arguments } => {
+            let shell = shell()?;
+            shell.admit(&host.settings.quotas)?;
+            let process = match &shell.runspace {
+                Some(runspace) => {
+                    let create = arguments.first().map_or("", String::as_str);
+                    runspace.pool.pipeline(&host.machine, create).map_err(|error| Fault::schema(&error.to_string()))?
+                }
+                None => start(host, account, request, &shell, program, arguments)?,
+            };
+            let id = shell.insert(id.as_deref(), Command::new(process))?;
             done(
                 "CommandResponse",
                 &format!("<rsp:CommandResponse><rsp:CommandId>{id}</rsp:CommandId></rsp:CommandResponse>"),
@@ -58,16 +72,21 @@ async fn answer(host: &SimulatedHost, account: &Account, peer: IpAddr, request: 
             done("SendResponse", "<rsp:SendResponse/>")
         }
         Operation::Receive { command_id } => {
-            // The shell itself has no streams.
-            let command_id = command_id.as_deref().ok_or_else(Fault::invalid_parameter)?;
             let shell = shell()?;
             let largest = request.max_envelope_size.min(host.settings.quotas.max_envelope_size_kb * 1024);
             let limit = largest.saturating_sub(RECEIVE_OVERHEAD).max(1024) / 4 * 3;
-            let received = shell.command(command_id)?.receive(request.operation_timeout, limit).await?;
+            let (timeout, gathering) = (request.operation_timeout, host.settings.gathering.unwrap_or(GATHERING));
+            let Some(command_id) = command_id else {
+                // A command shell itself has no streams.
+                let runspace = shell.runspace.as_ref().ok_or_else(Fault::invalid_parameter)?;
+                let received = runspace.streams.receive(timeout, gathering, limit).await?;
+                return done("ReceiveResponse", &streams(None, &received));
+            };
+            let received = shell.command(command_id)?.receive(timeout, gathering, limit).await?;
             if received.exit_code.is_some() {
                 shell.forget(command_id);
             }
-            done("ReceiveResponse", &streams(command_id, &received))
+            done("ReceiveResponse", &streams(Some(command_id), &received))
         }
         Operation::Signal { command_id, code } => {
             let shell = shell()?;
@@ -93,6 +112,13 @@ fn open_shell(
     request: &Envelope,
     create: &Create,
 ) -> Result<Reply, Fault> {
+    if request.resource == psrp::RESOURCE {
+        let malformed = |error: psrp::Malformed| Fault::schema(&error.to_string());
+        let pool = Pool::open(create.creation.as_deref().unwrap_or_default()).map_err(malformed)?;
+        let shell = Shell::of_powershell(&account.name, create.clone(), pool);
+        return opened(host, peer, request, shell);
+    }
+    // The PowerShell endpoint lets others in as well.
     if !account.administrator {
         return Err(Fault::access_denied());
     }
@@ -105,12 +131,17 @@ fn open_shell(
         request.options.get("WINRS_CODEPAGE").map(|page| page.parse().map_err(|_| Fault::invalid_parameter()));
     let no_profile = request.option_is_true("WINRS_NOPROFILE");
     let shell = Shell::new(id, &account.name, code_page.transpose()?.unwrap_or(437), no_profile, create.clone());
+    opened(host, peer, request, shell)
+}
+
+fn opened(host: &SimulatedHost, peer: IpAddr, request: &Envelope, shell: Shell) -> Result<Reply, Fault> {
     let shell = host.shells.create(shell, &host.settings.quotas)?;
     let body = format!(
-        "<x:ResourceCreated><a:Address>{to}</a:Address><a:ReferenceParameters><w:ResourceURI>{COMMAND_SHELL}\
+        "<x:ResourceCreated><a:Address>{to}</a:Address><a:ReferenceParameters><w:ResourceURI>{resource}\
          </w:ResourceURI><w:SelectorSet><w:Selector Name=\"ShellId\">{id}</w:Selector></w:SelectorSet>\
          </a:ReferenceParameters></x:ResourceCreated>{shell}",
         to = escape(&request.to),
+        resource = shell.resource(),
         id = shell.id,
         shell = describe(&shell, peer),
     );
@@ -124,8 +155,7 @@ fn start(
     shell: &Arc<Shell>,
     program: &str,
     arguments: &[String],
-) -> Result<String, Fault> {
-    shell.admit(&host.settings.quotas)?;
+) -> Result<Process, Fault> {
     let line = CommandLine {
         program: program.to_owned(),
         arguments: arguments.to_vec(),
@@ -138,13 +168,12 @@ fn start(
         user: account.name.clone(),
     };
     let length = line.text().encode_utf16().count();
-    let process = match line.skip_cmd_shell {
+    Ok(match line.skip_cmd_shell {
         true if length > WINDOWS_LIMIT => return Err(Fault::command_line_too_long()),
         // The worst that has been reported (mondoohq/mql issue 10552): nothing runs, and nothing says so.
         false if length > CMD_LIMIT => Process::spawn(|process| process.exit(0)),
         _ => host.machine.start(line),
-    };
-    shell.insert(Command::new(process))
+    })
 }
 
 fn signal(shell: &Shell, command_id: &str, code: &str) -> Result<(), Fault> {
@@ -165,8 +194,9 @@ fn signal(shell: &Shell, command_id: &str, code: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn streams(command_id: &str, received: &Received) -> String {
-    let id = escape(command_id);
+/// What was received of a command, or of the shell itself.
+fn streams(command_id: Option<&str>, received: &Received) -> String {
+    let of = command_id.map(|id| format!(" CommandId=\"{}\"", escape(id))).unwrap_or_default();
     let mut body = "<rsp:ReceiveResponse>".to_owned();
     let mut push = |text: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.
@@ -175,20 +205,22 @@ fn streams(command_id: &str, received: &Received) -> String {
     for (is_error, bytes) in &received.chunks {
         let name = if *is_error { "stderr" } else { "stdout" };
         let text = BASE64_STANDARD.encode(bytes);
-        push(format_args!("<rsp:Stream Name=\"{name}\" CommandId=\"{id}\">{text}</rsp:Stream>"));
+        push(format_args!("<rsp:Stream Name=\"{name}\"{of}>{text}</rsp:Stream>"));
     }
     let state = if received.exit_code.is_some() { "Done" } else { "Running" };
     if received.exit_code.is_some() {
         for name in ["stdout", "stderr"] {
-            push(format_args!("<rsp:Stream Name=\"{name}\" CommandId=\"{id}\" End=\"true\"></rsp:Stream>"));
+            push(format_args!("<rsp:Stream Name=\"{name}\"{of} End=\"true\"></rsp:Stream>"));
         }
     }
-    push(format_args!("<rsp:CommandState CommandId=\"{id}\" State=\"{}/CommandState/{state}\">", namespace::SHELL));
-    if let Some(code) = received.exit_code {
-        push(format_args!("<rsp:ExitCode>{code}</rsp:ExitCode>"));
+    if command_id.is_some() {
+        push(format_args!("<rsp:CommandState{of} State=\"{}/CommandState/{state}\">", namespace::SHELL));
+        if let Some(code) = received.exit_code {
+            push(format_args!("<rsp:ExitCode>{code}</rsp:ExitCode>"));
+        }
+        push(format_args!("</rsp:CommandState>"));
     }
-    push(format_args!("</rsp:CommandState></rsp:ReceiveResponse>"));
-    body
+    body + "</rsp:ReceiveResponse>"
 }
 
 fn get(host: &SimulatedHost, account: &Account, peer: IpAddr, request: &Envelope) -> Result<Reply, Fault> {
@@ -204,13 +236,14 @@ fn get(host: &SimulatedHost, account: &Account, peer: IpAddr, request: &Envelope
 
 fn describe(shell: &Shell, peer: IpAddr) -> String {
     format!(
-        "<rsp:Shell xmlns:rsp=\"{namespace}\"><rsp:ShellId>{id}</rsp:ShellId><rsp:ResourceUri>{COMMAND_SHELL}\
+        "<rsp:Shell xmlns:rsp=\"{namespace}\"><rsp:ShellId>{id}</rsp:ShellId><rsp:ResourceUri>{resource}\
          </rsp:ResourceUri><rsp:Owner>{owner}</rsp:Owner><rsp:ClientIP>{peer}</rsp:ClientIP><rsp:IdleTimeOut>{idle}\
          </rsp:IdleTimeOut><rsp:InputStreams>{input}</rsp:InputStreams><rsp:OutputStreams>{output}</rsp:OutputStreams>\
          <rsp:ShellRunTime>P0DT0H0M{age}S</rsp:ShellRunTime><rsp:ShellInactivity>P0DT0H0M0S</rsp:ShellInactivity>\
          <rsp:ChildProcesses>{running}</rsp:ChildProcesses></rsp:Shell>",
         namespace = namespace::SHELL,
         id = shell.id,
+        resource = shell.resource(),
         owner = escape(&shell.owner),
         idle = escape(shell.request.idle_timeout.as_deref().unwrap_or("PT7200.000S")),
         input = escape(&shell.request.input_streams),

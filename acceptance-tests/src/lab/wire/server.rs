@@ -78,8 +78,8 @@ impl Builder {
         let mut hosts = Hosts::default();
         for (machine, settings) in self.machines {
             let name = machine.name().to_ascii_lowercase();
-            let identity =
-                authority.identity(&name, &settings.certificate, settings.tls12, &settings.client_certificates)?;
+            let Settings { certificate, other_names, tls12, client_certificates, .. } = &settings;
+            let identity = authority.identity((&name, other_names), certificate, *tls12, client_certificates)?;
             let host = Arc::new(SimulatedHost::new(machine, settings, identity));
             if hosts.0.insert(name.clone(), host).is_some() {
                 return Err(StartError::DuplicateName(name));

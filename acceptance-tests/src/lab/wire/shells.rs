@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::lab::wire::command::Command;
-use crate::lab::wire::envelope::Create;
+use crate::lab::wire::envelope::{COMMAND_SHELL, Create};
 use crate::lab::wire::fault::{Fault, Shape};
+use crate::lab::wire::psrp;
+use crate::lab::wire::psrp::runspace::Pool;
 
 /// Limits of WinRM, with the defaults of Windows Server 2012 and later.
 #[derive(Clone, Debug)]
@@ -42,7 +44,16 @@ pub struct Shell {
     pub no_profile: bool,
     pub created: Instant,
     pub request: Create,
+    /// It is one of PowerShell's.
+    pub runspace: Option<Runspace>,
     commands: Mutex<Commands>,
+}
+
+/// What a shell of PowerShell is besides.
+pub struct Runspace {
+    pub pool: Arc<Pool>,
+    /// What the shell itself writes.
+    pub streams: Command,
 }
 
 #[derive(Default)]
@@ -117,8 +128,21 @@ impl Shell {
             no_profile,
             created: Instant::now(),
             request,
+            runspace: None,
             commands: Mutex::default(),
         }
+    }
+
+    /// A shell of PowerShell, as its creator asked for.
+    pub fn of_powershell(owner: &str, request: Create, pool: Arc<Pool>) -> Self {
+        let id = request.shell_id.as_deref().and_then(chosen_id).unwrap_or_else(new_id);
+        let streams = Command::new(pool.streams());
+        Self { runspace: Some(Runspace { pool, streams }), ..Self::new(id, owner, 65001, false, request) }
+    }
+
+    /// The resource that it is an instance of.
+    pub fn resource(&self) -> &'static str {
+        if self.runspace.is_some() { psrp::RESOURCE } else { COMMAND_SHELL }
     }
 
     /// Counts a command that is about to start; refuses it when a quota is used up.
@@ -135,14 +159,14 @@ impl Shell {
         Ok(())
     }
 
-    /// Keeps a started command; gives its identifier.
-    pub fn insert(&self, command: Command) -> Result<String, Fault> {
+    /// Keeps a started command under the identifier that the client chose, or a new one; gives it.
+    pub fn insert(&self, id: Option<&str>, command: Command) -> Result<String, Fault> {
         let mut commands = self.commands.lock().expect("commands");
         if commands.closed {
             command.abort();
             return Err(Fault::shell_not_found(&self.id));
         }
-        let id = new_id();
+        let id = id.map_or_else(new_id, str::to_ascii_uppercase);
         commands.running.insert(id.clone(), Arc::new(command));
         Ok(id)
     }
@@ -177,6 +201,9 @@ impl Shell {
         let mut commands = self.commands.lock().expect("commands");
         commands.closed = true;
         std::mem::take(&mut commands.running).into_values().for_each(|command| command.abort());
+        if let Some(runspace) = &self.runspace {
+            runspace.streams.abort();
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use acceptance_tests::paths;
 use acceptance_tests::workspace::Run;
 
 use crate::support::case::Case;
-use crate::support::hcl::{self, SERVERS};
+use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
 const SDK: &str = "/MultiFactorAuthWebServiceSdk/PfWsSdk.asmx";
 const PORTALS: [&str; 2] = ["portal01.dmz.contoso.com", "portal02.dmz.contoso.com"];
@@ -43,15 +43,21 @@ fn pages(case: &Case, host: &str) -> Vec<(String, u16)> {
     case.lab.host(host).record().pages
 }
 
-/// The example: every host of its sets passes its check, in the order of the rollout.
-#[test]
-fn the_example_is_applied_and_every_changed_host_asked() {
-    let Some(case) = Case::demo() else { return };
+/// The demo with its servers and their SDKs on 7.0.0.9.
+fn with_servers_upgraded() -> Option<Case> {
+    let case = Case::demo()?;
     for server in SERVERS {
         for component in [Component::Server, Component::WebServiceSdk] {
             case.lab.estate().set_version(server, Some(component), "7.0.0.9").expect("a server");
         }
     }
+    Some(case)
+}
+
+/// The example: every host of its sets passes its check, in the order of the rollout.
+#[test]
+fn the_example_is_applied_and_every_changed_host_asked() {
+    let Some(case) = with_servers_upgraded() else { return };
     case.workspace.copy(&paths::root().join("examples/health_check"));
     case.workspace.init();
     plan(&case)
@@ -78,7 +84,10 @@ fn a_host_that_does_not_answer_ends_the_run_and_the_next_goes_on_with_it() {
         .says(&format!("mfa03.contoso.com: wait until https://mfa03.contoso.com{SDK} answers 200 with"))
         .does_not_say(&format!("answers 200{SDK}?token"));
     case.lab.estate().set_application_pool(SERVERS[1], "MfaSdk", false).expect("a pool");
-    apply(&case)
+    let proxy = [("HTTPS_PROXY", case.lab.proxy_url.as_str()), ("TF_LOG_PROVIDER", "TRACE")];
+    let failed = case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &proxy);
+    assert!(failed.stderr.contains("not healthy yet"), "the log tells each try");
+    failed
         .ended(1)
         .says("mfa-eu failed at step")
         .says("on mfa02.contoso.com")
@@ -114,6 +123,38 @@ fn a_host_that_does_not_answer_ends_the_run_and_the_next_goes_on_with_it() {
     plan(&case).ended(2);
     apply(&case).succeeded();
     assert_eq!(pages(&case, SERVERS[0]), [(SDK.to_owned(), 200)]);
+    case.settled();
+}
+
+/// The gap is closed before anybody is asked, so a check that fails leaves none, and the second batch as it was.
+#[test]
+fn a_farm_whose_first_batch_does_not_answer_is_asked_for_the_second_factor() {
+    let Some(case) = with_servers_upgraded() else { return };
+    let check = |path: &str| {
+        let check = format!("health_check = {{\n    url = \"http://{{host}}{path}\"\n    timeout = \"1s\"\n  }}");
+        hcl::adapter("7.0.0.9", &format!("{AFTER_GROUP}\n  {}\n  {check}", hcl::GAP))
+    };
+    let group = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
+    case.configure(&[&group, &check("/adfs/nothing")]);
+    plan(&case).ended(2);
+    apply(&case)
+        .ended(1)
+        .says("adfs-eu failed at step")
+        .says("http://adfs01.contoso.com/adfs/nothing was asked")
+        .says("at last it answered 404 instead of 200")
+        .does_not_say("USERS MAY NOT BE ASKED");
+    assert_eq!(case.farm().policy, ["CertificateAuthentication", "AzureMfaServerAuthentication"]);
+    let installed =
+        |case: &Case| case.lab.estate().version_of(FARM[1], Component::AdfsAdapter).expect("the host is there");
+    assert_eq!(installed(&case).as_deref(), Some("6.3.1.1"));
+    // What was wrong was the address.
+    case.configure(&[&group, &check("/adfs/probe")]);
+    plan(&case).ended(2).says("adfs01.contoso.com: wait until").does_not_say("adfs01.contoso.com: install the AD FS");
+    apply(&case).succeeded();
+    assert_eq!(installed(&case).as_deref(), Some("7.0.0.9"));
+    for host in FARM {
+        assert_eq!(pages(&case, host).last(), Some(&("/adfs/probe".to_owned(), 200)));
+    }
     case.settled();
 }
 

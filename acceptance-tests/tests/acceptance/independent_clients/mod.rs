@@ -17,6 +17,8 @@ use tokio::process::Command;
 
 use crate::support::certificate;
 
+mod copy;
+
 const USER: &str = "CONTOSO\\operator";
 /// Not ASCII, and within Latin-1 because requests cannot send any other password with Basic.
 const PASSWORD: &str = "Pä55 \"wörd\" & 'more' <:>";
@@ -62,10 +64,21 @@ struct Run {
 
 /// Runs a Python script against a fresh server. `None` when the environment cannot be had.
 async fn run(test: &str, settings: Settings, listener: Listener, script: &str, arguments: &[&str]) -> Option<Run> {
+    let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
+    run_script(test, &server, listener, script, arguments).await
+}
+
+/// The same against a server that is there.
+async fn run_script(
+    test: &str,
+    server: &WireServer,
+    listener: Listener,
+    script: &str,
+    arguments: &[&str],
+) -> Option<Run> {
     let python = had(test, || tools::python_environment("independent-clients", &PACKAGES)).await?;
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients").join(script);
-    let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
-    let run = run_program(&server, listener, |url, authority| {
+    let run = run_program(server, listener, |url, authority| {
         let mut command = Command::new(python);
         command.arg(script).args([url, USER]).arg(authority).args(arguments);
         command

@@ -13,8 +13,8 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OnceCell;
 
-use crate::backend::address;
 use crate::backend::error::Cause;
+use crate::backend::web_address;
 use crate::backend::windows::files::{LARGEST_RELEASE_FILE, hexadecimal};
 use crate::backend::windows::put::LocalFile;
 use crate::backend::windows::web_client::{self, without_address};
@@ -135,5 +135,5 @@ fn private_folder() -> io::Result<TempDir> {
 
 /// An address without what may be secret in it.
 pub fn shown(url: &str) -> String {
-    Url::parse(url).map_or_else(|_| "the release file's address".to_owned(), |url| address::shown(&url))
+    Url::parse(url).map_or_else(|_| "the release file's address".to_owned(), |url| web_address::shown(&url))
 }

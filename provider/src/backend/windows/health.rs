@@ -9,7 +9,7 @@ use crate::backend::error::{Cause, HostError};
 use crate::backend::health::{self, HealthCheck};
 use crate::backend::windows::web_client::{self, without_address};
 use crate::backend::windows::work::Work;
-use crate::backend::{Report, address};
+use crate::backend::{Report, web_address};
 use crate::winrm::endpoint::TlsOptions;
 
 /// How long one answer may take, its body included.
@@ -22,7 +22,7 @@ const BODY: usize = 1024 * 1024;
 pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostError> {
     let url = address_of(work, check).map_err(|reason| work.failure(Cause::Settings(reason)))?;
     let client = client(check).map_err(|reason| {
-        work.failure(Cause::Local(format!("this machine cannot ask {}: {reason}", address::shown(&url))))
+        work.failure(Cause::Local(format!("this machine cannot ask {}: {reason}", web_address::shown(&url))))
     })?;
     let clock = work.backend.clock();
     let deadline = clock.now() + check.timeout;
@@ -31,15 +31,15 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
         let left = deadline.saturating_sub(clock.now());
         asked += 1;
         let Err(last) = unless_stopped(work, ask(&client, &url, check, left.min(ANSWER))).await? else {
-            tracing::info!(url = address::shown(&url), asked, "healthy");
+            tracing::info!(url = web_address::shown(&url), asked, "healthy");
             return Ok(Report::default());
         };
-        tracing::debug!(url = address::shown(&url), asked, last, "not healthy yet");
+        tracing::debug!(url = web_address::shown(&url), asked, last, "not healthy yet");
         if clock.now() + check.interval >= deadline {
             return Err(work.failure(Cause::Unhealthy(format!(
                 "no healthy answer within {}: {} was asked {}, and at last {last}",
                 seconds(check.timeout),
-                address::shown(&url),
+                web_address::shown(&url),
                 if asked == 1 { "once".to_owned() } else { format!("{asked} times") }
             ))));
         }
@@ -51,7 +51,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
 fn address_of(work: &Work<'_>, check: &HealthCheck) -> Result<Url, String> {
     let url = check.url.as_deref().ok_or("health_check.url is not known")?;
     let url = health::parse(url).map_err(|error| format!("health_check.url cannot be used: {error}"))?;
-    work.backend.check_allowed(url.host_str().unwrap_or_default())?;
+    work.backend.check_allowed(&health::host(&url))?;
     Ok(url)
 }
 

@@ -244,12 +244,14 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Whether a host that could not be looked at was below the pin when it last could, or has nothing installed.
+    /// Whether a host that could not be looked at was below the pin when it last could, has still to pass its health check,
+    /// or has nothing installed.
     pub fn is_left_behind(&self, member: &Member<'a>) -> bool {
         match member {
             Member::Seen(_) | Member::Unread(_) => false,
             Member::Unreachable(host) => {
-                self.desired.last_versions.get(*host).is_none_or(|version| *version < self.desired.pin)
+                let last = self.desired.last_versions.get(*host);
+                last.is_none_or(|version| *version < self.desired.pin) || self.desired.awaits_health(host)
             }
             Member::Missing(_) => true,
         }

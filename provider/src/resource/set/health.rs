@@ -38,7 +38,7 @@ const STATUS: &str = "The status of a healthy answer. Default `200`. Where the a
 const CONTAINS: &str = "A text that the first 1 MiB of the answer's body has to hold, in the same case.";
 const TIMEOUT: &str = "How long all tries together may take, as a duration such as `90s`. Default `5m`. One answer may take \
     10 seconds.";
-const INTERVAL: &str = "The pause between two tries. Default `5s`.";
+const INTERVAL: &str = "The pause between two tries. Default `5s`, or half of a `timeout` below `10s`.";
 const CA_CERTIFICATE: &str = "Certificates in PEM that are trusted instead of the system's roots.";
 const INSECURE_SKIP_VERIFY: &str = "Whether any certificate is believed. Warns in every plan.";
 
@@ -109,8 +109,8 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, diagnostics: &
     let path = Path::of(NAME);
     let address_of = |host: &String| health::parse(check.on(host).url.as_deref()?).ok();
     for url in desired.hosts.iter().filter_map(address_of) {
-        let asked = url.host_str().unwrap_or_default();
-        if let Some(Err(reason)) = provider.map(|provider| provider.check_allowed(asked)) {
+        let asked = health::host(&url);
+        if let Some(Err(reason)) = provider.map(|provider| provider.check_allowed(&asked)) {
             diagnostics.error_at(
                 path.attribute("url"),
                 format!("{}: the health check may not ask {asked}", desired.name),

@@ -56,3 +56,30 @@ pub fn recall(desired: &mut Desired, bytes: &[u8]) -> Option<Views> {
     desired.to_pass = memory.to_pass;
     Some(memory.views)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::{server, views};
+
+    const HOST: &str = "mfa01.contoso.com";
+
+    #[test]
+    fn what_is_remembered_is_read_again_under_the_names_of_today() {
+        let to_pass = BTreeSet::from([HOST.to_owned(), "mfa09.contoso.com".to_owned()]);
+        let memory = Memory { views: views([(HOST, server(HOST, "7.0.0.9"))]), to_pass };
+        let hosts = ["MFA01.contoso.com".to_owned()];
+        let read = decode(&encode(memory)).expect("ours").of(&hosts);
+        assert_eq!(read.to_pass.into_iter().collect::<Vec<_>>(), hosts);
+        assert_eq!(read.views.into_keys().collect::<Vec<_>>(), hosts);
+    }
+
+    /// As the releases before health checks wrote it.
+    #[test]
+    fn what_an_older_release_wrote_is_read() {
+        let memory = decode(br#"{"format":1,"views":{}}"#).expect("the same format");
+        assert!(memory.to_pass.is_empty());
+        assert_eq!(encode(memory), br#"{"format":1,"views":{}}"#);
+        assert!(decode(br#"{"format":2,"views":{}}"#).is_none());
+    }
+}

@@ -121,6 +121,19 @@ async fn a_set_whose_last_check_failed_is_not_whole() {
     assert!(!workspace.refresh_and_plan(&config).await.changes());
 }
 
+/// A host that could not be asked is no host that has passed.
+#[tokio::test]
+async fn a_host_that_has_to_pass_is_waited_for_while_it_is_away() {
+    let (estate, mut workspace, config) = failed_at_the_last_check().await;
+    estate.set_unreachable(HOSTS[0], true);
+    workspace.provider = Workspace::lenient(&estate);
+    let planned = workspace.refresh_and_plan(&config).await;
+    assert_eq!(planned.steps(), ["1. mfa01.contoso.com: by hand: make mfa01.contoso.com reachable again"]);
+    estate.set_unreachable(HOSTS[0], false);
+    let planned = workspace.refresh_and_plan(&config).await;
+    assert!(planned.steps().iter().any(|step| step.contains("wait until")), "{:?}", planned.steps());
+}
+
 #[tokio::test]
 async fn who_declares_no_check_any_more_has_none_to_pass() {
     let (_estate, mut workspace, mut config) = failed_at_the_last_check().await;
