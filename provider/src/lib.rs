@@ -17,6 +17,7 @@
 //!   them run one after the other in a process that stays, a [`backend::windows::worker`].
 //! - [`winrm`]: bytes and HTTP. Knows nothing of Terraform or of MFA Server.
 //! - [`tf`]: the vocabulary that all share: values, paths, schemas, diagnostics.
+//! - [`address`]: a host as users name it, the one place where its text is read and names are compared.
 //! - [`secret`]: secrets as a type. [`causes`]: errors with their causes in one line.
 //!
 //! # Where to begin
@@ -30,6 +31,8 @@
 //!   [`backend::windows::hosts`] keeps one session per host, and [`winrm::session`] begins the layer below. The ways to
 //!   log in are in [`winrm::auth`].
 //! - How does a file get to a host? [`backend::windows::files`] chooses, [`backend::windows::put`] sends from this machine.
+//! - When does a changed host count as done? [`plan::health`] says where health checks stand and who has still to pass one;
+//!   [`backend::windows::health`] asks, from this machine.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
@@ -47,10 +50,12 @@
 //! - Whatever way a run ends, its shells are closed: [`rpc::context::Context::end`].
 //! - Values travel to scripts as JSON on standard input, never in script text; a reply without its mark is an error,
 //!   never "absent".
+//! - The name of a host says who it is, everywhere; its port only where a call goes: [`address::HostAddress`].
 //! - A secret is a [`secret::Secret`]; private state and facts hold none.
 //! - While the global AD FS policy names no MFA Server provider, every way out of a run goes back (before the old
 //!   adapter is unregistered) or forward (after it).
 
+pub mod address;
 pub mod backend;
 pub mod causes;
 pub mod config;

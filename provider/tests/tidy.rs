@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Top to bottom: a layer may use itself and the layers after it.
-const LAYERS: [&str; 12] =
-    ["main", "doctor", "rpc", "docs", "resource", "config", "plan", "backend", "winrm", "tf", "secret", "causes"];
+const LAYERS: [&str; 13] = [
+    "main", "doctor", "rpc", "docs", "resource", "config", "plan", "backend", "winrm", "tf", "address", "secret",
+    "causes",
+];
 
 /// Everything that is visible at the top of the checkout.
 const TOP_LEVEL: [&str; 10] = [

@@ -19,6 +19,7 @@ usage: lab serve --estate DIR [--mode native|powershell] [--new demo]
        lab promote HOST --estate DIR
        lab set-version HOST VERSION [--component NAME] --estate DIR
        lab restart HOST --estate DIR
+       lab pool HOST NAME started|stopped --estate DIR
        lab fault HOST installer --exit-code N [--when before|half|after] [--package NAME] [--times N] --estate DIR
        lab fault HOST script --name SCRIPT [--when before|after] [--effect error|drop|silence|garble] [--call N] [--times N] --estate DIR
        lab fault HOST web-config --estate DIR
@@ -57,6 +58,9 @@ fn run(words: &[String]) -> Result<ExitCode, LabError> {
             }
         }
         ["promote", host] => given.estate()?.promote(host)?,
+        ["pool", host, pool, state @ ("started" | "stopped")] => {
+            given.estate()?.set_application_pool(host, pool, *state == "started")?;
+        }
         ["restart", host] => given.estate()?.reboot(host)?,
         ["set-version", host, version] => {
             let only = given.option("component").map(component).transpose()?;

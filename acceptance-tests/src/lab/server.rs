@@ -80,6 +80,16 @@ impl Lab {
         self.wire.host(name)
     }
 
+    /// A port of this machine that leads to a host's web site, for clients that use no proxy. Not from within a runtime.
+    ///
+    /// # Panics
+    /// When the lab was not started in the background, or there is no such host: mistakes of the test.
+    #[track_caller]
+    pub fn web_port(&self, host: &str, secure: bool) -> u16 {
+        let runtime = self.runtime.as_ref().expect("a lab that was started in the background");
+        runtime.block_on(self.wire.open_web_port(host, secure)).expect("loopback has ports").port()
+    }
+
     /// Makes a host reachable or not.
     #[track_caller]
     pub fn set_reachability(&self, host: &str, reachability: Reachability) {

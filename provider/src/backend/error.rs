@@ -32,6 +32,8 @@ pub enum Cause {
     Unintelligible(String),
     /// A check after the work did not find what it should.
     Unproven(String),
+    /// A host did not answer its health check as it should.
+    Unhealthy(String),
     /// The run was asked to stop and this step had not begun or could be cut.
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
@@ -75,7 +77,9 @@ impl Error for HostError {}
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(reason) | Self::Settings(reason) | Self::Local(reason) => formatter.write_str(reason),
+            Self::NoConnection(reason) | Self::Settings(reason) | Self::Local(reason) | Self::Unhealthy(reason) => {
+                formatter.write_str(reason)
+            }
             Self::Unreachable { reason, advice } | Self::Denied { reason, advice } => {
                 write!(formatter, "{reason}. {advice}")
             }

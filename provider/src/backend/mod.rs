@@ -6,16 +6,19 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
 use crate::backend::step::Step;
 
 pub mod error;
 pub mod facts;
+pub mod health;
 pub mod placeholder;
 pub mod release;
 pub mod step;
 pub mod version;
+pub mod web_address;
 pub mod windows;
 
 /// The hosts of an estate, as the planner's executor sees them.
@@ -23,12 +26,12 @@ pub mod windows;
 pub trait Backend: Send + Sync {
     /// Reads everything about a host. Answers are reused for a while within the process (see the implementation)
     /// unless `fresh` is set; a step performed on the host always ends that.
-    async fn observe(&self, host: &str, fresh: bool) -> Result<HostFacts, HostError>;
+    async fn observe(&self, host: &HostAddress, fresh: bool) -> Result<HostFacts, HostError>;
 
-    /// Performs one step. A step first looks whether its work is already done. When `stop` is cancelled, a step
+    /// Performs one step on its host, which is reached at `at`. A step first looks whether its work is already done. When `stop` is cancelled, a step
     /// that can be cut returns [`error::Cause::Stopped`]. An installer is not cut: the wait for it is, it goes on on
     /// the host, and the next run takes it up.
-    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError>;
+    async fn perform(&self, step: &Step, at: &HostAddress, stop: &CancellationToken) -> Result<Report, HostError>;
 
     /// Ends what is open on the hosts; the process is about to end.
     async fn close(&self) {}

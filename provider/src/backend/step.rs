@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use crate::address::HostAddress;
 use crate::backend::facts::WebKind;
+use crate::backend::health::HealthCheck;
 
 /// One step on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub enum Action {
     /// Brings component files from an upgraded MFA Server through the runner.
     BringFiles {
         version: String,
-        from: Vec<String>,
+        from: Vec<HostAddress>,
         files: Vec<String>,
     },
     /// Runs a component's MSI, from the install folder of the MFA Server on this host or from the staging folder.
@@ -77,6 +79,10 @@ pub enum Action {
         component: WebKind,
         version: String,
         virtual_directory: String,
+    },
+    /// Waits until an address answers as a healthy host does. Asked by the machine that runs Terraform.
+    AwaitHealth {
+        check: Box<HealthCheck>,
     },
     /// Closes the backup of this upgrade, so that the next upgrade makes a new one.
     CloseBackup {
@@ -217,6 +223,7 @@ impl fmt::Display for Action {
             }
             Self::RunServerSetup { version } => write!(formatter, "run the server setup {version} in place"),
             Self::BringFiles { version, from, files } => {
+                let from: Vec<&str> = from.iter().map(HostAddress::name).collect();
                 write!(formatter, "bring {} {version} from {}", files.join(", "), from.join(" or "))
             }
             Self::RunWebPackage { component, version, place, .. } => write!(
@@ -250,6 +257,7 @@ impl fmt::Display for Action {
             Self::VerifyWeb { component, version, .. } => {
                 write!(formatter, "verify that the {} runs {version}", component.title())
             }
+            Self::AwaitHealth { check } => write!(formatter, "wait until {}", check.wanted()),
             Self::CloseBackup { .. } => formatter.write_str("close this upgrade's backup"),
             Self::Adopt { version } => write!(formatter, "adopt, and upgrade to {version} when below"),
             Self::ByHand { instruction } => write!(formatter, "by hand: {instruction}"),
@@ -315,7 +323,7 @@ mod tests {
             Action::BackUp { what: "x", source: text(), backup: backup(), fresh: true },
             Action::FetchServerSetup { version: text() },
             Action::RunServerSetup { version: text() },
-            Action::BringFiles { version: text(), from: vec![text()], files: vec![text()] },
+            Action::BringFiles { version: text(), from: vec![HostAddress::named("x")], files: vec![text()] },
             Action::RunWebPackage { component, version: text(), source: PackageSource::InstallFolder, place: place() },
             Action::MergeWebConfig { component, path: text(), backup: backup() },
             Action::CompareTheme { path: text(), backup: backup() },
@@ -324,6 +332,7 @@ mod tests {
             Action::VerifyServer { version: text(), sdk: false },
             Action::VerifyServer { version: text(), sdk: true },
             Action::VerifyWeb { component, version: text(), virtual_directory: text() },
+            Action::AwaitHealth { check: Box::new(HealthCheck::new(Some(text()))) },
             Action::CloseBackup { backup_id: text() },
             Action::RunAdapterPackage { version: text(), source: PackageSource::InstallFolder },
             Action::ExportAdapterConfiguration { provider_name: text() },

@@ -109,8 +109,10 @@ pub fn report(unusable: Unusable, path: &Path, diagnostics: &mut Diagnostics) {
     );
 }
 
+/// What is not known yet may turn out to be absent.
 fn is_set(settings: &Value, name: &str) -> bool {
-    !settings.attribute(name).is_null()
+    let value = settings.attribute(name);
+    !value.is_null() && !value.is_unknown()
 }
 
 /// The connection's certificate. A setting wins over its variable, and one kind in the settings over the other in the

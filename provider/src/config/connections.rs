@@ -163,7 +163,8 @@ fn validate_transport(settings: &Value, path: &Path, diagnostics: &mut Diagnosti
         }
     }
     let skips = settings.attribute("insecure_skip_verify").as_bool() == Some(true);
-    if skips && !settings.attribute("ca_certificate").is_null() {
+    let authority = settings.attribute("ca_certificate");
+    if skips && !authority.is_null() && !authority.is_unknown() {
         diagnostics.error_at(
             path.attribute("ca_certificate"),
             "Certificate that is never used",

@@ -1,5 +1,6 @@
 //! The attributes of Kerberos: checks of each, and of how they fit together.
 
+use crate::address::HostAddress;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
@@ -20,22 +21,9 @@ pub fn realm(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
 
 /// The address of a KDC.
 pub fn kdc(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    let Some(found) = value.as_str() else { return };
-    let refused = |byte: u8| byte.is_ascii_whitespace() || b"/@,?#".contains(&byte);
-    let bracketed = found.ends_with(']') || found.matches(':').count() > 1 && !found.contains(']');
-    let port_is_valid = match found.rsplit_once(':') {
-        Some((_, port)) if !bracketed => port.parse::<u16>().is_ok_and(|port| port > 0),
-        _ => true,
-    };
-    if found.is_empty() || found.starts_with(':') || found.bytes().any(refused) || !port_is_valid {
-        diagnostics.error_at(
-            path.clone(),
-            "Invalid KDC",
-            format!(
-                "Found {found:?}. A KDC is written as the name of one domain controller, with or without a port: \
-                 \"dc01.contoso.com\" or \"dc01.contoso.com:88\"."
-            ),
-        );
+    if let Some(Err(error)) = value.as_str().map(str::parse::<HostAddress>) {
+        let detail = format!("{error}. A KDC is one domain controller, such as dc01.contoso.com.");
+        diagnostics.error_at(path.clone(), "Invalid KDC", detail);
     }
 }
 
@@ -108,7 +96,8 @@ mod tests {
         check(kdc, "dc01.contoso.com", true);
         check(kdc, "dc01.contoso.com:88", true);
         check(kdc, "10.0.0.1:8888", true);
-        check(kdc, "fd00::1", true);
+        check(kdc, "[fd00::1]", true);
+        check(kdc, "fd00::1", false);
         check(kdc, "[fd00::1]:88", true);
         check(kdc, "dc01.contoso.com:", false);
         check(kdc, "dc01.contoso.com:0", false);

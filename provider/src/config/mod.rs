@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::address::HostAddress;
 use crate::backend::Backend;
 use crate::backend::release::{Component, Releases};
 use crate::backend::windows::WindowsBackend;
@@ -153,8 +154,13 @@ impl ProviderConfig {
 
     /// What stands against reaching a host, as a full sentence: no connection, two equal ones, the allow-list, missing
     /// credentials. Never an error because settings are not known yet.
-    pub fn check_connection(&self, host: &str) -> Result<(), String> {
+    pub fn check_connection(&self, host: &HostAddress) -> Result<(), String> {
         self.connections.as_ref().map_or(Ok(()), |connections| connections.check(host))
+    }
+
+    /// What `AZUREMFA_ALLOWED_HOSTS` has against reaching a host, whatever for, as a full sentence.
+    pub fn check_allowed(&self, host: &str) -> Result<(), String> {
+        self.connections.as_ref().map_or(Ok(()), |connections| connections.check_allowed(host))
     }
 
     /// Whether a host cannot be reached yet, because its settings are not known before apply.

@@ -62,8 +62,8 @@ fn connection() -> Vec<Attribute> {
     ]
 }
 
-const HOSTS: &str = "Host names and patterns with `*` and `?`, as an ssh configuration has them. Required for every \
-    connection but `default`, which takes the hosts that no other one matches.";
+const HOSTS: &str = "Host names and patterns with `*` and `?`, as an ssh configuration has them, without ports. Required for \
+    every connection but `default`, which takes the hosts that no other one matches.";
 const USERNAME: &str = "The account, as `DOMAIN\\\\name`, `name@realm` or a local name. When it is absent the \
     environment variable `AZUREMFA_USERNAME` is read for `default` and `AZUREMFA_<NAME>_USERNAME` for another \
     connection, with its name in capitals and `_` for `-`.";
@@ -93,7 +93,8 @@ const KEYTAB: &str = "The path of a keytab with the account's AES key, in place 
     its accounts; without it the first one is taken.";
 const CREDENTIAL_CACHE: &str = "The path of a credential cache with the account's ticket (`kinit -c`), in place of user \
     name and password. Without it, and without a keytab or a password, the environment variable `KRB5CCNAME` is read.";
-const PORT: &str = "The TCP port. The default is 5986, or 5985 with `use_https = false`.";
+const PORT: &str = "The TCP port of hosts that are named without one. The default is 5986, or 5985 with \
+    `use_https = false`.";
 const CA_CERTIFICATE: &str = "Certificates in PEM that are trusted instead of the system's, as text.";
 const INSECURE_SKIP_VERIFY: &str = "Accept any certificate. The connection is then open to whoever can stand in \
     between; each run warns.";
@@ -117,8 +118,9 @@ fn timeouts() -> Vec<Attribute> {
 }
 
 const CONNECT_TIMEOUT: &str = "For name, TCP, proxy and TLS together, such as `30s`. The default is 15 seconds.";
-const OPERATION_TIMEOUT: &str = "How long a host may hold one request before it answers that there is nothing yet. \
-    Long work is not bounded by it. The default is 60 seconds.";
+const OPERATION_TIMEOUT: &str = "How long one request may take, from its beginning to the whole answer; then the \
+    connection counts as lost, and is replaced where that is safe. Hosts are asked to answer \"nothing yet\" earlier, by a \
+    third of it and 20 seconds at most, so long work is not bounded by it. The default is 60 seconds.";
 
 const OVERALL_TIMEOUT: &str = "How long one script may take on a host, from logging on to its end. By default 5 minutes for \
     a question, 30 minutes for a change, and 3 hours for what copies files; a longer time than these does not extend \

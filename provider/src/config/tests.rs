@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::address::HostAddress;
 use crate::backend::release::{Delivery, Stated};
 use crate::tf::schema::{Attribute, Kind};
 use crate::tf::schema_check::{self, Owner};
@@ -61,7 +62,7 @@ fn releases(version: &str, component: &str, package: Value) -> Value {
 #[test]
 fn nothing_declared_is_one_default_connection() {
     let found = provider(&map([]), &credentials());
-    assert_eq!(found.check_connection("mfa01.contoso.com"), Ok(()));
+    assert_eq!(found.check_connection(&HostAddress::named("mfa01.contoso.com")), Ok(()));
     assert_eq!((found.on_unreachable(), found.on_ahead()), (Reaction::Error, Reaction::Warn));
     assert!(!format!("{found:?}").contains("marker-password"));
 }
@@ -70,13 +71,16 @@ fn nothing_declared_is_one_default_connection() {
 fn each_connection_has_its_own_variables() {
     let config = connections(&[("default", map([])), ("dmz-east", hosts(&["*.dmz.contoso.com"]))]);
     let found = provider(&config, &credentials());
-    assert_eq!(found.check_connection("mfa01.contoso.com"), Ok(()));
-    let message = found.check_connection("portal01.dmz.contoso.com").expect_err("the default's are not taken");
+    assert_eq!(found.check_connection(&HostAddress::named("mfa01.contoso.com")), Ok(()));
+    let message = found
+        .check_connection(&HostAddress::named("portal01.dmz.contoso.com"))
+        .expect_err("the default's are not taken");
     assert!(message.contains("AZUREMFA_DMZ_EAST_USERNAME"), "{message}");
     let own = variables(&[("AZUREMFA_DMZ_EAST_USERNAME", "u"), ("AZUREMFA_DMZ_EAST_PASSWORD", "p")]);
-    assert_eq!(provider(&config, &own).check_connection("portal01.dmz.contoso.com"), Ok(()));
+    assert_eq!(provider(&config, &own).check_connection(&HostAddress::named("portal01.dmz.contoso.com")), Ok(()));
     let empty = variables(&[("AZUREMFA_DMZ_EAST_USERNAME", "u"), ("AZUREMFA_DMZ_EAST_PASSWORD", "")]);
-    let message = provider(&config, &empty).check_connection("portal01.dmz.contoso.com").expect_err("empty");
+    let message =
+        provider(&config, &empty).check_connection(&HostAddress::named("portal01.dmz.contoso.com")).expect_err("empty");
     assert!(message.contains("has no password"), "{message}");
 }
 
@@ -88,8 +92,8 @@ fn the_allow_list_guards_or_fails() {
         environment
     };
     let found = provider(&map([]), &allowed("*.contoso.com, app01"));
-    assert_eq!(found.check_connection("app01"), Ok(()));
-    assert!(found.check_connection("elsewhere").is_err());
+    assert_eq!(found.check_connection(&HostAddress::named("app01")), Ok(()));
+    assert!(found.check_connection(&HostAddress::named("elsewhere")).is_err());
     for broken in ["", " , ", "http://x", "*.contoso.com,\u{fffd}"] {
         let (found, diagnostics) = configured(&map([]), &allowed(broken));
         assert!(found.is_none() && diagnostics.has_errors(), "{broken:?}");
@@ -306,7 +310,7 @@ fn unknown_is_never_an_error() {
             continue;
         };
         for host in ["portal01.dmz.contoso.com", "mfa01.contoso.com"] {
-            assert_eq!(found.check_connection(host), Ok(()), "{config:?}");
+            assert_eq!(found.check_connection(&HostAddress::named(host)), Ok(()), "{config:?}");
         }
         assert!(found.installable(&pin).server_setup, "{config:?}");
         assert!(
@@ -333,6 +337,34 @@ fn an_unknown_connection_defers_its_hosts_only() {
     assert!(!provider(&whole(), &credentials()).is_deferred("mfa01.contoso.com"));
 }
 
+/// Of no attribute that says how a host is reached is the default taken while it is not known.
+#[test]
+fn each_unknown_attribute_of_a_connection_defers() {
+    let table = schema().attributes.iter().find(|attribute| attribute.name == "connections").expect("the attribute");
+    let Kind::ObjectMap(attributes) = &table.kind else { panic!("a map of connections") };
+    let names: Vec<&str> = attributes.iter().map(|attribute| attribute.name).filter(|name| *name != "hosts").collect();
+    assert!(names.len() > 15, "{names:?}");
+    // What contradicts these when it is known may turn out to be absent.
+    let beside = [
+        ("port", Value::integer(5986)),
+        ("auth", Value::from("ntlm")),
+        ("auth", Value::from("basic")),
+        ("auth", Value::from("certificate")),
+        ("auth", Value::from("kerberos")),
+        ("use_https", Value::Bool(false)),
+        ("insecure_skip_verify", Value::Bool(true)),
+    ];
+    for name in names {
+        for (other, value) in beside.iter().filter(|(other, _)| *other != name) {
+            let config = connections(&[("default", map([(name, Value::Unknown), (other, value.clone())]))]);
+            assert!(provider(&config, &credentials()).is_deferred("mfa01.contoso.com"), "{name} beside {other}");
+        }
+    }
+    let partly = map([("connect", Value::from("5s")), ("operation", Value::Unknown)]);
+    let config = connections(&[("default", map([("timeouts", partly)]))]);
+    assert!(provider(&config, &credentials()).is_deferred("mfa01.contoso.com"));
+}
+
 #[test]
 fn limits_and_timeouts_are_decoded() {
     let mut diagnostics = Diagnostics::default();
@@ -351,11 +383,11 @@ fn a_proxy_of_the_environment_that_cannot_be_used_stands_against_its_hosts() {
     environment.insert("HTTPS_PROXY".to_owned(), "socks5://u:marker-secret@proxy".to_owned());
     environment.insert("NO_PROXY".to_owned(), ".dmz.contoso.com".to_owned());
     let found = provider(&map([]), &environment);
-    assert_eq!(found.check_connection("portal01.dmz.contoso.com"), Ok(()));
-    let message = found.check_connection("mfa01.contoso.com").expect_err("no way");
+    assert_eq!(found.check_connection(&HostAddress::named("portal01.dmz.contoso.com")), Ok(()));
+    let message = found.check_connection(&HostAddress::named("mfa01.contoso.com")).expect_err("no way");
     assert!(message.contains("HTTPS_PROXY") && !message.contains("marker-secret"), "{message}");
     let none = connections(&[("default", map([("proxy", Value::from(""))]))]);
-    assert_eq!(provider(&none, &environment).check_connection("mfa01.contoso.com"), Ok(()));
+    assert_eq!(provider(&none, &environment).check_connection(&HostAddress::named("mfa01.contoso.com")), Ok(()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::address::{HostAddress, InvalidAddress};
 use crate::backend::windows::connection::DEFAULT;
 
 /// What was asked for.
@@ -15,7 +16,7 @@ pub enum Request {
 /// The options of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
-    pub host: String,
+    pub host: HostAddress,
     /// JSON with the attributes of one of the provider's `connections`.
     pub connection_file: Option<PathBuf>,
     /// The connection's name, which decides the environment variables that are read.
@@ -28,6 +29,8 @@ pub struct Arguments {
 pub enum UsageError {
     #[error("the option --host is missing: it names the host to check")]
     NoHost,
+    #[error("the value of --host cannot be used")]
+    Host(#[source] InvalidAddress),
     #[error("the option {0} needs a value")]
     NoValue(&'static str),
     #[error("the option {0} stands twice")]
@@ -45,7 +48,8 @@ Checks from this machine whether the provider can work on a host, step by step, 
 
     terraform-provider-azuremfa doctor --host HOST [--connection-file FILE] [--connection NAME] [--json]
 
-    --host HOST             the host's name, as a configuration names it
+    --host HOST             the host as a configuration names it: mfa01.contoso.com, or with a port of its own
+                            mfa01.contoso.com:5985 or [fd00::7]:5985
     --connection-file FILE  a JSON object with the attributes of one entry of the provider's `connections`
     --connection NAME       the entry's name, when it is not \"default\"
     --json                  print JSON instead of text
@@ -81,7 +85,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Request, Usage
         }
     }
     Ok(Request::Check(Arguments {
-        host: host.filter(|host| !host.is_empty()).ok_or(UsageError::NoHost)?,
+        host: host.filter(|host| !host.is_empty()).ok_or(UsageError::NoHost)?.parse().map_err(UsageError::Host)?,
         connection_file: file.map(PathBuf::from),
         connection: connection.unwrap_or_else(|| DEFAULT.to_owned()),
         json,
@@ -110,13 +114,20 @@ mod tests {
     }
 
     fn of(host: &str) -> Arguments {
-        Arguments { host: host.to_owned(), connection_file: None, connection: DEFAULT.to_owned(), json: false }
+        Arguments {
+            host: host.parse().expect("a host"),
+            connection_file: None,
+            connection: DEFAULT.to_owned(),
+            json: false,
+        }
     }
 
     #[test]
     fn reads_options_in_both_forms() {
         check("--host mfa01", Ok(of("mfa01")));
         check("--json --host=mfa01", Ok(Arguments { json: true, ..of("mfa01") }));
+        check("--host mfa01:5985", Ok(of("mfa01:5985")));
+        check("--host=[fd00::7]:5985", Ok(of("[fd00::7]:5985")));
         let file = Arguments { connection_file: Some("a=b.json".into()), connection: "dmz".to_owned(), ..of("h") };
         check("--connection-file=a=b.json --host h --connection dmz", Ok(file.clone()));
         check("--connection-file a=b.json --host h --connection dmz", Ok(file));
@@ -127,6 +138,8 @@ mod tests {
     fn refuses_what_it_does_not_know() {
         check("", Err(UsageError::NoHost));
         check("--host=", Err(UsageError::NoHost));
+        let error = "mfa01:0".parse::<HostAddress>().expect_err("no host");
+        check("--host mfa01:0", Err(UsageError::Host(error)));
         check("--host", Err(UsageError::NoValue("--host")));
         check("--host a --host b", Err(UsageError::Twice("--host")));
         check("--host a --json=yes", Err(UsageError::Unknown(3)));

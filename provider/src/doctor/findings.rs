@@ -153,6 +153,24 @@ mod tests {
     }
 
     #[test]
+    fn a_narrower_language_mode_fails() {
+        let found = |mode: &str| Diagnosis {
+            computer_name: "MFA01".to_owned(),
+            operating_system: "Windows Server 2019".to_owned(),
+            powershell_version: "5.1.17763.1".to_owned(),
+            language_mode: mode.to_owned(),
+            administrator: true,
+            quotas: Quotas::default(),
+            now: Timestamp::UNIX_EPOCH,
+            system_drive: Drive { name: "C:".to_owned(), size: 60 * GIB, free: 40 * GIB },
+        };
+        expect(&powershell(&found("FullLanguage")), Verdict::Ok, "PowerShell 5.1.17763.1 in FullLanguage mode", "");
+        for mode in ["ConstrainedLanguage", "RestrictedLanguage", "NoLanguage"] {
+            expect(&powershell(&found(mode)), Verdict::Failed, mode, "FullLanguage mode for this account");
+        }
+    }
+
+    #[test]
     fn each_quota_has_its_command() {
         let wide = Quotas {
             max_memory_per_shell_mb: Some(2_147_483_647),

@@ -107,16 +107,16 @@ fn check_object(known: &[Attribute], given: &Map<String, Json>) -> Result<(), Se
 /// Lets the one connection take the host. An entry that was copied with its `hosts` must be one that takes it.
 fn place_host(arguments: &Arguments, attributes: &mut Map<String, Json>) -> Result<(), SettingsError> {
     if arguments.connection != DEFAULT {
-        attributes.entry("hosts").or_insert_with(|| json!([arguments.host]));
+        attributes.entry("hosts").or_insert_with(|| json!([arguments.host.name()]));
         return Ok(());
     }
     let hosts = attributes.remove("hosts").unwrap_or_default();
     let mut patterns = hosts.as_array().into_iter().flatten().filter_map(Json::as_str);
-    let matches = |text: &str| text.parse::<Pattern>().is_ok_and(|pattern| pattern.matches(&arguments.host));
+    let matches = |text: &str| text.parse::<Pattern>().is_ok_and(|pattern| pattern.matches(arguments.host.name()));
     if hosts.is_null() || patterns.any(matches) {
         return Ok(());
     }
-    let host = &arguments.host;
+    let host = arguments.host.name();
     Err(SettingsError::Refused(format!(
         "The `hosts` of the connection file do not match {host}, so it is not used there."
     )))

@@ -46,12 +46,11 @@ fn block(report: &mut Report, endpoint: &Endpoint, subject: Subject, kind: Kind)
 }
 
 async fn name(endpoint: &Endpoint) -> Found<()> {
-    let host = endpoint.host.trim_matches(['[', ']']);
+    let host = endpoint.host.as_str();
     let (name, port) = match &endpoint.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (host, endpoint.port),
     };
-    let name = name.trim_matches(['[', ']']);
     let addresses = match timeout(endpoint.timeouts.connect, lookup_host((name, port))).await {
         Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
         Ok(Err(source)) => return Err(Kind::Name { name: name.to_owned(), source }),

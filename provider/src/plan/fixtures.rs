@@ -1,5 +1,7 @@
 //! Invented hosts for tests of planners and resources: healthy unless a test says otherwise.
 
+use std::collections::BTreeSet;
+
 use crate::backend::facts::{
     Adfs, AuthenticationProvider, Database, HostFacts, OperatingSystem, RoleEvidence, Server, WebComponent, WebKind,
 };
@@ -124,7 +126,7 @@ pub fn group(pin: &str, lowest: &str, at_pin: &[&str]) -> Token {
         lowest: lowest.parse().expect("a version"),
         wave: 1,
         whole: pin == lowest,
-        at_pin: at_pin.iter().map(|host| (*host).to_owned()).collect(),
+        at_pin: at_pin.iter().map(|host| host.parse().expect("a host")).collect(),
     }
 }
 
@@ -177,6 +179,8 @@ pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
         allow_major_upgrade: true,
         hold: None,
         acknowledged: Vec::new(),
+        health_check: None,
+        to_pass: BTreeSet::new(),
         rehearsal: false,
     }
 }

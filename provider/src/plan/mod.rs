@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::facts::HostFacts;
+use crate::backend::health::HealthCheck;
 use crate::backend::step::{Action, Step};
 use crate::plan::token::Token;
 use crate::plan::version::Version;
@@ -16,6 +17,7 @@ pub mod component;
 pub mod evidence;
 #[cfg(test)]
 pub mod fixtures;
+pub mod health;
 pub mod names;
 pub mod packages;
 pub mod pools;
@@ -54,8 +56,19 @@ pub struct Desired {
     /// A reason not to propose anything.
     pub hold: Option<String>,
     pub acknowledged: Vec<Acknowledgement>,
+    /// What a host has to pass after it was changed.
+    pub health_check: Option<HealthCheck>,
+    /// Hosts that earlier runs have changed and that have not passed since.
+    pub to_pass: BTreeSet<String>,
     /// Only the findings of the decision count and none of it is carried out, so that the first errors do not end it.
     pub rehearsal: bool,
+}
+
+impl Desired {
+    /// Whether a host that needs nothing else has still to pass its health check.
+    pub fn awaits_health(&self, host: &str) -> bool {
+        self.health_check.is_some() && self.to_pass.contains(host)
+    }
 }
 
 /// A named finding that may pass.

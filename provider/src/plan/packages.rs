@@ -1,5 +1,6 @@
 //! Where a component's package comes from: the install folder of an MFA Server that runs the pin.
 
+use crate::address::{HostAddress, is_same_host};
 use crate::backend::facts::HostFacts;
 use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::evidence::Evidence;
@@ -14,7 +15,7 @@ pub enum Origin {
     /// An MFA Server at the pin runs on the host itself.
     OnHost,
     /// They are brought from the first of these MFA Servers that can be reached; all of them run the pin.
-    From(Vec<String>),
+    From(Vec<HostAddress>),
 }
 
 /// Finds the origin for a host. None when no MFA Server is known to run exactly the pin.
@@ -22,10 +23,10 @@ pub enum Origin {
 /// The tokens come first: a server that this very run upgrades before is at the pin by the time, whatever was read.
 pub fn origin(desired: &Desired, host: &str, facts: &HostFacts) -> Option<Origin> {
     let at_pin = || groups(desired).filter(|group| group.pin == desired.pin).flat_map(|group| &group.at_pin);
-    if at_pin().any(|server| server.eq_ignore_ascii_case(host)) || has_server_at_pin(desired, facts) {
+    if at_pin().any(|server| is_same_host(server.name(), host)) || has_server_at_pin(desired, facts) {
         return Some(Origin::OnHost);
     }
-    let servers: Vec<String> = at_pin().cloned().collect();
+    let servers: Vec<HostAddress> = at_pin().cloned().collect();
     (!servers.is_empty()).then_some(Origin::From(servers))
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::address::HostAddress;
 use crate::plan::version::Version;
 
 /// What a set promises once its apply has ended.
@@ -17,8 +18,9 @@ pub struct Token {
     pub wave: u32,
     /// Whether every end-state fact holds.
     pub whole: bool,
-    /// The hosts that run the pin, where packages can be fetched.
-    pub at_pin: Vec<String>,
+    /// The hosts that run the pin, where packages can be fetched: so with the port at which they are reached, when the
+    /// set names one.
+    pub at_pin: Vec<HostAddress>,
 }
 
 /// The kinds of sets, in the vendor's order.
@@ -77,6 +79,7 @@ pub fn is_valid_name(name: &str) -> bool {
 
 impl fmt::Display for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at_pin: Vec<String> = self.at_pin.iter().map(HostAddress::to_string).collect();
         write!(
             formatter,
             "{}/{} pin={} lowest={} wave={} whole={} at_pin={}",
@@ -86,7 +89,7 @@ impl fmt::Display for Token {
             self.lowest,
             self.wave,
             if self.whole { "yes" } else { "no" },
-            self.at_pin.join(",")
+            at_pin.join(",")
         )
     }
 }
@@ -108,7 +111,8 @@ fn parse(text: &str) -> Option<Token> {
     let lowest = field("lowest")?.parse().ok()?;
     let wave = field("wave")?.parse().ok()?;
     let whole = field("whole")? == "yes";
-    let at_pin = field("at_pin")?.split(',').filter(|host| !host.is_empty()).map(str::to_owned).collect();
+    let at_pin = field("at_pin")?.split(',').filter(|host| !host.is_empty()).map(str::parse).collect::<Result<_, _>>();
+    let at_pin = at_pin.ok()?;
     let kind = [SetKind::ServerGroup, SetKind::UserPortal, SetKind::MobileAppWebService, SetKind::AdfsAdapter]
         .into_iter()
         .find(|candidate| candidate.as_str() == kind)?;
@@ -126,7 +130,11 @@ mod tests {
     fn reads_what_it_writes() {
         let token: Token = TEXT.parse().expect("a token");
         assert_eq!(token.to_string(), TEXT);
-        assert_eq!(token.at_pin, ["mfa02.contoso.com", "mfa03.contoso.com"]);
+        assert_eq!(token.at_pin, ["mfa02.contoso.com", "mfa03.contoso.com"].map(HostAddress::named));
+        let with_ports = TEXT.replace("mfa03.contoso.com", "[fd00::3]:5985");
+        let token: Token = with_ports.parse().expect("a token");
+        assert_eq!((token.at_pin[1].name(), token.at_pin[1].port()), ("fd00::3", Some(5985)));
+        assert_eq!(token.to_string(), with_ports);
         let none = TEXT.replace("mfa02.contoso.com,mfa03.contoso.com", "");
         assert!(none.parse::<Token>().expect("no host at the pin").at_pin.is_empty());
     }
@@ -143,6 +151,8 @@ mod tests {
             &format!("{TEXT} "),
             &TEXT.replace(" wave", "  wave"),
             &TEXT.replace("lowest=6.3.1.1", "lowest=6"),
+            &TEXT.replace("mfa03.contoso.com", "https://mfa03.contoso.com"),
+            &TEXT.replace("mfa03.contoso.com", "[FD00::3]"),
         ] {
             assert!(text.parse::<Token>().is_err(), "{text:?}");
         }

@@ -12,7 +12,7 @@ use crate::winrm::proxy::Proxy;
 /// A WS-Management service and the way in.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// The host's name or address, as certificates, `Host` headers and messages name it.
+    /// The host's name or address, as certificates and messages name it; an IPv6 address without brackets.
     pub host: String,
     /// The TCP port: 5985 for HTTP and 5986 for HTTPS unless the listener was moved.
     pub port: u16,
@@ -163,26 +163,30 @@ impl Authentication {
 pub struct Timeouts {
     /// For name, TCP, proxy and TLS together.
     pub connect: Duration,
-    /// How long the host may hold a request before it answers "not yet". The wait for an HTTP
-    /// reply is this plus the margin.
+    /// For one request, until the whole reply is there. Then the connection counts as dead.
     pub operation: Duration,
-    /// [`REPLY_MARGIN`], but for who cannot wait that long.
+    /// The part of `operation` that is left for the way: so much earlier the host answers "not yet".
     pub margin: Duration,
 }
 
-/// What an HTTP reply may take beyond the operation timeout before the connection counts as dead.
-pub const REPLY_MARGIN: Duration = Duration::from_secs(20);
+/// What the way of a request and its reply may take at most, when a host has nothing to say yet.
+const LARGEST_MARGIN: Duration = Duration::from_secs(20);
 
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(15), operation: Duration::from_secs(60), margin: REPLY_MARGIN }
+impl Timeouts {
+    /// Leaves a third of the operation timeout for the way, and [`LARGEST_MARGIN`] at most.
+    pub fn new(connect: Duration, operation: Duration) -> Self {
+        Self { connect, operation, margin: LARGEST_MARGIN.min(operation / 3) }
+    }
+
+    /// How long the host may hold a request before it answers "not yet".
+    pub fn held(&self) -> Duration {
+        self.operation.saturating_sub(self.margin)
     }
 }
 
-impl Timeouts {
-    /// How long to wait for one HTTP reply.
-    pub fn reply(&self) -> Duration {
-        self.operation + self.margin
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(15), Duration::from_secs(60))
     }
 }
 
@@ -224,6 +228,14 @@ pub fn authority(host: &str, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_answers_before_its_connection_counts_as_dead() {
+        for (operation, held) in [(60, 40), (600, 580), (30, 20), (3, 2)] {
+            let timeouts = Timeouts::new(Duration::from_secs(15), Duration::from_secs(operation));
+            assert_eq!(timeouts.held(), Duration::from_secs(held), "{operation} s");
+        }
+    }
 
     #[test]
     fn brackets_ipv6_addresses_only() {

@@ -26,7 +26,8 @@ pub struct Http {
     path: String,
     reply_timeout: Duration,
     sender: SendRequest<Full<Bytes>>,
-    _driver: AbortOnDropHandle<()>,
+    /// Ends with what ended the connection. None once that was asked for.
+    driver: Option<AbortOnDropHandle<Result<(), hyper::Error>>>,
 }
 
 /// A whole HTTP answer.
@@ -49,6 +50,9 @@ pub enum Failure {
 /// The largest reply that is read, in bytes. Hosts answer with 500 KB at most by default.
 pub const MAXIMUM_REPLY: usize = 8 * 1024 * 1024;
 
+/// A connection that is known to be lost has ended by then.
+const A_MOMENT: Duration = Duration::from_millis(500);
+
 impl Http {
     /// Makes an HTTP connection of a stream. `share` is given back after the stream is closed.
     pub async fn new(endpoint: &Endpoint, stream: Stream, share: Option<Share>) -> Result<Self, Kind> {
@@ -57,15 +61,14 @@ impl Http {
             .map_err(|error| Kind::ConnectionLost(Some(Box::new(error))))?;
         let driver = tokio::spawn(async move {
             let _share = share;
-            // The same error reaches the request that is under way, if there is one.
-            let _ = driver.await;
+            driver.await
         });
         Ok(Self {
             authority: endpoint.authority(),
             path: endpoint.path.clone(),
-            reply_timeout: endpoint.timeouts.reply(),
+            reply_timeout: endpoint.timeouts.operation,
             sender,
-            _driver: AbortOnDropHandle::new(driver),
+            driver: Some(AbortOnDropHandle::new(driver)),
         })
     }
 
@@ -95,9 +98,22 @@ impl Http {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
         let after = self.reply_timeout;
-        tokio::time::timeout(after, answer(&mut self.sender, request))
-            .await
-            .unwrap_or(Err(Failure::Sent(Kind::Timeout { after })))
+        let answer = tokio::time::timeout(after, answer(&mut self.sender, request)).await;
+        match answer.unwrap_or(Err(Failure::Sent(Kind::Timeout { after }))) {
+            Err(Failure::NotSent(kind)) => Err(Failure::NotSent(self.cause(kind).await)),
+            Err(Failure::Sent(kind)) => Err(Failure::Sent(self.cause(kind).await)),
+            answered => answered,
+        }
+    }
+
+    /// Why the connection is lost. What ended it before a request came does not reach the request: it only learns that
+    /// there is no connection any more.
+    async fn cause(&mut self, kind: Kind) -> Kind {
+        let (Kind::ConnectionLost(_), Some(driver)) = (&kind, self.driver.take()) else { return kind };
+        match tokio::time::timeout(A_MOMENT, driver).await {
+            Ok(Ok(Err(error))) => lost(error),
+            _ => kind,
+        }
     }
 }
 
@@ -183,11 +199,7 @@ async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Byt
     };
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MAXIMUM_REPLY).collect().await.map_err(|error| {
-        Failure::Sent(if error.is::<LengthLimitError>() {
-            Kind::Malformed("it is too long")
-        } else {
-            Kind::ConnectionLost(Some(error))
-        })
+        Failure::Sent(if error.is::<LengthLimitError>() { Kind::Malformed("it is too long") } else { broken(error) })
     })?;
     Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
 }
@@ -195,15 +207,31 @@ async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Byt
 /// Within TLS 1.3 a client's handshake ends before the host has judged its certificate: a refusal meets the first request.
 /// It comes as an alert, or, when the host closes in the midst of what it was sent, as a mere reset.
 fn lost(error: hyper::Error) -> Kind {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
-    while let Some(cause) = source {
+    for cause in chain(&error) {
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(rustls::Error::AlertReceived(alert)) = inner.and_then(|inner| inner.downcast_ref())
             && is_about_certificate(*alert)
         {
             return Kind::Tls(io::Error::other(rustls::Error::AlertReceived(*alert)));
         }
-        source = cause.source();
     }
-    Kind::ConnectionLost(Some(Box::new(error)))
+    broken(Box::new(error))
+}
+
+/// What an end without TLS's own goodbye is called, instead of a page of the library's manual.
+#[derive(Debug, thiserror::Error)]
+#[error("the other side closed it")]
+struct Closed;
+
+fn broken(error: Box<dyn StdError + Send + Sync>) -> Kind {
+    let is_end = |cause: &(dyn StdError + 'static)| {
+        let ended = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+        cause.downcast_ref().is_some_and(ended) || cause.downcast_ref().is_some_and(hyper::Error::is_incomplete_message)
+    };
+    let closed = chain(&*error).any(is_end);
+    Kind::ConnectionLost(Some(if closed { Box::new(Closed) } else { error }))
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
 
+use crate::address::HostAddress;
 use crate::secret::Secret;
 use crate::winrm::endpoint::authority;
 use crate::winrm::error::Kind;
@@ -16,7 +17,7 @@ use crate::winrm::error::Kind;
 /// A proxy that is asked to CONNECT. It prints without what it is logged in to with.
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    /// A name or an address; an IPv6 address stands in brackets.
+    /// A name or an address; an IPv6 address without brackets.
     pub host: String,
     pub port: u16,
     /// `user:password`, decoded.
@@ -44,19 +45,8 @@ impl FromStr for Proxy {
             Some((credentials, place)) => (Some(decode(credentials)?), place),
             None => (None, rest),
         };
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| InvalidProxy)?),
-            _ => (place, DEFAULT_PORT),
-        };
-        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let accepted = match inner {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
-        };
-        if !accepted || port == 0 {
-            return Err(InvalidProxy);
-        }
-        Ok(Self { host: host.to_owned(), port, credentials })
+        let address: HostAddress = place.parse().map_err(|_| InvalidProxy)?;
+        Ok(Self { host: address.name().to_owned(), port: address.port().unwrap_or(DEFAULT_PORT), credentials })
     }
 }
 
@@ -162,8 +152,8 @@ mod tests {
         check("http://proxy.contoso.com:3128/", Some(("proxy.contoso.com", 3128, None)));
         check("http://proxy.contoso.com", Some(("proxy.contoso.com", 80, None)));
         check("http://127.0.0.1:1", Some(("127.0.0.1", 1, None)));
-        check("http://[fd00::1]:8080", Some(("[fd00::1]", 8080, None)));
-        check("http://[fd00::1]", Some(("[fd00::1]", 80, None)));
+        check("http://[fd00::1]:8080", Some(("fd00::1", 8080, None)));
+        check("http://[fd00::1]", Some(("fd00::1", 80, None)));
         check("http://user:secret@proxy:3128", Some(("proxy", 3128, Some("user:secret"))));
         check("http://user:p%40s%3as@proxy:3128", Some(("proxy", 3128, Some("user:p@s:s"))));
         check("http://user@proxy:3128", Some(("proxy", 3128, Some("user:"))));

@@ -13,7 +13,7 @@ use crate::winrm::connections::{Connections, Lease};
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::{Error, Kind, Operation, Started};
 use crate::winrm::soap::reply;
-use crate::winrm::soap::request::Sender;
+use crate::winrm::soap::request::{Sender, upper};
 
 /// A session's side of one host.
 pub(crate) struct Host {
@@ -26,6 +26,8 @@ pub(crate) struct Host {
     /// The largest piece of standard input that it has not refused, in bytes.
     pub(crate) piece: AtomicUsize,
     current: Mutex<Option<Arc<Shell>>>,
+    /// It has refused an identifier for a shell that is not its own.
+    names_shells_itself: AtomicBool,
     /// The ends of commands and shells that nobody waits for.
     cleaning: TaskTracker,
 }
@@ -61,19 +63,24 @@ impl Host {
             sender: Sender {
                 url: endpoint.url(),
                 session: Uuid::new_v4(),
-                operation_timeout: endpoint.timeouts.operation,
+                operation_timeout: endpoint.timeouts.held(),
                 idle_timeout: SHELL_IDLE_TIMEOUT,
             },
             connections: Connections::new(Arc::new(endpoint)),
             piece: AtomicUsize::new(LARGEST_PIECE),
             current: Mutex::new(None),
+            names_shells_itself: AtomicBool::new(false),
             cleaning: TaskTracker::new(),
         })
     }
 
     /// The open shell, or a new one. None is opened for a caller that has gone away: after it the session itself may
     /// have been closed, and nobody would close the shell.
-    pub(crate) async fn shell(&self, lease: &mut Lease, is_wanted: impl Fn() -> bool) -> Result<Arc<Shell>, Error> {
+    pub(crate) async fn shell(
+        self: &Arc<Self>,
+        lease: &mut Lease,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Arc<Shell>, Error> {
         let mut current = self.current.lock().await;
         if !is_wanted() {
             return Err(Error::before_start(&self.name, Operation::CreateShell, Kind::ConnectionLost(None)));
@@ -95,14 +102,35 @@ impl Host {
         Ok(Arc::clone(current.insert(shell)))
     }
 
-    async fn create(&self, lease: &mut Lease) -> Result<Shell, Error> {
-        // Whatever goes wrong here, no command was sent.
-        let failed = |kind| Error::before_start(&self.name, Operation::CreateShell, kind);
-        let reply = lease.exchange(Operation::CreateShell, self.sender.create_shell()).await;
-        let reply = reply.map_err(|error| Error { started: Started::NotStarted, ..error })?;
-        let id = reply.document().and_then(|document| reply::shell_id(&document)).map_err(failed)?;
+    /// Opens a shell under an identifier of our own: then one whose answer was lost can be closed all the same. Windows
+    /// takes them for PowerShell's shells (answers to pypsrp are on record), which are opened by the same request; for
+    /// this kind that was not tried, so a host that refuses is asked without.
+    async fn create(self: &Arc<Self>, lease: &mut Lease) -> Result<Shell, Error> {
+        let chosen = (!self.names_shells_itself.load(Ordering::Relaxed)).then(Uuid::new_v4);
+        let mut result = self.request_shell(lease, chosen).await;
+        if let Err(Error { kind: kind @ Kind::Fault(_), .. }) = &result {
+            tracing::info!(host = %self.name, error = %kind, "opening a shell under the host's own identifier");
+            result = self.request_shell(lease, None).await;
+            self.names_shells_itself.store(result.is_ok(), Ordering::Relaxed);
+        }
+        result.map_err(|error| {
+            if let (Started::Unknown, Some(id)) = (error.started, chosen) {
+                self.release(Arc::new(Shell::new(upper(id))));
+            }
+            // Whatever went wrong, no command was sent.
+            Error { started: Started::NotStarted, ..error }
+        })
+    }
+
+    async fn request_shell(&self, lease: &mut Lease, id: Option<Uuid>) -> Result<Shell, Error> {
+        let operation = Operation::CreateShell;
+        let reply = lease.exchange(operation, self.sender.create_shell(id)).await?;
+        let id = reply
+            .document()
+            .and_then(|document| reply::shell_id(&document))
+            .map_err(|kind| Error::new(&self.name, operation, kind))?;
         tracing::debug!(host = %self.name, shell = %id, "opened a shell");
-        Ok(Shell { id, gone: AtomicBool::new(false) })
+        Ok(Shell::new(id))
     }
 
     /// Takes a shell out of use for new commands. The last command in it closes it.
@@ -196,13 +224,17 @@ impl Host {
     /// Waits before something is tried again: 5 s times `factor` by default, give or take a fifth,
     /// so that several sessions do not come back together.
     pub(crate) async fn pause(&self, factor: u32) {
-        let base = self.sender.operation_timeout / 12 * factor;
+        let base = self.sender.operation_timeout / 8 * factor;
         let [random, ..] = *Uuid::new_v4().as_bytes();
         tokio::time::sleep(give_or_take_a_fifth(base, random)).await;
     }
 }
 
 impl Shell {
+    fn new(id: String) -> Self {
+        Self { id, gone: AtomicBool::new(false) }
+    }
+
     /// Notes that the host does not know it any more.
     pub(crate) fn mark_gone(&self) {
         self.gone.store(true, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
@@ -12,6 +13,12 @@ use crate::winrm::endpoint::{Endpoint, authority};
 use crate::winrm::error::Kind;
 use crate::winrm::proxy::Proxy;
 use crate::winrm::tls::{Secured, Tls};
+
+/// A peer that is gone without a word is found out after 40 s on a quiet connection, and firewalls that forget what is
+/// quiet are kept awake. Behind a proxy this is about the proxy; what is behind it is found out by the operation timeout.
+const QUIET: Duration = Duration::from_secs(20);
+const BETWEEN_PROBES: Duration = Duration::from_secs(5);
+const PROBES: u32 = 4;
 
 /// An open stream to a host.
 pub struct Stream {
@@ -63,8 +70,7 @@ pub(crate) async fn connect(host: &str, port: u16, after: Duration) -> Result<Tc
     for candidate in candidates {
         match TcpStream::connect(candidate).await {
             Ok(stream) => {
-                // Requests are single writes that wait for their answer.
-                let _ = stream.set_nodelay(true);
+                tune(&stream);
                 return Ok(stream);
             }
             Err(error) => last = error,
@@ -77,9 +83,36 @@ pub(crate) async fn connect(host: &str, port: u16, after: Duration) -> Result<Tc
     })
 }
 
+/// What a system does not let us set makes the connection slower, not wrong.
+fn tune(stream: &TcpStream) {
+    // Requests are single writes that wait for their answer.
+    let _ = stream.set_nodelay(true);
+    let keepalive = TcpKeepalive::new().with_time(QUIET).with_interval(BETWEEN_PROBES).with_retries(PROBES);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
 async fn through_proxy(proxy: &Proxy, target: &str, after: Duration) -> Result<TcpStream, Kind> {
     let unreached = |kind| Kind::Proxy { proxy: proxy.authority(), answer: causes::in_one_line(&kind) };
     let mut stream = connect(&proxy.host, proxy.port, after).await.map_err(unreached)?;
     proxy.tunnel(&mut stream, target).await?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn quiet_connections_are_probed_within_the_default_operation_timeout() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let stream = connect("127.0.0.1", port, Duration::from_secs(5)).await.expect("a connection");
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().expect("asked"));
+        let found_out = socket.tcp_keepalive_time().expect("asked")
+            + socket.tcp_keepalive_interval().expect("asked") * socket.tcp_keepalive_retries().expect("asked");
+        assert_eq!(found_out, Duration::from_secs(40));
+    }
 }

@@ -1,7 +1,11 @@
 //! Every decoder of bytes that come from outside, fed with a bounded number of generated and damaged inputs.
 //!
 //! A decoder is a plain function over bytes that checks what must hold for any of them, so that a fuzzer can call the
-//! same functions. A new decoder is one more line in [`DECODERS`] with a few valid messages.
+//! same functions. A new decoder is one more line in a table like [`WIRE`] with a few valid messages.
+
+mod files;
+mod reports;
+mod tokens;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -22,20 +26,21 @@ use azuremfa::winrm::soap::reply::{CommandState, command_id, parse, received, sh
 use azuremfa::winrm::soap::sealed;
 use azuremfa::winrm::transport::{self, Stream};
 use bytes::Bytes;
-use proptest::prelude::{Strategy, any, prop};
-use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{TestCaseError, TestError};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Runtime;
+
+use crate::damage::{inputs, runner};
 
 /// One decoder: its name, itself, how many inputs it gets, and what valid inputs look like.
 type Decoder = (&'static str, fn(&[u8]), u32, fn() -> Vec<Vec<u8>>);
 
-const DECODERS: [Decoder; 10] = [
+const WIRE: &[Decoder] = &[
     ("HTTP answer", decode_http, 2_000, http_answers),
     ("answer of a proxy", decode_proxy, 300, proxy_answers),
     ("multipart/encrypted", decode_sealed, 5_000, sealed_messages),
     ("SOAP reply", decode_soap, 5_000, soap_replies),
+    ("fault", decode_fault, 5_000, faults),
     ("base64 and exit codes", decode_received, 6_000, ends),
     ("CLIXML", decode_clixml, 5_000, clixml),
     ("reply lines of a script", decode_script, 5_000, script_replies),
@@ -44,18 +49,17 @@ const DECODERS: [Decoder; 10] = [
     ("certificate", decode_certificate, 4_000, certificates),
 ];
 
+fn all() -> impl Iterator<Item = &'static Decoder> {
+    [WIRE, files::DECODERS, reports::DECODERS, tokens::DECODERS].into_iter().flatten()
+}
+
 /// No input of this size may take longer, on a machine that has other things to do as well.
 const LONGEST: Duration = Duration::from_secs(5);
-
-/// More inputs than CI runs: `AZUREMFA_FUZZ_TIMES=100 cargo test --test winrm decoders`.
-fn times() -> u32 {
-    std::env::var("AZUREMFA_FUZZ_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
-}
 
 #[test]
 fn no_bytes_are_too_much_for_a_decoder() {
     let failures: Vec<String> = std::thread::scope(|scope| {
-        let runs: Vec<_> = DECODERS.iter().map(|decoder| scope.spawn(|| feed(decoder))).collect();
+        let runs: Vec<_> = all().map(|decoder| scope.spawn(|| feed(decoder))).collect();
         runs.into_iter().filter_map(|run| run.join().expect("failures are caught")).collect()
     });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -64,7 +68,7 @@ fn no_bytes_are_too_much_for_a_decoder() {
 /// Every corpus is what its decoder takes, or damage to it would prove little.
 #[test]
 fn the_valid_inputs_are_valid() {
-    for (name, decode, _, corpus) in DECODERS {
+    for (name, decode, _, corpus) in all() {
         assert!(!corpus().is_empty(), "{name}");
         corpus().iter().for_each(|input| decode(input));
     }
@@ -74,13 +78,9 @@ fn the_valid_inputs_are_valid() {
     assert!(sealed_messages().iter().all(|body| sealed::unseal(&mut Summing, sealed::CONTENT_TYPE, body).is_ok()));
     assert!(challenges().iter().all(|token| login_goes_on(token)));
     assert!(proxy_answers().iter().any(|answer| tunnel_opens(answer)));
-}
-
-/// A runner of so many cases: the same ones every time, so that a red run means a change, and nothing is written
-/// beside the sources.
-pub fn runner(cases: u32) -> TestRunner {
-    let config = Config { cases: cases * times(), failure_persistence: None, ..Config::default() };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    files::check_corpora();
+    reports::check_corpora();
+    tokens::check_corpora();
 }
 
 /// What a decoder made of its inputs, when it failed.
@@ -99,110 +99,6 @@ fn feed((name, decode, cases, corpus): &Decoder) -> Option<String> {
             Some(format!("{name}: {reason}: {:?} {input:?}", String::from_utf8_lossy(&input)))
         }
         Err(TestError::Abort(reason)) => Some(format!("{name}: {reason}")),
-    }
-}
-
-/// Random bytes, and valid inputs with some damage.
-pub fn inputs(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    let damaged = (prop::sample::select(corpus.clone()), damages(corpus)).prop_map(|(mut bytes, damages)| {
-        damages.iter().for_each(|damage| damage.apply(&mut bytes));
-        bytes
-    });
-    proptest::prop_oneof![
-        1 => prop::collection::vec(any::<u8>(), 0..300),
-        9 => damaged,
-    ]
-}
-
-/// Mostly one: of an input with several, hardly anything is left that a decoder gets far with.
-fn damages(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<Damage>> {
-    proptest::prop_oneof![
-        3 => prop::collection::vec(damage(corpus.clone()), 1),
-        1 => prop::collection::vec(damage(corpus), 2..5),
-    ]
-}
-
-/// One change to a valid input.
-#[derive(Clone, Debug)]
-enum Damage {
-    CutOff(Index),
-    Replace(Index, u8),
-    Remove(Index, usize),
-    /// What stands between two marks, such as a tag, the text of an element or the value of a header.
-    RemovePart(Index),
-    Insert(Index, Vec<u8>),
-    Double(Index, usize),
-    /// A part of another valid input.
-    Splice(Index, Vec<u8>, Index),
-}
-
-fn damage(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Damage> {
-    let position = any::<Index>;
-    let telling: &[&[u8]] = &[
-        b"\0",
-        b"\xff",
-        b"\r\n",
-        b"--",
-        b"<",
-        b">",
-        b"&#0;",
-        b"&amp;",
-        b"\"",
-        b"=",
-        b"4294967295",
-        b"-1",
-        b"\xef\xbb\xbf",
-    ];
-    let piece = proptest::prop_oneof![
-        prop::collection::vec(any::<u8>(), 1..6),
-        prop::sample::select(telling).prop_map(<[u8]>::to_vec),
-    ];
-    proptest::prop_oneof![
-        position().prop_map(Damage::CutOff),
-        position().prop_map(Damage::RemovePart),
-        (position(), any::<u8>()).prop_map(|(at, byte)| Damage::Replace(at, byte)),
-        (position(), 1..20_usize).prop_map(|(at, length)| Damage::Remove(at, length)),
-        (position(), piece).prop_map(|(at, piece)| Damage::Insert(at, piece)),
-        (position(), 1..60_usize).prop_map(|(at, length)| Damage::Double(at, length)),
-        (position(), prop::sample::select(corpus), position())
-            .prop_map(|(at, other, from)| Damage::Splice(at, other, from)),
-    ]
-}
-
-impl Damage {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        let length = bytes.len();
-        let end = |at: usize, more: usize| (at + more).min(length);
-        match self {
-            Self::CutOff(at) => bytes.truncate(at.index(length + 1)),
-            Self::Replace(at, byte) if length > 0 => bytes[at.index(length)] = *byte,
-            Self::Remove(at, more) if length > 0 => {
-                let at = at.index(length);
-                bytes.drain(at..end(at, *more));
-            }
-            Self::RemovePart(at) => {
-                let marks = bytes.iter().enumerate().filter(|(_, byte)| b"<>\"\n:;,={}".contains(byte));
-                let mut ends: Vec<usize> = marks.map(|(end, _)| end).collect();
-                ends.push(length);
-                let chosen = at.index(ends.len());
-                let start = chosen.checked_sub(1).map_or(0, |before| ends[before] + 1);
-                bytes.drain(start..ends[chosen]);
-            }
-            Self::Double(at, more) if length > 0 => {
-                let at = at.index(length);
-                let copy = bytes[at..end(at, *more)].to_vec();
-                bytes.splice(at..at, copy);
-            }
-            Self::Insert(at, piece) => {
-                let at = at.index(length + 1);
-                bytes.splice(at..at, piece.iter().copied());
-            }
-            Self::Splice(at, other, from) => {
-                bytes.truncate(at.index(length + 1));
-                bytes.extend_from_slice(&other[from.index(other.len() + 1)..]);
-            }
-            Self::Replace(..) | Self::Remove(..) | Self::Double(..) => {}
-        }
     }
 }
 
@@ -284,6 +180,19 @@ fn decode_soap(bytes: &[u8]) {
             }
             Err(kind) => assert!(!kind.to_string().is_empty()),
         }
+    }
+}
+
+/// No number of a fault is made up.
+fn decode_fault(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let kind = parse(&text, 500).expect_err("an error status was taken for success");
+    let said = kind.to_string();
+    let code = said.split("fault ").nth(1).and_then(|rest| rest.split(|sign: char| !sign.is_ascii_digit()).next());
+    if let Some(code) = code.and_then(|code| code.parse::<u32>().ok()) {
+        let text = text.to_ascii_lowercase();
+        let stated = [code.to_string(), format!("{code:x}")].iter().any(|form| text.contains(form));
+        assert!(stated || text.contains("&#"), "the code {code} was made up");
     }
 }
 
@@ -391,11 +300,7 @@ fn anywhere(port: u16) -> Endpoint {
         path: "/wsman".to_owned(),
         proxy: None,
         authentication: Authentication::Basic { username: "u".to_owned(), password: Secret::new("p") },
-        timeouts: Timeouts {
-            connect: Duration::from_secs(2),
-            operation: Duration::ZERO,
-            margin: Duration::from_secs(2),
-        },
+        timeouts: Timeouts::new(Duration::from_secs(2), Duration::from_secs(2)),
     }
 }
 
@@ -435,6 +340,22 @@ const MESSAGES: [&str; 4] = [
 
 fn soap_replies() -> Vec<Vec<u8>> {
     MESSAGES.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+/// The shapes that Windows has for faults, headers and all.
+fn faults() -> Vec<Vec<u8>> {
+    let envelope = |detail: &str| {
+        format!(
+            r#"<s:Envelope xml:lang="en-US" xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:x="http://schemas.xmlsoap.org/ws/2004/09/transfer" xmlns:e="http://schemas.xmlsoap.org/ws/2004/08/eventing" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd"><s:Header><a:Action>http://schemas.dmtf.org/wbem/wsman/1/wsman/fault</a:Action><a:MessageID>uuid:8A2B</a:MessageID><a:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:To><a:RelatesTo>uuid:4C1D</a:RelatesTo></s:Header><s:Body><s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>w:InternalError</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang="en-US">Quota used up. </s:Text></s:Reason><s:Detail>{detail}</s:Detail></s:Fault></s:Body></s:Envelope>"#
+        )
+    };
+    let details = [
+        r#"<f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="2150859173" Machine="mfa01"><f:Message>Too many shells. </f:Message></f:WSManFault>"#,
+        r#"<w:FaultDetail>http://schemas.dmtf.org/wbem/wsman/1/wsman/faultDetail/UnexpectedSelectors</w:FaultDetail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="995" Machine="mfa01"><f:Message><f:ProviderFault provider="Shell cmd plugin" path="%systemroot%\system32\winrscmd.dll">aborted </f:ProviderFault></f:Message></f:WSManFault>"#,
+        r#"<p:MSFT_WmiError b:IsCIM_Error="true" xmlns:b="http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd" xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wmi/root/microsoft/windows/management/MSFT_WmiError"><p:CIMStatusCode>27</p:CIMStatusCode><p:Message>Too many operations. </p:Message><p:MessageID>HRESULT 0x803381a6</p:MessageID><p:error_Code>2150859174</p:error_Code></p:MSFT_WmiError>"#,
+        r#"<p:MSFT_WmiError xmlns:p="p"><p:MessageID>HRESULT 0x80070005</p:MessageID><p:error_Code>0</p:error_Code></p:MSFT_WmiError>"#,
+    ];
+    details.map(|detail| envelope(detail).into_bytes()).into_iter().chain([MESSAGES[3].as_bytes().to_vec()]).collect()
 }
 
 /// A command that ended, with the forms that an exit code has.

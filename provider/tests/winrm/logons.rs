@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use azuremfa::address::HostAddress;
 use azuremfa::backend::error::Cause;
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
 use azuremfa::backend::windows::proxies::ProxyRule;
@@ -25,7 +26,7 @@ fn sessions(port: u16, username: &str, password: &str, connect: Duration) -> Ses
         use_https: false,
         port: 5985,
         proxy: ProxyRule::Given(crate::proxy(port)),
-        timeouts: Timeouts { connect, operation: Duration::from_millis(300), overall: None },
+        timeouts: Timeouts { connect, operation: Duration::from_secs(3), overall: None },
         ..Connection::new("default")
     };
     Sessions::new(Arc::new(Connections { connections: vec![connection], ..Connections::default() }))
@@ -33,6 +34,7 @@ fn sessions(port: u16, username: &str, password: &str, connect: Duration) -> Ses
 
 /// Asks hosts at once, as the hosts of a set are. No script runs there, so there is never a reply.
 async fn ask_all(sessions: &Sessions, hosts: &[&str]) -> Vec<Cause> {
+    let hosts: Vec<HostAddress> = hosts.iter().map(|host| host.parse().expect("a host")).collect();
     let runs = hosts.iter().map(|host| sessions.run(host, Call::new(GET_HOST_FACTS, json!({}))));
     let results = futures_util::future::join_all(runs).await;
     results.into_iter().map(|result| result.expect_err("no reply")).collect()
@@ -40,9 +42,13 @@ async fn ask_all(sessions: &Sessions, hosts: &[&str]) -> Vec<Cause> {
 
 /// Each host is the same server.
 async fn ask(username: &str, password: &str) -> (Server, Vec<Cause>) {
+    ask_hosts(&HOSTS, username, password).await
+}
+
+async fn ask_hosts(hosts: &[&str], username: &str, password: &str) -> (Server, Vec<Cause>) {
     let server = Server::start(SEALED).await;
     let sessions = sessions(server.port, username, password, Duration::from_secs(5));
-    let causes = ask_all(&sessions, &HOSTS).await;
+    let causes = ask_all(&sessions, hosts).await;
     sessions.close().await;
     (server, causes)
 }
@@ -83,4 +89,15 @@ async fn the_right_password_opens_one_shell_on_each_host() {
     let (server, causes) = ask(USER, PASSWORD).await;
     assert!(causes.iter().all(|cause| matches!(cause, Cause::Unintelligible(_))), "{causes:?}");
     assert_eq!(server.actions().iter().filter(|action| **action == Action::Create).count(), 3);
+}
+
+/// The port is no part of who the host is, so its account is not tried at the next one; but each port is a way of its own.
+#[tokio::test]
+async fn a_host_at_two_ports_is_one_host_with_two_sessions() {
+    let hosts = ["mfa01:5985", "MFA01:5986", "mfa01"];
+    let (server, causes) = ask_hosts(&hosts, "upgrade", "wrong").await;
+    assert!(causes.iter().all(|cause| matches!(cause, Cause::Denied { .. })), "{causes:?}");
+    assert_eq!(logons(&server), 1);
+    let (server, _) = ask_hosts(&hosts, USER, PASSWORD).await;
+    assert_eq!(server.actions().iter().filter(|action| **action == Action::Create).count(), 2);
 }

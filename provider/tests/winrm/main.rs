@@ -1,6 +1,7 @@
 //! The WinRM client against a service that does as it is told: requests counted, faults injected.
 
 mod cancellation;
+mod damage;
 mod decoders;
 mod faults;
 mod limits;
@@ -50,8 +51,8 @@ fn endpoint(server: &Server, setup: Setup) -> Endpoint {
         },
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
-            operation: Duration::from_millis(300),
-            ..Timeouts::default()
+            operation: Duration::from_millis(20_300),
+            margin: Duration::from_secs(20),
         },
         limits: Limits::default(),
     }

@@ -11,7 +11,7 @@ use azuremfa::winrm::stdin::Stdin;
 use proptest::prelude::{Strategy, any, prop};
 use proptest::test_runner::{TestCaseError, TestError};
 
-use crate::decoders::runner;
+use crate::damage::runner;
 use crate::server::{Action, Server, Setup, Turn};
 use crate::{BASIC, BOUND, SEALED, endpoint, start};
 
@@ -59,7 +59,7 @@ struct Hostile {
 /// Times so short that a run against a peer which never answers in full ends soon.
 const SHORT: Timeouts = Timeouts {
     connect: Duration::from_secs(2),
-    operation: Duration::from_millis(60),
+    operation: Duration::from_millis(120),
     margin: Duration::from_millis(60),
 };
 
@@ -187,7 +187,7 @@ async fn endless_answers_are_cut_off() {
         for (start, more, expected) in cases {
             let server = Server::start(setup).await;
             server.expect(Action::Create, Turn::Endless(start, more));
-            let timeouts = Timeouts { operation: Duration::from_secs(1), margin: Duration::from_secs(2), ..SHORT };
+            let timeouts = Timeouts { operation: Duration::from_secs(3), margin: Duration::from_secs(2), ..SHORT };
             let session = Session::new(azuremfa::winrm::endpoint::Endpoint { timeouts, ..endpoint(&server, setup) });
             let error = session.run("a", &[], Stdin::None).await.expect_err("never a success");
             assert_eq!((error.operation, error.started), (Operation::CreateShell, Started::NotStarted));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azuremfa::address::HostAddress;
 use azuremfa::backend::error::{Cause, ScriptErrorKind};
 use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
 use azuremfa::backend::windows::proxies::ProxyRule;
@@ -33,7 +34,7 @@ async fn start_within(overall: Option<Duration>) -> (Server, Sessions) {
         authentication: azuremfa::backend::windows::connection::Authentication::Basic,
         ca_certificate: Some(server.certificate.clone()),
         proxy: ProxyRule::Given(crate::proxy(server.port)),
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_millis(300), overall },
+        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_secs(3), overall },
         ..Connection::new("default")
     };
     let connections = Connections { connections: vec![connection], ..Connections::default() };
@@ -48,7 +49,7 @@ fn reply(call: u64, script: Script) -> Turn {
 }
 
 async fn run(sessions: &Sessions, script: Script) -> Result<Value, Cause> {
-    sessions.run(HOST, Call::new(script, json!({"path": "C:\\x"}))).await
+    sessions.run(&HostAddress::named(HOST), Call::new(script, json!({"path": "C:\\x"}))).await
 }
 
 /// What a `Send` brought, decoded.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use azuremfa::address::HostAddress;
 use azuremfa::backend::Backend;
 use azuremfa::backend::windows::{WindowsBackend, connection};
 use azuremfa::secret::Secret;
@@ -64,10 +65,10 @@ async fn query(endpoint: &Endpoint, times: usize, further: usize) -> Outcome {
     for _ in 0..times {
         let begin = Instant::now();
         let backend = WindowsBackend::new(Arc::clone(&connections), Arc::default());
-        backend.observe(&endpoint.host, true).await?;
+        backend.observe(&HostAddress::named(&endpoint.host), true).await?;
         for _ in 0..further {
             let begin = Instant::now();
-            backend.observe(&endpoint.host, true).await?;
+            backend.observe(&HostAddress::named(&endpoint.host), true).await?;
             report("further", begin.elapsed())?;
         }
         backend.close().await;
@@ -162,7 +163,9 @@ async fn queries(endpoints: Vec<Endpoint>, times: usize) -> Outcome {
             let mut tasks: JoinSet<Outcome> = JoinSet::new();
             for endpoint in endpoints {
                 let backend = Arc::clone(&backend);
-                tasks.spawn(async move { Ok(backend.observe(&endpoint.host, true).await.map(drop)?) });
+                tasks.spawn(
+                    async move { Ok(backend.observe(&HostAddress::named(&endpoint.host), true).await.map(drop)?) },
+                );
             }
             all(tasks).await?;
             backend.close().await;

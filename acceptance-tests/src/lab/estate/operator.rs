@@ -66,6 +66,18 @@ impl Estate {
         host.record("operator_set_version", json!({ "components": changed, "version": version }))
     }
 
+    /// Starts or stops an application pool.
+    pub fn set_application_pool(&self, host: &str, pool: &str, started: bool) -> Result<(), LabError> {
+        let host = self.host(host)?;
+        host.update(|state| {
+            let found = state.iis.as_mut().and_then(|iis| iis.application_pools.get_mut(pool));
+            let found = found.ok_or_else(|| LabError::request(format!("that host has no application pool {pool}")))?;
+            found.state = if started { "Started" } else { "Stopped" }.to_owned();
+            Ok::<_, LabError>(())
+        })?;
+        host.record("operator_set_application_pool", json!({ "pool": pool, "started": started }))
+    }
+
     /// Changes only the version of a component's file, so that it disagrees with the uninstall entry.
     pub fn set_file_version(&self, host: &str, component: Component, version: &str) -> Result<(), LabError> {
         let host = self.host(host)?;

@@ -7,7 +7,7 @@ use crate::lab::host::native::script;
 use crate::lab::host::product::component::Component;
 
 fn ask(host: &HostFolder, name: &str, arguments: &Value) -> Value {
-    let reply = script::run(host, name, "", &arguments.to_string(), &[]).pop().expect("a reply");
+    let reply = script::run(host, name, "", &arguments.to_string(), &mut std::io::empty()).pop().expect("a reply");
     let reply: Value = serde_json::from_str(reply.trim_start_matches("AZUREMFA-REPLY:")).expect("JSON");
     assert_eq!(reply["ok"], true, "{reply}");
     reply["result"].clone()

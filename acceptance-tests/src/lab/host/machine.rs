@@ -1,7 +1,11 @@
 //! A host of the estate on the wire: who can log on, and what runs when something is started there.
 
+use std::io::Read;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
 
 use crate::lab::host::faults::{Moment, ScriptEffect, ScriptFault};
 use crate::lab::host::folder::HostFolder;
@@ -9,13 +13,13 @@ use crate::lab::host::native::frame::{self, FrameError};
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::{script, worker};
 use crate::lab::host::powershell::PowerShell;
-use crate::lab::host::resident;
-use crate::lab::host::{client_copy, console};
+use crate::lab::host::{client_copy, console, resident, web_site};
 use crate::lab::wire::machine::{
     Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
 };
 use crate::lab::wire::psrp::{Pipeline, Script, Thrown};
 use crate::lab::wire::server::WireServer;
+use crate::lab::wire::web_site::Page;
 
 /// How the processes of a host are played.
 #[derive(Clone, Debug)]
@@ -72,6 +76,10 @@ impl Machine for LabMachine {
         client_copy::begin(&self.host.folder, script)
     }
 
+    fn page(&self, path: &str) -> Page {
+        web_site::page(&self.host.folder, path)
+    }
+
     fn operating_system_version(&self) -> String {
         let state = self.host.folder.state();
         state.map_or_else(|_| "10.0.17763".to_owned(), |state| state.operating_system.version)
@@ -81,6 +89,10 @@ impl Machine for LabMachine {
 impl Host {
     /// Runs a script, with whatever fault is due for it.
     async fn run_script(self: &Arc<Self>, mut process: ProcessHost, encoded: String) {
+        if let Some(words) = self.folder.state().ok().and_then(|state| state.powershell_refusal) {
+            let _ = process.stderr(format!("{words}\r\n")).await;
+            return process.exit(1).await;
+        }
         let (header, read) = match frame::read_header(&mut process).await {
             Ok(read) => read,
             Err(error) => return fail(process, &error).await,
@@ -117,14 +129,17 @@ impl Host {
             Ok(call) => call,
             Err(error) => return fail(process, &error).await,
         };
-        let mut input = call.input.to_vec();
-        // Only these scripts read what follows, and they read to the end.
-        if matches!(name.as_str(), "Receive-File" | "Receive-PartialFile") {
-            input.extend(process.read_stdin_to_end().await);
-        }
-        let folder = self.folder.clone();
-        let run = move || script::run(&folder, &call.header.script, &call.script_text, &call.argument_text, &input);
+        let (pieces, waiting) = mpsc::channel(1);
+        let (folder, mut input) = (self.folder.clone(), Arriving { waiting, piece: call.input });
+        let run = move || script::run(&folder, &call.header.script, &call.script_text, &call.argument_text, &mut input);
         let lines = tokio::task::spawn_blocking(run);
+        // Only these scripts read what follows, and to the end even when they have no use for it.
+        if matches!(name.as_str(), "Receive-File" | "Receive-PartialFile") {
+            while let Some(piece) = process.read_stdin().await {
+                let _ = pieces.send(piece).await;
+            }
+        }
+        drop(pieces);
         // A defect of the lab shows as a process that ends without a reply.
         let lines = lines.await.unwrap_or_default();
         if let Some(fault) = fault {
@@ -171,6 +186,26 @@ impl Host {
     }
 }
 
+/// Raw bytes of a call, while they arrive. They end as well when the process is ended from outside.
+struct Arriving {
+    waiting: mpsc::Receiver<Bytes>,
+    piece: Bytes,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.waiting.blocking_recv() {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        let count = self.piece.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
+    }
+}
+
 pub(super) async fn fail(process: ProcessHost, error: &FrameError) {
     let _ = process.stderr(format!("{error}\r\n")).await;
     process.exit(1).await;
@@ -182,7 +217,7 @@ async fn relay(mut process: ProcessHost, inner: Process, read: Vec<u8>, shown: b
     let Process { stdin, mut output, kill, alive: _ } = inner;
     let sender = process.output();
     let carry_input = async {
-        let mut chunk = Some(bytes::Bytes::from(read));
+        let mut chunk = Some(Bytes::from(read));
         while let Some(bytes) = chunk {
             // A process that does not read to the end of its input still has output to be carried.
             if stdin.send(bytes).await.is_err() {

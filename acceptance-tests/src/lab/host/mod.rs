@@ -21,4 +21,5 @@ pub mod registry;
 pub mod resident;
 pub mod state;
 pub mod time;
+pub mod web_site;
 pub mod windows_path;

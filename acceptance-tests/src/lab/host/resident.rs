@@ -110,7 +110,7 @@ impl Worker {
         }
         let folder = self.host.folder.clone();
         let (name, text, arguments) = (call.script.clone(), call.script_text.clone(), call.argument_text.clone());
-        let run = move || script::run(&folder, &name, &text, &arguments, b"");
+        let run = move || script::run(&folder, &name, &text, &arguments, &mut std::io::empty());
         // A defect of the lab shows as a call without a reply.
         let lines = tokio::task::spawn_blocking(run).await.unwrap_or_default();
         for line in lines {

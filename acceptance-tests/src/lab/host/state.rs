@@ -57,6 +57,9 @@ pub struct State {
     /// How far the host's clock is ahead of the right time, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_ahead: Option<i64>,
+    /// Every PowerShell ends at once with these words on standard error, as a policy makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub powershell_refusal: Option<String>,
     #[serde(default)]
     pub faults: Faults,
 }

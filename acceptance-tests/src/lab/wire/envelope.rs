@@ -72,13 +72,13 @@ pub enum Operation {
 /// Body of Create.
 #[derive(Clone, Debug, Default)]
 pub struct Create {
+    /// The identifier that the client wants the shell to have.
+    pub shell_id: Option<String>,
     pub input_streams: String,
     pub output_streams: String,
     pub environment: BTreeMap<String, String>,
     pub working_directory: Option<String>,
     pub idle_timeout: Option<String>,
-    /// The identifier that the client chose.
-    pub id: Option<String>,
     /// What a PowerShell session begins with, in base64.
     pub creation: Option<String>,
 }
@@ -181,6 +181,7 @@ impl Create {
             variables
         });
         Self {
+            shell_id: shell.attribute("ShellId").map(str::to_owned),
             input_streams: text("InputStreams").unwrap_or_default(),
             output_streams: text("OutputStreams").unwrap_or_default(),
             environment: variables
@@ -188,7 +189,6 @@ impl Create {
                 .collect(),
             working_directory: text("WorkingDirectory"),
             idle_timeout: text("IdleTimeOut"),
-            id: shell.attribute("ShellId").map(str::to_owned),
             creation: child_text(shell, namespace::POWERSHELL, "creationXml"),
         }
     }

@@ -1,6 +1,6 @@
 //! One simulated host on the wire: its settings, what tests can poke, and what they can read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,7 +11,7 @@ use crate::lab::wire::client_certificates::ClientCertificates;
 use crate::lab::wire::faults::{Faults, Injection};
 use crate::lab::wire::machine::Machine;
 use crate::lab::wire::ntlm::acceptor::{ChannelBinding, Rigour};
-use crate::lab::wire::record::{Record, Recorder};
+use crate::lab::wire::record::{Listener, Record, Recorder};
 use crate::lab::wire::shells::{Quotas, Shells};
 
 /// How WinRM is set up on a host.
@@ -30,8 +30,24 @@ pub struct Settings {
     pub client_certificates: ClientCertificates,
     /// How long output is collected when it is not [`crate::lab::wire::command::GATHERING`].
     pub gathering: Option<Duration>,
+    pub shell_ids: ShellIds,
+    /// Something in between opens TLS with a certificate of its own that clients trust, so that they bind their logons
+    /// to another certificate than the host's.
+    pub tls_opened_before: bool,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
+}
+
+/// What a host makes of the identifier that a client wants its shell to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShellIds {
+    /// It is taken.
+    #[default]
+    Taken,
+    /// The shell gets one of the host's own.
+    Ignored,
+    /// The request is refused.
+    Refused,
 }
 
 /// Whether a host can be reached.
@@ -54,6 +70,8 @@ pub struct SimulatedHost {
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
     reachability: watch::Sender<Reachability>,
+    /// Where the HTTPS listener is, behind the proxy.
+    https_ports: Mutex<Vec<u16>>,
     /// Counts up whenever all connections have to go.
     disconnections: watch::Sender<u64>,
 }
@@ -68,6 +86,7 @@ impl SimulatedHost {
             faults: Faults::default(),
             recorder: Recorder::default(),
             reachability: watch::Sender::default(),
+            https_ports: Mutex::new(vec![5986]),
             disconnections: watch::Sender::default(),
         }
     }
@@ -102,6 +121,18 @@ impl SimulatedHost {
 
     pub fn reachability(&self) -> Reachability {
         *self.reachability.borrow()
+    }
+
+    /// Moves the HTTPS listener to other ports, as they are asked for at the proxy.
+    pub fn set_https_ports(&self, ports: &[u16]) {
+        *self.https_ports.lock().unwrap_or_else(PoisonError::into_inner) = ports.to_vec();
+        self.drop_connections();
+    }
+
+    /// What listens on a port.
+    pub(crate) fn listener(&self, port: u16) -> Option<Listener> {
+        let is_https = self.https_ports.lock().unwrap_or_else(PoisonError::into_inner).contains(&port);
+        if is_https { Some(Listener::Https) } else { (port == 5985).then_some(Listener::Http) }
     }
 
     /// Drops every open connection at once.

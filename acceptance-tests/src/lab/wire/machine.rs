@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::lab::wire::ntlm::keys;
 use crate::lab::wire::psrp::{Pipeline, Script, Thrown};
+use crate::lab::wire::web_site::Page;
 
 /// Exit code of a process that Ctrl-C ended (`STATUS_CONTROL_C_EXIT`, as a signed 32-bit number).
 pub const EXIT_CONTROL_C: i32 = 0xC000_013A_u32 as i32;
@@ -37,6 +38,11 @@ pub trait Machine: Send + Sync + 'static {
     /// What the script throws at once; a host that knows no scripts says so.
     fn begin(&self, _script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
         Err(Thrown("this host of the lab has no PowerShell".to_owned()))
+    }
+
+    /// What its web site answers to a request for a path. Short, because nobody else is served meanwhile.
+    fn page(&self, _path: &str) -> Page {
+        Page::new(404, "Not Found")
     }
 
     /// `major.minor.build` as Identify reports it.

@@ -26,3 +26,4 @@ pub mod sealed;
 pub mod server;
 pub mod shells;
 pub mod spnego;
+pub mod web_site;

@@ -1,4 +1,5 @@
-//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to the listener of the host of that name.
+//! The HTTP proxy in front of all hosts: `CONNECT name:port` leads to a listener of the host of that name, of WinRM or of
+//! its web site.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,19 +10,23 @@ use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::lab::wire::connection;
 use crate::lab::wire::host::{Reachability, SimulatedHost};
-use crate::lab::wire::record::Listener;
 use crate::lab::wire::server::Hosts;
+use crate::lab::wire::{connection, web_site};
 
+/// The port of a host's web site.
+const WEB_SITE: &str = "443";
 /// Longest request head that is read.
 const HEAD_LIMIT: usize = 16 * 1024;
+
+const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// What the proxy asks for, and how much it is used.
 #[derive(Default)]
 pub struct Door {
     /// `user:password`, when it asks for that.
     login: Option<String>,
+    knocks: AtomicUsize,
     open: AtomicUsize,
     most: AtomicUsize,
 }
@@ -29,6 +34,11 @@ pub struct Door {
 impl Door {
     pub fn new(login: Option<String>) -> Self {
         Self { login, ..Self::default() }
+    }
+
+    /// How many connections were made to the proxy, wherever they were to lead.
+    pub fn knocks(&self) -> usize {
+        self.knocks.load(Ordering::SeqCst)
     }
 
     /// How many ways to hosts were open at the same time, at most.
@@ -59,38 +69,71 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// What a client wants of a host.
+enum Way<'a> {
+    /// What listens on this port.
+    Port(&'a str),
+    /// One page of it, fetched by the proxy as it does for plain HTTP.
+    Page(&'a str),
+}
+
+/// The host and the way that a request line asks for; else the status and the reason of the refusal.
+fn wanted(line: &str) -> Result<(&str, Way<'_>), (&'static str, &'static str)> {
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if let Some(address) = target.strip_prefix("http://").filter(|_| method == "GET") {
+        let slash = address.find('/').unwrap_or(address.len());
+        return Ok((&address[..slash], Way::Page(&address[slash..])));
+    }
+    if method != "CONNECT" {
+        return Err(("405 Method Not Allowed", "this proxy answers CONNECT, and GET of pages over http"));
+    }
+    let (name, port) = target.rsplit_once(':').unwrap_or_default();
+    Ok((name, Way::Port(port)))
+}
+
 /// Serves one client of the proxy.
 pub async fn serve(hosts: Arc<Hosts>, door: Arc<Door>, stream: TcpStream, peer: IpAddr) -> std::io::Result<()> {
+    door.knocks.fetch_add(1, Ordering::SeqCst);
     let mut stream = BufReader::new(stream);
     let Some(head) = read_head(&mut stream).await? else {
         return Ok(());
     };
     if !door.is_known(&head) {
-        return refuse(&mut stream, "407 Proxy Authentication Required", "who are you").await;
+        return end_with(&mut stream, "407 Proxy Authentication Required", "who are you").await;
     }
-    let mut words = head.first().map_or("", String::as_str).split(' ');
-    if words.next() != Some("CONNECT") {
-        return refuse(&mut stream, "405 Method Not Allowed", "this proxy answers CONNECT only").await;
-    }
-    let (name, port) = words.next().and_then(|target| target.rsplit_once(':')).unwrap_or_default();
-    let listener = match port {
-        "5985" => Listener::Http,
-        "5986" => Listener::Https,
-        _ => return refuse(&mut stream, "502 Bad Gateway", "no listener on this port").await,
+    let (name, way) = match wanted(head.first().map_or("", String::as_str)) {
+        Ok(wanted) => wanted,
+        Err((status, reason)) => return end_with(&mut stream, status, reason).await,
     };
     let Some(host) = hosts.find(name) else {
-        return refuse(&mut stream, "502 Bad Gateway", "no such host").await;
+        return end_with(&mut stream, "502 Bad Gateway", "no such host").await;
     };
     match host.reachability() {
         Reachability::Unreachable => {
-            return refuse(&mut stream, "504 Gateway Timeout", "host unreachable").await;
+            return end_with(&mut stream, "504 Gateway Timeout", "host unreachable").await;
         }
         Reachability::Silent => return stay_silent(&host).await,
         Reachability::Reachable => {}
     }
     let _inside = door.enter();
-    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-    connection::serve(host, listener, peer, stream).await;
+    match way {
+        Way::Page(path) => {
+            let page = web_site::answer(&host, path);
+            end_with(&mut stream, &format!("{} Answer", page.status), &page.text).await?;
+        }
+        Way::Port(WEB_SITE) => {
+            stream.write_all(ESTABLISHED).await?;
+            web_site::serve(host, true, stream).await;
+        }
+        Way::Port(port) => match port.parse().ok().and_then(|port| host.listener(port)) {
+            Some(listener) => {
+                stream.write_all(ESTABLISHED).await?;
+                connection::serve(host, listener, peer, stream).await;
+            }
+            None => end_with(&mut stream, "502 Bad Gateway", "no listener on this port").await?,
+        },
+    }
     Ok(())
 }
 
@@ -119,7 +162,8 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<
     }
 }
 
-async fn refuse(stream: &mut BufReader<TcpStream>, status: &str, reason: &str) -> std::io::Result<()> {
+/// Answers without leading anywhere.
+async fn end_with(stream: &mut BufReader<TcpStream>, status: &str, reason: &str) -> std::io::Result<()> {
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n", reason.len());
     stream.write_all(format!("{head}Connection: close\r\n\r\n{reason}").as_bytes()).await?;
     stream.shutdown().await

@@ -54,6 +54,7 @@ pub struct Request {
 pub struct Recorder {
     requests: Mutex<Vec<Request>>,
     refusals: Mutex<Vec<String>>,
+    pages: Mutex<Vec<(String, u16)>>,
     connections: AtomicU64,
     logons: AtomicU64,
 }
@@ -65,6 +66,8 @@ pub struct Record {
     pub requests: Vec<Request>,
     /// Why logons were refused.
     pub refusals: Vec<String>,
+    /// What the web site was asked for, and the statuses of its answers.
+    pub pages: Vec<(String, u16)>,
     /// TCP connections so far.
     pub connections: u64,
     /// Logons so far: one per Negotiate handshake, one per request with Basic.
@@ -84,6 +87,10 @@ impl Recorder {
         self.refusals.lock().expect("record").push(reason);
     }
 
+    pub(crate) fn showed(&self, path: &str, status: u16) {
+        self.pages.lock().expect("record").push((path.to_owned(), status));
+    }
+
     pub(crate) fn answered(&self, request: Request) {
         self.requests.lock().expect("record").push(request);
     }
@@ -92,6 +99,7 @@ impl Recorder {
         Record {
             requests: self.requests.lock().expect("record").clone(),
             refusals: self.refusals.lock().expect("record").clone(),
+            pages: self.pages.lock().expect("record").clone(),
             connections: self.connections.load(Ordering::Relaxed),
             logons: self.logons.load(Ordering::Relaxed),
         }

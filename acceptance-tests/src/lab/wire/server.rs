@@ -8,11 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::lab::wire::certificates::{Authority, CertificateError};
-use crate::lab::wire::connection;
 use crate::lab::wire::host::{Reachability, Settings, SimulatedHost};
 use crate::lab::wire::machine::Machine;
 use crate::lab::wire::proxy::{self, Door};
 use crate::lab::wire::record::Listener;
+use crate::lab::wire::{connection, web_site};
 
 /// All hosts by lower-case name.
 #[derive(Default)]
@@ -113,6 +113,11 @@ impl WireServer {
         format!("http://{}", self.proxy)
     }
 
+    /// How many connections were made to the proxy so far.
+    pub fn knocks(&self) -> usize {
+        self.door.knocks()
+    }
+
     /// How many connections went through the proxy at the same time, at most.
     pub fn most_open(&self) -> usize {
         self.door.most_open()
@@ -136,18 +141,31 @@ impl WireServer {
 
     /// Opens a loopback port that leads straight to a listener of a host.
     pub async fn open_port(&self, host: &str, listener: Listener) -> std::io::Result<SocketAddr> {
-        let host = self.host(host);
+        self.open(host, move |host, stream, peer| connection::serve(host, listener, peer.ip(), stream)).await
+    }
+
+    /// Opens a loopback port that leads straight to the web site of a host, with TLS when it is `secure`.
+    pub async fn open_web_port(&self, host: &str, secure: bool) -> std::io::Result<SocketAddr> {
+        self.open(host, move |host, stream, _| web_site::serve(host, secure, stream)).await
+    }
+
+    async fn open<F, R>(&self, host: &str, serve: F) -> std::io::Result<SocketAddr>
+    where
+        F: Fn(Arc<SimulatedHost>, TcpStream, SocketAddr) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let (host, serve) = (self.host(host), Arc::new(serve));
         let port = listen().await?;
         let address = port.local_addr()?;
         let accept = accept(port, move |stream, peer| {
-            let host = Arc::clone(&host);
+            let (host, serve) = (Arc::clone(&host), Arc::clone(&serve));
             async move {
                 match host.reachability() {
                     Reachability::Unreachable => {}
                     Reachability::Silent => {
                         let _ = proxy::stay_silent(&host).await;
                     }
-                    Reachability::Reachable => connection::serve(host, listener, peer.ip(), stream).await,
+                    Reachability::Reachable => serve(host, stream, peer).await,
                 }
             }
         });

@@ -79,6 +79,9 @@ impl Shells {
         if open.values().filter(|other| other.owner == shell.owner).count() >= quotas.max_shells_per_user {
             return Err(Fault::too_many_shells(quotas.max_shells_per_user));
         }
+        if open.contains_key(&shell.id) {
+            return Err(Fault::invalid_parameter());
+        }
         let shell = Arc::new(shell);
         open.insert(shell.id.clone(), Arc::clone(&shell));
         Ok(shell)
@@ -117,9 +120,9 @@ impl Shells {
 
 impl Shell {
     /// A shell as its creator asked for.
-    pub fn new(owner: &str, code_page: u32, no_profile: bool, request: Create) -> Self {
+    pub fn new(id: String, owner: &str, code_page: u32, no_profile: bool, request: Create) -> Self {
         Self {
-            id: request.id.as_deref().map_or_else(new_id, str::to_ascii_uppercase),
+            id,
             owner: owner.to_owned(),
             code_page,
             no_profile,
@@ -131,9 +134,9 @@ impl Shell {
     }
 
     /// A shell of PowerShell, as its creator asked for.
-    pub fn of_powershell(owner: &str, request: Create, pool: Arc<Pool>) -> Self {
+    pub fn of_powershell(id: String, owner: &str, request: Create, pool: Arc<Pool>) -> Self {
         let streams = Command::new(pool.streams());
-        Self { runspace: Some(Runspace { pool, streams }), ..Self::new(owner, 65001, false, request) }
+        Self { runspace: Some(Runspace { pool, streams }), ..Self::new(id, owner, 65001, false, request) }
     }
 
     /// The resource that it is an instance of.
@@ -203,6 +206,12 @@ impl Shell {
     }
 }
 
-fn new_id() -> String {
+/// An identifier that a client has chosen, as the host writes it.
+pub(super) fn chosen_id(id: &str) -> Option<String> {
+    uuid::Uuid::parse_str(id).ok().map(|id| id.to_string().to_uppercase())
+}
+
+/// An identifier of the host's own.
+pub(super) fn new_id() -> String {
     uuid::Uuid::new_v4().to_string().to_uppercase()
 }

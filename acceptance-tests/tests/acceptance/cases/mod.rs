@@ -2,7 +2,10 @@
 
 mod estate;
 mod failures;
+mod guards;
+mod health;
 mod interruptions;
+mod ports;
 mod refusals;
 pub mod secrets;
 mod unreachable;

@@ -75,6 +75,20 @@ fn the_same_host_twice_is_refused_at_its_line() {
 }
 
 #[test]
+fn hosts_that_only_differ_in_their_port_are_refused_at_their_line() {
+    let blocks = hcl::group("7.0.0.9", &["mfa01.contoso.com:5985", "mfa01.contoso.com:5986"], SERVERS[0], "");
+    let sentence = "mfa01.contoso.com:5986 is there before as mfa01.contoso.com:5985";
+    check_invalid(&blocks, &line_of(&blocks, "hosts  "), &[sentence]);
+}
+
+#[test]
+fn a_host_that_is_none_is_refused_at_its_line() {
+    let blocks = hcl::group("7.0.0.9", &["mfa01.contoso.com", "fd00::7:5986"], SERVERS[0], "");
+    let sentences = ["\"fd00::7:5986\" is no host", "[fd00::7]:5986", "Accepted are a name or an IPv4 address"];
+    check_invalid(&blocks, &line_of(&blocks, "hosts  "), &sentences);
+}
+
+#[test]
 fn a_web_service_from_8_0_on_is_refused_at_its_line() {
     let blocks = hcl::web_service("app", "8.0.1.1", &["app01.dmz.contoso.com"], "");
     check_invalid(&blocks, &line_of(&blocks, "version  "), &["8.0"]);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use acceptance_tests::lab::wire::fault::{Fault, Shape};
 use acceptance_tests::lab::wire::faults::{Effect, Injection};
+use acceptance_tests::lab::wire::host::{Settings, ShellIds};
 use acceptance_tests::lab::wire::record::Kind;
 use acceptance_tests::lab::wire::server::WireServer;
 use azuremfa::winrm::endpoint::Timeouts;
@@ -13,10 +14,11 @@ use azuremfa::winrm::stdin::Stdin;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::{HOST, SCALED, lab, session};
+use super::{HOST, SCALED, lab, lab_with, session};
 
 /// A busy machine must not look like a host that does not answer: what is late here is late by much.
-const PATIENT: Timeouts = Timeouts { margin: Duration::from_millis(1_400), ..SCALED };
+const PATIENT: Timeouts =
+    Timeouts { operation: Duration::from_millis(1_500), margin: Duration::from_millis(1_400), ..SCALED };
 
 /// The requests at which something goes wrong.
 const REQUESTS: [Kind; 6] = [Kind::Create, Kind::Command, Kind::Send, Kind::Receive, Kind::Signal, Kind::Delete];
@@ -56,12 +58,6 @@ enum End {
     Abandoned,
 }
 
-/// Only the answer to Create names the new shell. Where the host opened it and the answer was lost, nobody can close
-/// it: the host does so after the idle timeout that the request asked for (15 minutes).
-fn unknowable(request: Kind, effect: &Effect) -> bool {
-    request == Kind::Create && matches!(effect, Effect::DropAfter | Effect::Delay(_))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_shell_is_left_behind() {
     let mut rows = Vec::new();
@@ -91,7 +87,6 @@ async fn no_shell_is_left_behind() {
 async fn row(request: Kind, name: &'static str, effect: Effect, end: End, https: bool) -> Option<String> {
     let server = lab().await;
     let host = server.host(HOST);
-    let expected = usize::from(unknowable(request, &effect));
     host.inject(Injection::on(request, effect));
     let session = session(&server, https, PATIENT);
     if end == End::Abandoned {
@@ -111,11 +106,11 @@ async fn row(request: Kind, name: &'static str, effect: Effect, end: End, https:
     // What is closed must be so at once; the rest is closed in the background.
     let patience = if end == End::Closed { Duration::ZERO } else { Duration::from_secs(30) };
     let begin = Instant::now();
-    while host.open_shells().len() > expected && begin.elapsed() < patience {
+    while !host.open_shells().is_empty() && begin.elapsed() < patience {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let open = host.open_shells().len();
-    (open > expected).then(|| format!("{request:?}, {name}, {end:?}, HTTPS {https}: {open} open, {expected} can be"))
+    (open > 0).then(|| format!("{request:?}, {name}, {end:?}, HTTPS {https}: {open} open"))
 }
 
 /// A command that is ended because its caller went away.
@@ -142,10 +137,10 @@ async fn abandon(server: &WireServer, session: Session) {
     let _ = run.await;
 }
 
-/// A host that loses the answer to Create is told when it may close the shell by itself.
+/// A host that chooses the identifier itself, and loses the answer that tells it, is told when it may close the shell.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_closed_goes_by_itself() {
-    let server = lab().await;
+    let server = lab_with(Settings { shell_ids: ShellIds::Ignored, ..Settings::default() }).await;
     let host = server.host(HOST);
     host.inject(Injection::on(Kind::Create, Effect::DropAfter));
     let session = session(&server, true, PATIENT);
@@ -153,4 +148,21 @@ async fn what_cannot_be_closed_goes_by_itself() {
     session.close().await;
     assert_eq!(host.open_shells().len(), 1);
     assert_eq!(host.idle_timeouts(), ["PT900.000S"]);
+}
+
+/// A host that refuses an identifier is asked without one, for the whole session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_may_insist_on_its_own_identifiers() {
+    for https in [true, false] {
+        let server = lab_with(Settings { shell_ids: ShellIds::Refused, ..Settings::default() }).await;
+        let host = server.host(HOST);
+        let session = session(&server, https, PATIENT);
+        for _ in 0..2 {
+            assert_eq!(session.run("quiet", &["0"], Stdin::None).await.expect("an exit code").exit_code, 7);
+            host.inject(Injection::on(Kind::Command, Effect::LoseShell));
+        }
+        assert_eq!(host.record().count(Kind::Create), 3, "refused, opened, and opened once more without asking");
+        session.close().await;
+        assert!(host.open_shells().is_empty());
+    }
 }

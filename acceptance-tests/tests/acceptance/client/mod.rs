@@ -1,6 +1,8 @@
 //! The provider's own client in this process against the wire of the lab: what is left behind, what is waited for, and
 //! what real Windows has answered to others.
 
+mod certificates;
+mod damaged;
 mod leaks;
 mod quiet;
 mod recorded;
@@ -20,10 +22,10 @@ const HOST: &str = "portal01.dmz.contoso.com";
 const USER: &str = "operator";
 const PASSWORD: &str = "secret";
 
-/// Waits scaled down: what takes 60 s and 20 s with the provider's settings takes 100 ms and 300 ms here.
+/// Waits scaled down: a host holds a request for 100 ms instead of 40 s, and the way may take 300 ms instead of 20 s.
 const SCALED: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
-    operation: Duration::from_millis(100),
+    operation: Duration::from_millis(400),
     margin: Duration::from_millis(300),
 };
 
@@ -47,15 +49,23 @@ async fn program(command: CommandLine, mut process: ProcessHost) {
 }
 
 async fn lab() -> WireServer {
+    lab_with(Settings::default()).await
+}
+
+async fn lab_with(settings: Settings) -> WireServer {
     let start = |command: CommandLine| Process::spawn(move |process| program(command, process));
     let machine = ClosureMachine { name: HOST.to_owned(), account: Account::administrator(USER, PASSWORD), start };
-    WireServer::builder().host_with(Arc::new(machine), Settings::default()).start().await.expect("server")
+    WireServer::builder().host_with(Arc::new(machine), settings).start().await.expect("server")
 }
 
 /// A session with the lab's host, through its proxy, with NTLM.
 fn session(server: &WireServer, https: bool, timeouts: Timeouts) -> Session {
+    Session::new(endpoint(server, https, timeouts))
+}
+
+fn endpoint(server: &WireServer, https: bool, timeouts: Timeouts) -> Endpoint {
     let ca_certificate = Some(server.authority_pem().to_owned());
-    Session::new(Endpoint {
+    Endpoint {
         host: HOST.to_owned(),
         port: if https { 5986 } else { 5985 },
         transport: if https {
@@ -68,5 +78,5 @@ fn session(server: &WireServer, https: bool, timeouts: Timeouts) -> Session {
         authentication: Authentication::Ntlm { username: USER.to_owned(), password: Secret::new(PASSWORD) },
         timeouts,
         limits: Limits::default(),
-    })
+    }
 }

@@ -18,7 +18,7 @@ use roxmltree::Document;
 
 use super::{HOST, SCALED, lab, session};
 
-fn recorded(test: &str) -> Option<Recorded> {
+pub fn recorded(test: &str) -> Option<Recorded> {
     recordings::recorded().inspect_err(|reason| skip::skipped(test, &reason.to_string())).ok()
 }
 

@@ -4,7 +4,8 @@ use acceptance_tests::lab::estate::demo;
 use acceptance_tests::lab::host::error::LabError;
 use acceptance_tests::lab::host::state::{State, SystemDrive, WinrmQuotas};
 use acceptance_tests::lab::server::{Lab, Mode};
-use acceptance_tests::powershell;
+use acceptance_tests::lab::wire::record::Listener;
+use acceptance_tests::{paths, powershell};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -58,6 +59,130 @@ fn a_healthy_host_passes_every_check() {
     .assert_eq(&text(&lab, &doctor));
     assert_eq!(doctor.run().code, 0);
     assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new());
+}
+
+/// The guide's example is a run straight to the host, with the names of the guide. Lines break where names are as long.
+#[test]
+fn the_guide_shows_the_report_of_a_host_that_is_ready() {
+    let guide = std::fs::read_to_string(paths::root().join("docs/guides/winrm.md")).expect("the guide");
+    let shown = guide.split("```text\n").nth(1).and_then(|text| text.split("```").next()).expect("a report");
+    let lab = lab(Mode::Native);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let port = runtime.block_on(lab.wire().open_port(HOST, Listener::Https)).expect("a port").port();
+    let mut doctor = Doctor::of(&lab).with("proxy", json!("")).with("ca_certificate", json!(null));
+    doctor = doctor.with("port", json!(port)).with("server_name", json!(HOST));
+    doctor.host = "127.0.0.1".to_owned();
+    doctor.environment.push(("SSL_CERT_FILE".to_owned(), lab.ca_file.display().to_string()));
+    let run = doctor.run();
+    let mut said = run.stdout.replace(" (without a proxy: the setting `proxy` is empty)", "");
+    let names = [
+        ("127.0.0.1 is an address".to_owned(), "mfa01.contoso.com is 10.20.0.11"),
+        (format!("127.0.0.1:{port}"), "mfa01.contoso.com:5986"),
+        (format!("port {port}"), "port 5986"),
+        ("127.0.0.1".to_owned(), HOST),
+        (doctor.username.clone(), "CONTOSO\\mfa-upgrade"),
+    ];
+    names.iter().for_each(|(found, name)| said = said.replace(found, name));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(shown), words(&said), "docs/guides/winrm.md shows another report than\n{said}\n{}", run.stderr);
+}
+
+/// What programs read: names, order and values stay as they are.
+#[test]
+fn the_report_in_json_keeps_its_form() {
+    let lab = lab(Mode::Native);
+    change(&lab, |state| {
+        state.administrator = false;
+        state.system_drive = Some(SystemDrive { size: 64 << 30, free: 3 << 30 });
+    });
+    let mut doctor = Doctor::of(&lab);
+    doctor.arguments.push("--json".to_owned());
+    let run = doctor.run();
+    assert_eq!(run.code, 1);
+    expect![[r#"
+        {
+          "checks": [
+            {
+              "check": "name",
+              "cure": null,
+              "finding": "127.0.0.1 is an address; it is the proxy, which looks mfa01.contoso.com up itself",
+              "result": "ok"
+            },
+            {
+              "check": "tcp",
+              "cure": null,
+              "finding": "port 5986 takes connections through the proxy",
+              "result": "ok"
+            },
+            {
+              "check": "tls",
+              "cure": null,
+              "finding": "TLS 1.3; the certificate is valid, carries the name, and is trusted by `ca_certificate`",
+              "result": "ok"
+            },
+            {
+              "check": "http",
+              "cure": null,
+              "finding": "https://mfa01.contoso.com:5986/wsman answers and offers Negotiate, Basic",
+              "result": "ok"
+            },
+            {
+              "check": "authentication",
+              "cure": null,
+              "finding": "Administrator is accepted (NTLM, bound to the TLS channel)",
+              "result": "ok"
+            },
+            {
+              "check": "authorization",
+              "cure": "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there.",
+              "finding": "the account has no administrator rights on MFA01, or they are filtered out of a remote logon",
+              "result": "failed"
+            },
+            {
+              "check": "shell",
+              "cure": null,
+              "finding": "a shell opens and runs commands",
+              "result": "ok"
+            },
+            {
+              "check": "powershell",
+              "cure": null,
+              "finding": "PowerShell 5.1.14393.5582 in FullLanguage mode on Microsoft Windows Server 2016 Standard",
+              "result": "ok"
+            },
+            {
+              "check": "quotas",
+              "cure": null,
+              "finding": "MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500",
+              "result": "ok"
+            },
+            {
+              "check": "clock",
+              "cure": null,
+              "finding": "the host's clock and this machine's differ by no more than 60 s",
+              "result": "ok"
+            },
+            {
+              "check": "double_hop",
+              "cure": null,
+              "finding": "a network logon cannot go on from the host to another one with the same account: files come over https or from this machine, never from a UNC path",
+              "result": "note"
+            },
+            {
+              "check": "disk",
+              "cure": "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind.",
+              "finding": "C: has 3.0 GiB free of 64.0 GiB",
+              "result": "warning"
+            }
+          ],
+          "host": "mfa01.contoso.com",
+          "proxy": "http://proxy:3128",
+          "proxy_reason": "the setting `proxy` names it",
+          "result": "failed",
+          "url": "https://mfa01.contoso.com:5986/wsman",
+          "username": "Administrator"
+        }
+    "#]].assert_eq(&run.stdout.replace(&lab.proxy_url, "http://proxy:3128"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 pub const HOST: &str = "mfa01.contoso.com";
 
 /// Options and environment of a run.
+#[derive(Clone)]
 pub struct Doctor {
     pub host: String,
     /// The attributes of the connection.
@@ -37,7 +38,7 @@ impl Doctor {
             connection: json!({
                 "proxy": lab.proxy_url,
                 "ca_certificate": authority,
-                "timeouts": { "connect": "2s", "operation": "1s" },
+                "timeouts": { "connect": "5s", "operation": "3s" },
             }),
             username: lab.username.clone(),
             password: lab.password.clone(),

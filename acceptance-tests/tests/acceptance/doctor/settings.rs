@@ -15,6 +15,8 @@ fn check(change: impl FnOnce(&mut Doctor), sentence: &str) {
     let run = doctor.run();
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
     assert!(run.stderr.contains(sentence), "{sentence:?} is not in: {}", run.stderr);
+    // A password that was given to an option that does not exist is not repeated.
+    assert!(!run.stderr.contains("M4rk3r"), "{}", run.stderr);
     assert_eq!(lab.host(HOST).record().connections, 0, "something was sent");
 }
 
@@ -31,7 +33,12 @@ fn unusable_settings_are_named_before_anything_is_sent() {
     check(set("hosts", json!(["*.dmz.contoso.com"])), "do not match mfa01.contoso.com");
     check(|doctor| doctor.password.clear(), "AZUREMFA_PASSWORD");
     check(|doctor| doctor.arguments = vec!["--connection".into(), "dmz".into()], "AZUREMFA_DMZ_USERNAME");
-    check(|doctor| doctor.arguments = vec!["--password".into(), "M4rk3r".into()], "argument 5 is not known");
+    for line in [&["--password", "M4rk3r"][..], &["--password=M4rk3r"], &["--username", "M4rk3r"], &["M4rk3r"]] {
+        check(
+            |doctor| doctor.arguments = line.iter().map(|word| (*word).to_owned()).collect(),
+            "argument 5 is not known",
+        );
+    }
     let allowed = ("AZUREMFA_ALLOWED_HOSTS".to_owned(), "*.dmz.contoso.com".to_owned());
     check(|doctor| doctor.environment.push(allowed), "allows only *.dmz.contoso.com");
     check(

@@ -163,3 +163,13 @@ fn a_host_that_is_not_allowed_is_not_asked_for_at_the_proxy_either() {
     assert_eq!((run.code, lab.wire().most_open()), (2, 0), "{}", run.stderr);
     assert!(run.stderr.contains("AZUREMFA_ALLOWED_HOSTS allows only"), "{}", run.stderr);
 }
+
+/// A host serves WS-Management below `/wsman` alone; a gateway may have another path for it.
+#[test]
+fn the_path_of_a_connection_is_asked_for() {
+    let lab = lab(|builder| builder);
+    passes(&lab, &Doctor::of(&lab).with("path", json!("/wsman/further")));
+    let (code, report) = Doctor::of(&lab).with("path", json!("/elsewhere")).report();
+    assert_eq!((code, &report["url"]), (1, &json!("https://mfa01.contoso.com:5986/elsewhere")));
+    assert_eq!(report["checks"][3]["finding"], "connecting to mfa01.contoso.com: HTTP 404");
+}

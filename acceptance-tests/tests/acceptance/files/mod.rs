@@ -9,6 +9,7 @@ use acceptance_tests::lab::host::product::release::sha256;
 use acceptance_tests::lab::server::{Lab, Mode};
 use acceptance_tests::lab::wire::host::{Settings, SimulatedHost};
 use acceptance_tests::lab::wire::record::{Kind, Record};
+use azuremfa::address::HostAddress;
 use azuremfa::backend::Backend as _;
 use azuremfa::backend::error::HostError;
 use azuremfa::backend::release::Releases;
@@ -27,6 +28,7 @@ mod delivery;
 mod faults;
 mod get;
 mod put;
+mod resume;
 
 const HOST: &str = "mfa01.contoso.com";
 const FOLDER: &str = "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\7.0.0.9";
@@ -43,6 +45,7 @@ struct Bench {
     lab: Lab,
     backend: WindowsBackend,
     stop: CancellationToken,
+    at: HostAddress,
     files: TempDir,
 }
 
@@ -64,7 +67,7 @@ impl Bench {
         let connections = Connections { connections: vec![connection], ..Connections::default() };
         let backend = WindowsBackend::new(Arc::new(connections), Arc::new(Releases::default()));
         let files = tempfile::tempdir().expect("a folder");
-        Self { lab, backend, stop: CancellationToken::new(), files }
+        Self { lab, backend, stop: CancellationToken::new(), at: HostAddress::named(HOST), files }
     }
 
     /// A file of that many bytes that no compression and no repetition helps with.
@@ -89,7 +92,7 @@ impl Bench {
 
     fn work(&self) -> Work<'_> {
         let operation = "put a file".to_owned();
-        Work { backend: &self.backend, host: HOST, operation, stop: &self.stop }
+        Work { backend: &self.backend, host: HOST, at: &self.at, operation, stop: &self.stop }
     }
 
     fn wire(&self) -> Arc<SimulatedHost> {

@@ -2,7 +2,7 @@
 
 mod domain;
 mod estate;
-mod faults;
+pub mod faults;
 mod logins;
 mod peers;
 mod trust;

@@ -28,7 +28,7 @@ pub fn call(powershell: &Path, host: &Path, script: &str, arguments: &Value, inp
 
 /// Has the lab's native host answer the same call.
 pub fn call_native(host: &Path, name: &str, arguments: &Value, input: &[u8]) -> Answer {
-    let lines = script::run(&HostFolder::new(host), name, &read(name), &arguments.to_string(), input);
+    let lines = script::run(&HostFolder::new(host), name, &read(name), &arguments.to_string(), &mut &input[..]);
     parse(lines.join("\r\n"), String::new())
 }
 

@@ -274,8 +274,11 @@ async fn the_proxy_knows_its_hosts() {
     check(&format!("CONNECT {HOST}:5985 HTTP/1.1"), " 200 ").await;
     check("CONNECT Portal01.DMZ.contoso.com:5986 HTTP/1.1\r\nHost: x", " 200 ").await;
     check("CONNECT portal09.dmz.contoso.com:5986 HTTP/1.1", " 502 ").await;
-    check(&format!("CONNECT {HOST}:443 HTTP/1.1"), " 502 ").await;
-    check("GET http://example.com/ HTTP/1.1", " 405 ").await;
+    check(&format!("CONNECT {HOST}:443 HTTP/1.1"), " 200 ").await;
+    check(&format!("CONNECT {HOST}:80 HTTP/1.1"), " 502 ").await;
+    check(&format!("GET http://{HOST}/nothing HTTP/1.1"), " 404 ").await;
+    check("GET http://example.com/ HTTP/1.1", " 502 ").await;
+    check(&format!("POST http://{HOST}/ HTTP/1.1"), " 405 ").await;
 }
 
 #[tokio::test]

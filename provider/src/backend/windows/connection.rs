@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::address::HostAddress;
 use crate::backend::windows::pattern::Pattern;
 use crate::backend::windows::proxies::{Choice, ProxyRule};
 use crate::secret::Secret;
@@ -46,6 +47,7 @@ pub struct Connection {
     /// The credential cache that `KRB5CCNAME` names.
     pub ambient_cache: Option<String>,
     pub use_https: bool,
+    /// Of every host that is named without one.
     pub port: u16,
     /// Of the URL.
     pub path: String,
@@ -89,7 +91,7 @@ pub enum KerberosCredentials<'a> {
 pub struct Timeouts {
     /// For name, TCP, proxy and TLS together.
     pub connect: Duration,
-    /// How long the host may hold one request.
+    /// How long one request may take.
     pub operation: Duration,
     /// How long one script may take, from logging on to its end, when that is less than what its kind is allowed.
     pub overall: Option<Duration>,
@@ -103,7 +105,8 @@ impl Default for Timeouts {
 
 impl Connections {
     /// The connection of a host, ready to be used. The error is a full sentence for a person.
-    pub fn connection_for(&self, host: &str) -> Result<&Connection, String> {
+    pub fn connection_for(&self, address: &HostAddress) -> Result<&Connection, String> {
+        let host = address.name();
         self.check_allowed(host)?;
         if self.undecided {
             return Err(format!("The connection for {host} cannot be chosen, because `connections` is not known yet."));
@@ -116,14 +119,14 @@ impl Connections {
             ));
         }
         connection.check_credentials(host)?;
-        connection.proxy_for(host)?;
+        connection.proxy_for(address)?;
         Ok(connection)
     }
 
     /// What stands against reaching a host, as far as it is known: no error when the settings are not known yet.
-    pub fn check(&self, host: &str) -> Result<(), String> {
-        self.check_allowed(host)?;
-        if self.is_deferred(host) { Ok(()) } else { self.connection_for(host).map(|_| ()) }
+    pub fn check(&self, address: &HostAddress) -> Result<(), String> {
+        self.check_allowed(address.name())?;
+        if self.is_deferred(address.name()) { Ok(()) } else { self.connection_for(address).map(|_| ()) }
     }
 
     /// Whether a host cannot be reached yet because its settings are not known.
@@ -131,7 +134,9 @@ impl Connections {
         self.undecided || self.choose(host).is_ok_and(|connection| connection.unknown_attribute.is_some())
     }
 
-    fn check_allowed(&self, host: &str) -> Result<(), String> {
+    /// What `AZUREMFA_ALLOWED_HOSTS` has against reaching a host, whatever for. An IPv6 address may have brackets.
+    pub fn check_allowed(&self, host: &str) -> Result<(), String> {
+        let host = host.trim_matches(['[', ']']);
         match &self.allowed_hosts {
             Some(allowed) if !allowed.iter().any(|pattern| pattern.matches(host)) => {
                 let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
@@ -221,8 +226,13 @@ impl Connection {
     }
 
     /// The proxy that leads to a host, and by what it was chosen. The error is a full sentence for a person.
-    pub fn proxy_for(&self, host: &str) -> Result<Choice, String> {
-        self.proxy.choose(host, self.port, self.use_https)
+    pub fn proxy_for(&self, address: &HostAddress) -> Result<Choice, String> {
+        self.proxy.choose(address.name(), self.port_of(address), self.use_https)
+    }
+
+    /// The port at which a host is reached: its own, else the connection's.
+    pub fn port_of(&self, address: &HostAddress) -> u16 {
+        address.port().unwrap_or(self.port)
     }
 
     fn check_credentials(&self, host: &str) -> Result<(), String> {
@@ -306,7 +316,10 @@ mod tests {
 
     #[track_caller]
     fn check(host: &str, expected: &str) {
-        assert_eq!(estate().connection_for(host).map(|it| it.name.clone()).as_deref(), Ok(expected));
+        assert_eq!(
+            estate().connection_for(&HostAddress::named(host)).map(|it| it.name.clone()).as_deref(),
+            Ok(expected)
+        );
     }
 
     #[test]
@@ -319,15 +332,15 @@ mod tests {
 
     #[test]
     fn two_equal_matches_are_an_error() {
-        let message = estate().connection_for("mfa01.contoso.com").expect_err("ambiguous");
+        let message = estate().connection_for(&HostAddress::named("mfa01.contoso.com")).expect_err("ambiguous");
         assert!(message.contains("\"all\" (mfa0?.contoso.com) and \"twin\" (mfa0*.contoso.com)"), "{message}");
-        assert!(estate().check("mfa01.contoso.com").is_err());
+        assert!(estate().check(&HostAddress::named("mfa01.contoso.com")).is_err());
     }
 
     #[test]
     fn no_match_says_what_is_declared() {
         let connections = Connections { connections: vec![connection("dmz", &["*.dmz"])], ..Connections::default() };
-        let message = connections.check("mfa01").expect_err("no connection");
+        let message = connections.check(&HostAddress::named("mfa01")).expect_err("no connection");
         assert!(message.contains("No connection matches mfa01") && message.contains("\"dmz\""), "{message}");
     }
 
@@ -335,8 +348,8 @@ mod tests {
     fn the_allow_list_comes_first() {
         let allowed = Some(vec!["*.contoso.com".parse().expect("a pattern")]);
         let connections = Connections { allowed_hosts: allowed, undecided: true, ..estate() };
-        assert!(connections.check("mfa01.contoso.com").is_ok());
-        let message = connections.check("elsewhere.example").expect_err("not allowed");
+        assert!(connections.check(&HostAddress::named("mfa01.contoso.com")).is_ok());
+        let message = connections.check(&HostAddress::named("elsewhere.example")).expect_err("not allowed");
         assert!(message.contains("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com"), "{message}");
     }
 
@@ -344,12 +357,12 @@ mod tests {
     fn missing_credentials_name_their_variable() {
         let mut connections = Connections { connections: vec![Connection::new("dmz-east")], ..Connections::default() };
         connections.connections[0].hosts = vec!["*".parse().expect("a pattern")];
-        let message = connections.check("h").expect_err("no user name");
+        let message = connections.check(&HostAddress::named("h")).expect_err("no user name");
         assert!(message.contains("AZUREMFA_DMZ_EAST_USERNAME"), "{message}");
         connections.connections[0].unknown_attribute = Some("username");
-        assert!(connections.check("h").is_ok());
+        assert!(connections.check(&HostAddress::named("h")).is_ok());
         assert!(connections.is_deferred("h"));
-        assert!(connections.connection_for("h").is_err());
+        assert!(connections.connection_for(&HostAddress::named("h")).is_err());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Release files that this machine fetches, for hosts that cannot: each once per process, whole and proven or not at all.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +14,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OnceCell;
 
 use crate::backend::error::Cause;
+use crate::backend::web_address;
 use crate::backend::windows::files::{LARGEST_RELEASE_FILE, hexadecimal};
 use crate::backend::windows::put::LocalFile;
-use crate::causes;
+use crate::backend::windows::web_client::{self, without_address};
 use crate::winrm::endpoint::TlsOptions;
-use crate::winrm::tls::client_config;
 
 /// How long a server may take to answer, or be silent in its answer.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -120,28 +119,9 @@ impl Downloads {
     }
 }
 
-/// Proxies are those of the environment (`HTTPS_PROXY`, `NO_PROXY`), roots those of the system unless stated.
 fn client(trust: &TlsOptions) -> Result<Client, String> {
-    let tls = client_config(trust).map_err(|error| error.to_string())?;
-    Client::builder()
-        .use_preconfigured_tls(tls)
-        .https_only(true)
-        .connect_timeout(CONNECT)
-        .read_timeout(SILENCE)
-        .timeout(WHOLE)
-        .user_agent(concat!("terraform-provider-azuremfa/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(without_address)
-}
-
-/// The error and its causes. Those of reqwest name addresses, and a redirect's may be as secret as the first.
-fn without_address(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut source = error.source();
-    while let Some(inner) = source.filter(|inner| inner.is::<reqwest::Error>()) {
-        source = inner.source();
-    }
-    source.map_or_else(|| error.to_string(), |source| format!("{error}: {}", causes::in_one_line(source)))
+    let builder = web_client::builder(trust)?.https_only(true).connect_timeout(CONNECT);
+    builder.read_timeout(SILENCE).timeout(WHOLE).build().map_err(without_address)
 }
 
 /// A folder that no other account can enter.
@@ -155,13 +135,5 @@ fn private_folder() -> io::Result<TempDir> {
 
 /// An address without what may be secret in it.
 pub fn shown(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(url) => format!("{}://{}{}", url.scheme(), authority(&url), url.path()),
-        Err(_) => "the release file's address".to_owned(),
-    }
-}
-
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    Url::parse(url).map_or_else(|_| "the release file's address".to_owned(), |url| web_address::shown(&url))
 }

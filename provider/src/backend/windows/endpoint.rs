@@ -1,5 +1,6 @@
 //! From a connection of the settings to the endpoint of a session.
 
+use crate::address::HostAddress;
 use crate::backend::windows::connection::{self, Connection};
 use crate::secret::Secret;
 use crate::winrm::auth::kerberos::login::cache_file;
@@ -8,7 +9,8 @@ use crate::winrm::endpoint::{
 };
 
 /// Where and how a host is reached. The error is a full sentence.
-pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
+pub fn of(address: &HostAddress, connection: &Connection) -> Result<Endpoint, String> {
+    let host = address.name();
     let authentication = authentication(host, connection)?;
     let transport = if connection.use_https {
         Transport::Https(TlsOptions {
@@ -21,16 +23,12 @@ pub fn of(host: &str, connection: &Connection) -> Result<Endpoint, String> {
     };
     Ok(Endpoint {
         host: host.to_owned(),
-        port: connection.port,
+        port: connection.port_of(address),
         transport,
         path: connection.path.clone(),
-        proxy: connection.proxy_for(host)?.proxy,
+        proxy: connection.proxy_for(address)?.proxy,
         authentication,
-        timeouts: Timeouts {
-            connect: connection.timeouts.connect,
-            operation: connection.timeouts.operation,
-            ..Timeouts::default()
-        },
+        timeouts: Timeouts::new(connection.timeouts.connect, connection.timeouts.operation),
         limits: connection.limits.clone(),
     })
 }
@@ -109,7 +107,8 @@ mod tests {
     /// What is chosen, or the sentence that says why nothing can be.
     fn chosen(change: impl FnOnce(&mut Connection)) -> String {
         let connections = Connections { connections: vec![connection(change)], ..Connections::default() };
-        let endpoint = connections.connection_for("mfa01").and_then(|connection| of("mfa01", connection));
+        let host = HostAddress::named("mfa01");
+        let endpoint = connections.connection_for(&host).and_then(|connection| of(&host, connection));
         match endpoint.map(|endpoint| endpoint.authentication) {
             Ok(Authentication::Basic { .. }) => "basic".to_owned(),
             Ok(Authentication::Ntlm { .. }) => "ntlm".to_owned(),

@@ -8,6 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError, ScriptErrorKind};
 use crate::backend::facts::Server;
 use crate::backend::release::{Component, Delivery, file_name};
@@ -100,7 +101,7 @@ async fn pull(work: &Work<'_>, setup: &ServerSetup<'_>) -> Result<Report, HostEr
 async fn push(work: &Work<'_>, setup: &ServerSetup<'_>, why: &str) -> Result<Report, HostError> {
     let target = setup.path(&work.known_facts().await?.work_folder);
     // What is on the host need not be fetched here.
-    let present = work.until_heard(SHORT_SILENCE, || identity(work, work.host, &target)).await?;
+    let present = work.until_heard(SHORT_SILENCE, || identity(work, work.at, &target)).await?;
     if present.sha256.is_some_and(|present| present.eq_ignore_ascii_case(setup.sha256)) {
         return Ok(Report { already: true, notes: Vec::new() });
     }
@@ -152,15 +153,21 @@ pub fn server_setup<'a>(work: &'a Work<'_>, version: &str) -> Result<ServerSetup
 }
 
 /// Brings component files to the step's host from the first of these MFA Servers that is heard.
-pub async fn bring(work: &Work<'_>, version: &str, from: &[String], files: &[String]) -> Result<Report, HostError> {
+pub async fn bring(
+    work: &Work<'_>,
+    version: &str,
+    from: &[HostAddress],
+    files: &[String],
+) -> Result<Report, HostError> {
     let mut notes = Vec::new();
     let mut servers = from.iter().peekable();
     while let Some(server) = servers.next() {
         match bring_from(work, version, server, files).await {
-            Err(error) if error.host == *server && is_silence(&error) && servers.peek().is_some() => {
-                tracing::warn!(host = work.host, server, cause = %error.cause, "asking the next server for the files");
+            Err(error) if error.host == server.name() && is_silence(&error) && servers.peek().is_some() => {
+                tracing::warn!(host = work.host, server = server.name(), cause = %error.cause, "asking the next server for the files");
                 notes.push(format!(
-                    "{server} was not heard, so the next server was asked for the files: {}",
+                    "{} was not heard, so the next server was asked for the files: {}",
+                    server.name(),
                     error.cause
                 ));
             }
@@ -171,7 +178,7 @@ pub async fn bring(work: &Work<'_>, version: &str, from: &[String], files: &[Str
 }
 
 /// Brings them from one server; whether all were there already.
-async fn bring_from(work: &Work<'_>, version: &str, from: &str, files: &[String]) -> Result<bool, HostError> {
+async fn bring_from(work: &Work<'_>, version: &str, from: &HostAddress, files: &[String]) -> Result<bool, HostError> {
     let (server, facts) = tokio::join!(source_server(work, version, from), work.known_facts());
     let (server, target) = (server?, staging(&facts?.work_folder, version));
     let mut already = true;
@@ -185,12 +192,12 @@ async fn bring_from(work: &Work<'_>, version: &str, from: &str, files: &[String]
 }
 
 /// Brings one file; whether it was there already.
-async fn bring_file(work: &Work<'_>, from: &str, source: &str, target: &str) -> Result<bool, HostError> {
-    let (wanted, present) = tokio::join!(identity(work, from, source), identity(work, work.host, target));
+async fn bring_file(work: &Work<'_>, from: &HostAddress, source: &str, target: &str) -> Result<bool, HostError> {
+    let (wanted, present) = tokio::join!(identity(work, from, source), identity(work, work.at, target));
     let (wanted, present) = (wanted?, present?);
     let (Some(length), Some(sha256)) = (wanted.length, wanted.sha256.filter(|_| wanted.exists)) else {
         return Err(HostError {
-            host: from.to_owned(),
+            host: from.name().to_owned(),
             ..work.failure(Cause::Script {
                 script: "Get-FileIdentity".to_owned(),
                 kind: ScriptErrorKind::NotFound,
@@ -212,16 +219,16 @@ struct Identity {
     sha256: Option<String>,
 }
 
-async fn identity(work: &Work<'_>, host: &str, path: &str) -> Result<Identity, HostError> {
+async fn identity(work: &Work<'_>, host: &HostAddress, path: &str) -> Result<Identity, HostError> {
     let call = Call::new(GET_FILE_IDENTITY, json!({"path": path}));
     let identity = work.backend.call(host, call).await;
-    identity.map_err(|cause| HostError { host: host.to_owned(), ..work.failure(cause) })
+    identity.map_err(|cause| HostError { host: host.name().to_owned(), ..work.failure(cause) })
 }
 
 /// Streams a file from one host to another. Both scripts run at once; the receiver's hash decides.
 async fn relay(
     work: &Work<'_>,
-    from: &str,
+    from: &HostAddress,
     source: &str,
     target: &str,
     length: u64,
@@ -242,13 +249,16 @@ async fn relay(
     let receive = Call { input: Some(input), ..Call::new(RECEIVE_FILE, arguments) };
     let started = work.backend.clock().now();
     let (sent, received) =
-        tokio::join!(work.backend.call::<Sent>(from, send), work.backend.call::<Received>(work.host, receive));
-    let failed_at_source = |cause| HostError { host: from.to_owned(), ..work.failure(cause) };
+        tokio::join!(work.backend.call::<Sent>(from, send), work.backend.call::<Received>(work.at, receive));
+    let failed_at_source = |cause| HostError { host: from.name().to_owned(), ..work.failure(cause) };
     match (sent, received) {
         (_, Ok(received)) if received.length == length && received.sha256.eq_ignore_ascii_case(sha256) => {}
         (Ok(sent), Ok(_)) => {
-            let found =
-                format!("{target} is not the file {source} of {from}, of which {} bytes were sent", sent.length);
+            let found = format!(
+                "{target} is not the file {source} of {}, of which {} bytes were sent",
+                from.name(),
+                sent.length
+            );
             return Err(work.failure(Cause::Unproven(found)));
         }
         // When the receiver fails the sender is given up and fails as well; the first failure is the one to tell.
@@ -256,14 +266,21 @@ async fn relay(
         (Err(cause), _) => return Err(failed_at_source(cause)),
     }
     let took: Duration = work.backend.clock().now().saturating_sub(started);
-    tracing::info!(host = work.host, from, target, length, milliseconds = took.as_millis() as u64, "file was brought");
+    tracing::info!(
+        host = work.host,
+        from = from.name(),
+        target,
+        length,
+        milliseconds = took.as_millis() as u64,
+        "file was brought"
+    );
     Ok(())
 }
 
 /// The MFA Server that files are taken from; it must run the version, or older files would come.
-async fn source_server(work: &Work<'_>, wanted: &str, from: &str) -> Result<Server, HostError> {
+async fn source_server(work: &Work<'_>, wanted: &str, from: &HostAddress) -> Result<Server, HostError> {
     let failure = |found: String| HostError {
-        host: from.to_owned(),
+        host: from.name().to_owned(),
         ..work.failure(Cause::Unproven(format!("files of {wanted} can only come from a server that runs it; {found}")))
     };
     let facts = work.backend.observe(from, false).await?;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::address;
+
 /// Gaps that are open, by the host on which the policy was changed.
 #[derive(Debug, Default)]
 pub struct Gap(Mutex<HashMap<String, Open>>);
@@ -26,12 +28,12 @@ impl Gap {
     /// A gap starts; one that is open already keeps its start.
     pub fn start(&self, host: &str, now: Duration, start_was_seen: bool) {
         let open = Open { since: now, start_was_seen };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(host.to_ascii_lowercase()).or_insert(open);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(address::key(host)).or_insert(open);
     }
 
     /// A gap ends: how long it was, when it was seen open.
     pub fn end(&self, host: &str, now: Duration) -> Option<Ended> {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&host.to_ascii_lowercase())?;
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&address::key(host))?;
         Some(Ended { length: now.saturating_sub(open.since), start_was_seen: open.start_was_seen })
     }
 }

@@ -1,4 +1,8 @@
-//! The sessions that are open, by host, and the workers that wait in them.
+//! The sessions that are open, by host and port, and the workers that wait in them.
+//!
+//! A session is a way to one listener. Were it kept by the host alone, then of two sets that name a host with different
+//! ports the one read first would decide where both go, and a wrong port would show in some runs only. What belongs to
+//! the host itself is kept by its name elsewhere: answers, changes, and refusals of credentials.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::address;
 use crate::backend::windows::worker::Worker;
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::session::Session;
@@ -19,10 +24,13 @@ pub struct Hosts {
 
 #[derive(Default)]
 struct State {
-    open: HashMap<String, Open>,
+    open: HashMap<Place, Open>,
     /// Counts visits, so that a session knows whether it was visited since.
     visits: u64,
 }
+
+/// A host's name, as a key, and a port.
+type Place = (String, u16);
 
 struct Open {
     session: Session,
@@ -35,7 +43,7 @@ struct Open {
 /// The use of a host's session; while one lives, the session is not idle.
 pub struct Visit {
     hosts: Arc<Hosts>,
-    host: String,
+    place: Place,
     pub session: Session,
 }
 
@@ -49,21 +57,26 @@ impl Hosts {
     }
 
     /// Visits a host; its session is made when there is none, and only then `endpoint` is asked. Nothing is connected.
-    pub fn enter<E>(self: &Arc<Self>, host: &str, endpoint: impl FnOnce() -> Result<Endpoint, E>) -> Result<Visit, E> {
-        let host = host.to_ascii_lowercase();
+    pub fn enter<E>(
+        self: &Arc<Self>,
+        host: &str,
+        port: u16,
+        endpoint: impl FnOnce() -> Result<Endpoint, E>,
+    ) -> Result<Visit, E> {
+        let place = (address::key(host), port);
         let mut state = self.state();
         state.visits += 1;
         let visit = state.visits;
-        let open = match state.open.entry(host.clone()) {
+        let open = match state.open.entry(place.clone()) {
             Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(place) => {
+            Entry::Vacant(vacant) => {
                 let session = Session::new(endpoint()?);
-                place.insert(Open { session, waiting: Vec::new(), visitors: 0, last_visit: 0 })
+                vacant.insert(Open { session, waiting: Vec::new(), visitors: 0, last_visit: 0 })
             }
         };
         open.visitors += 1;
         open.last_visit = visit;
-        Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), host })
+        Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), place })
     }
 
     /// Closes every session, with whatever runs in it.
@@ -73,23 +86,23 @@ impl Hosts {
     }
 
     /// Closes the session after a while, unless somebody came since.
-    fn close_when_idle(self: &Arc<Self>, host: String, last_visit: u64) {
+    fn close_when_idle(self: &Arc<Self>, place: Place, last_visit: u64) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (hosts, idle_after) = (Arc::downgrade(self), self.idle_after);
         runtime.spawn(async move {
             tokio::time::sleep(idle_after).await;
-            let idle = Weak::upgrade(&hosts).and_then(|hosts| hosts.take_idle(&host, last_visit));
+            let idle = Weak::upgrade(&hosts).and_then(|hosts| hosts.take_idle(&place, last_visit));
             if let Some(open) = idle {
-                tracing::debug!(host, "closing an idle session");
+                tracing::debug!(host = place.0, port = place.1, "closing an idle session");
                 open.close().await;
             }
         });
     }
 
-    fn take_idle(&self, host: &str, last_visit: u64) -> Option<Open> {
+    fn take_idle(&self, place: &Place, last_visit: u64) -> Option<Open> {
         let mut state = self.state();
-        let idle = state.open.get(host).is_some_and(|open| open.visitors == 0 && open.last_visit == last_visit);
-        if idle { state.open.remove(host) } else { None }
+        let idle = state.open.get(place).is_some_and(|open| open.visitors == 0 && open.last_visit == last_visit);
+        if idle { state.open.remove(place) } else { None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,7 +151,7 @@ impl Visit {
 impl Visit {
     /// None once all sessions were closed, or when another one was opened since.
     fn open<'s>(&self, state: &'s mut State) -> Option<&'s mut Open> {
-        state.open.get_mut(&self.host).filter(|open| open.session.is(&self.session))
+        state.open.get_mut(&self.place).filter(|open| open.session.is(&self.session))
     }
 }
 
@@ -150,7 +163,7 @@ impl Drop for Visit {
         let (visitors, last_visit) = (open.visitors, open.last_visit);
         drop(state);
         if visitors == 0 {
-            self.hosts.close_when_idle(self.host.clone(), last_visit);
+            self.hosts.close_when_idle(self.place.clone(), last_visit);
         }
     }
 }
@@ -165,9 +178,13 @@ mod tests {
     const HOST: &str = "mfa01.contoso.com";
 
     fn enter(hosts: &Arc<Hosts>) -> Visit {
+        enter_at(hosts, HOST, 5985)
+    }
+
+    fn enter_at(hosts: &Arc<Hosts>, host: &str, port: u16) -> Visit {
         let endpoint = Endpoint {
-            host: HOST.to_owned(),
-            port: 5985,
+            host: host.to_owned(),
+            port,
             transport: Transport::Http,
             path: DEFAULT_PATH.to_owned(),
             proxy: None,
@@ -175,12 +192,12 @@ mod tests {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
         };
-        hosts.enter(HOST, || Ok::<_, ()>(endpoint)).expect("an endpoint")
+        hosts.enter(host, port, || Ok::<_, ()>(endpoint)).expect("an endpoint")
     }
 
     async fn is_open_after(hosts: &Hosts, milliseconds: u64) -> bool {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-        hosts.state().open.contains_key(HOST)
+        !hosts.state().open.is_empty()
     }
 
     #[tokio::test]
@@ -194,6 +211,14 @@ mod tests {
         assert!(is_open_after(&hosts, 5).await, "it waits a while");
         drop(enter(&hosts));
         assert!(!is_open_after(&hosts, 400).await);
+    }
+
+    #[tokio::test]
+    async fn a_host_has_one_session_for_each_port() {
+        let hosts = Hosts::new(Duration::from_secs(60));
+        let first = enter_at(&hosts, HOST, 5985);
+        assert!(first.session.is(&enter_at(&hosts, "MFA01.contoso.com", 5985).session));
+        assert!(!first.session.is(&enter_at(&hosts, HOST, 5986).session));
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
 use crate::backend::release::Releases;
@@ -33,6 +34,7 @@ pub mod endpoint;
 pub mod files;
 pub mod gap;
 pub mod get;
+pub mod health;
 pub mod hosts;
 pub mod installers;
 pub mod observations;
@@ -48,6 +50,7 @@ pub mod scripts;
 pub mod sessions;
 pub mod verify;
 pub mod web;
+pub mod web_client;
 pub mod work;
 pub mod worker;
 
@@ -59,12 +62,16 @@ pub struct WindowsBackend {
     observations: Observations,
     gap: Gap,
     downloads: Downloads,
+    /// What limits which hosts are reached; none in tests.
+    connections: Option<Arc<Connections>>,
 }
 
 impl WindowsBackend {
     /// Hosts by connections. Nothing is connected yet.
     pub fn new(connections: Arc<Connections>, releases: Arc<Releases>) -> Self {
-        Self::over(Arc::new(Sessions::new(connections)), releases, Arc::new(SystemClock::default()))
+        let sessions = Arc::new(Sessions::new(connections.clone()));
+        let backend = Self::over(sessions, releases, Arc::new(SystemClock::default()));
+        backend.limited_by(connections)
     }
 
     /// Hosts by any runner of scripts, at any clock.
@@ -76,11 +83,24 @@ impl WindowsBackend {
             clock,
             gap: Gap::default(),
             downloads: Downloads::default(),
+            connections: None,
         }
     }
 
+    /// With the limits of these connections.
+    #[must_use]
+    pub fn limited_by(mut self, connections: Arc<Connections>) -> Self {
+        self.connections = Some(connections);
+        self
+    }
+
+    /// What stands against reaching a host, whatever for, as a full sentence.
+    pub fn check_allowed(&self, host: &str) -> Result<(), String> {
+        self.connections.as_ref().map_or(Ok(()), |connections| connections.check_allowed(host))
+    }
+
     /// Runs a script and decodes its result.
-    pub async fn call<T: DeserializeOwned>(&self, host: &str, call: Call) -> Result<T, Cause> {
+    pub async fn call<T: DeserializeOwned>(&self, host: &HostAddress, call: Call) -> Result<T, Cause> {
         runner::call(self.runner.as_ref(), host, call).await
     }
 
@@ -127,22 +147,22 @@ impl WindowsBackend {
         }
     }
 
-    async fn read(&self, host: &str) -> Result<HostFacts, HostError> {
+    async fn read(&self, host: &HostAddress) -> Result<HostFacts, HostError> {
         let facts = self.call(host, Call::new(GET_HOST_FACTS, json!({}))).await;
-        facts.map_err(|cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause })
+        facts.map_err(|cause| HostError { host: host.name().to_owned(), operation: "read the host".to_owned(), cause })
     }
 }
 
 #[async_trait]
 impl Backend for WindowsBackend {
-    #[tracing::instrument(skip_all, fields(host, fresh))]
-    async fn observe(&self, host: &str, fresh: bool) -> Result<HostFacts, HostError> {
-        self.observations.observe(host, fresh, || self.read(host)).await
+    #[tracing::instrument(skip_all, fields(host = host.name(), fresh))]
+    async fn observe(&self, host: &HostAddress, fresh: bool) -> Result<HostFacts, HostError> {
+        self.observations.observe(host.name(), fresh, || self.read(host)).await
     }
 
     #[tracing::instrument(skip_all, fields(host = step.host))]
-    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError> {
-        let work = Work { backend: self, host: &step.host, operation: step.action.to_string(), stop };
+    async fn perform(&self, step: &Step, at: &HostAddress, stop: &CancellationToken) -> Result<Report, HostError> {
+        let work = Work { backend: self, host: &step.host, at, operation: step.action.to_string(), stop };
         if stop.is_cancelled() {
             return Err(work.failure(Cause::Stopped));
         }
@@ -195,6 +215,7 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
             verify::web(work, *component, version, virtual_directory).await
         }
         Action::VerifyAdapter { version } => verify::adapter(work, version).await,
+        Action::AwaitHealth { check } => health::wait(work, check).await,
         Action::Adopt { .. } | Action::ByHand { .. } | Action::Wait { .. } => {
             Err(work.failure(Cause::Unproven("a run ends before such a step and never performs it".to_owned())))
         }
@@ -210,6 +231,7 @@ fn only_looks(action: &Action) -> bool {
             | Action::VerifyServer { .. }
             | Action::VerifyWeb { .. }
             | Action::VerifyAdapter { .. }
+            | Action::AwaitHealth { .. }
     )
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::address;
 use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
 use crate::backend::windows::clock::Clock;
@@ -103,7 +104,7 @@ impl Observations {
 
     fn entry(&self, host: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.entry(host.to_ascii_lowercase()).or_default().clone()
+        hosts.entry(address::key(host)).or_default().clone()
     }
 }
 

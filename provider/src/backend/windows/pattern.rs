@@ -1,7 +1,12 @@
 //! Host patterns as in an ssh configuration: `*` for any text, `?` for one character, letters of either case.
+//!
+//! A pattern is about the name of a host. Where it is reached, its port, is no part of that.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
+
+use crate::address;
 
 /// A host name or a pattern of host names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -9,17 +14,19 @@ pub struct Pattern(String);
 
 /// Text that is no host pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a host pattern; accepted are letters, digits, '.', '-', '_', ':', and the wildcards '*' and '?'"
-)]
-pub struct InvalidPattern {
-    text: String,
+pub enum InvalidPattern {
+    #[error(
+        "{0:?} is not a host pattern; accepted are letters, digits, '.', '-', '_', ':', and the wildcards '*' and '?'"
+    )]
+    Text(String),
+    #[error("{0:?} ends with a port, and a pattern is matched with the names of hosts alone; leave the port out")]
+    Port(String),
 }
 
 impl Pattern {
     /// Whether a host is meant.
     pub fn matches(&self, host: &str) -> bool {
-        matches(self.0.as_bytes(), host.to_ascii_lowercase().as_bytes())
+        matches(self.0.as_bytes(), address::key(host).as_bytes())
     }
 
     /// Whether this is one host's name and no wildcard.
@@ -37,11 +44,19 @@ impl FromStr for Pattern {
     type Err = InvalidPattern;
 
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        if has_port(text) {
+            return Err(InvalidPattern::Port(text.to_owned()));
+        }
+        let unbracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        if let Ok(address) = unbracketed.parse::<Ipv6Addr>() {
+            // As hosts are named by it, whichever way it was written.
+            return Ok(Self(address.to_string()));
+        }
         let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:*?".contains(&byte);
         if text.is_empty() || text.len() > 255 || !text.bytes().all(accepted) {
-            return Err(InvalidPattern { text: text.to_owned() });
+            return Err(InvalidPattern::Text(text.to_owned()));
         }
-        Ok(Self(text.to_ascii_lowercase()))
+        Ok(Self(address::key(text)))
     }
 }
 
@@ -49,6 +64,14 @@ impl fmt::Display for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// Whether a text ends with a port, as a host's own text may. A colon inside of an IPv6 address begins none.
+fn has_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(name, port)| {
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && (name.ends_with(']') || !name.contains(':'))
+    })
 }
 
 /// Matches from left to right; after a mismatch only the last `*` can take one more character, so the time is at most
@@ -100,13 +123,20 @@ mod tests {
         check("*a*b*", "xxaxxbxx", true);
         check("*a*b", "abab", true);
         check("*", "anything", true);
+        check("[fd00::7]", "fd00::7", true);
+        check("FD00:0::7", "fd00::7", true);
+        check("fd00:*", "fd00::7", true);
+        check("fd00::*", "fd01::7", false);
         check("?", "", false);
     }
 
     #[test]
     fn refuses_other_text() {
-        for text in ["", "a b", "http://x", "a,b", "[a]", "ä"] {
-            assert!(text.parse::<Pattern>().is_err(), "{text:?}");
+        for text in ["", "a b", "http://x", "a,b", "[a]", "[*]", "[fd00::7", "ä"] {
+            assert_eq!(text.parse::<Pattern>(), Err(InvalidPattern::Text(text.to_owned())));
+        }
+        for text in ["mfa01:5985", "*.contoso.com:5985", "*:5985", "[fd00::7]:5985"] {
+            assert_eq!(text.parse::<Pattern>(), Err(InvalidPattern::Port(text.to_owned())));
         }
     }
 

@@ -2,12 +2,16 @@
 //!
 //! The host makes a temporary file of the full length, each range of the file is written into it by a script of its own,
 //! and one more script proves the hash and moves the file into place. A range counts as sent when the host names the
-//! very hash of what was read here; after a broken connection only ranges without that are sent again. What is left
-//! under the temporary name is deleted when a put finally fails, and, if the host is away by then, by the next put.
+//! very hash of what was read here. After a broken connection the host says how much of the range it has and which hash
+//! that has; when the same bytes here have the same hash only the rest is sent, otherwise the whole range.
+//!
+//! What is left under the temporary name is deleted when a put finally fails. What a run that was killed left, the next
+//! put takes up in the same way: every byte of the file was either proven by a hash or sent anew.
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -20,19 +24,24 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError, ScriptErrorKind};
 use crate::backend::windows::clock::Clock;
 use crate::backend::windows::files::hexadecimal;
 use crate::backend::windows::poll::{Ended, Poll};
 use crate::backend::windows::runner::{self, Call, Runner};
 use crate::backend::windows::scripts::{
-    COMPLETE_PARTIAL_FILE, INITIALIZE_PARTIAL_FILE, RECEIVE_PARTIAL_FILE, REMOVE_WORK_FILE, Script,
+    COMPLETE_PARTIAL_FILE, GET_PARTIAL_FILE, INITIALIZE_PARTIAL_FILE, RECEIVE_PARTIAL_FILE, REMOVE_WORK_FILE, Script,
 };
 use crate::backend::windows::work::{SHORT_SILENCE, Work};
 use crate::winrm::ranges;
 
-/// How often something is sent before its failure is final.
+/// How often in a row something is tried that gets no further, before its failure is final.
 const ATTEMPTS: u32 = 4;
+
+/// How much more of a range must have arrived for an attempt to have got further: with less, a connection that breaks all
+/// the time would be tried for ever, as far as anybody can tell who waits.
+const LEAST_PROGRESS: u64 = 1024 * 1024;
 
 /// How long a failed put waits to clean up: by then a command that was cut off has ended and closed the file.
 const CLEANING: Duration = Duration::from_secs(60);
@@ -57,7 +66,7 @@ pub async fn put(work: &Work<'_>, file: &LocalFile, target: &str, streams: usize
         runner: work.backend.runner(),
         clock: work.backend.shared_clock(),
         stop: work.stop.clone(),
-        host: work.host.to_owned(),
+        host: work.at.clone(),
         file: file.clone(),
         target: target.to_owned(),
     };
@@ -84,14 +93,25 @@ struct Put {
     runner: Arc<dyn Runner>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
-    host: String,
+    host: HostAddress,
     file: LocalFile,
     target: String,
 }
 
 #[derive(Deserialize)]
-struct Already {
+struct Prepared {
     already: bool,
+    /// Something is there under the temporary name, and nobody knows what.
+    kept: bool,
+}
+
+/// One range under way.
+struct Progress {
+    range: Range<u64>,
+    /// Some of it may be on the host.
+    begun: AtomicBool,
+    /// How much of it was found there.
+    arrived: AtomicU64,
 }
 
 /// What arrived of a range.
@@ -104,30 +124,63 @@ struct Received {
 impl Put {
     async fn transfer(&self, streams: usize) -> Result<bool, Cause> {
         let whole = json!({"path": self.target, "length": self.file.length, "sha256": self.file.sha256});
-        let prepare = || self.run::<Already>(INITIALIZE_PARTIAL_FILE, whole.clone());
-        if self.persist(SHORT_SILENCE, &self.stop, prepare).await?.already {
+        let prepare = || self.run::<Prepared>(INITIALIZE_PARTIAL_FILE, whole.clone());
+        let prepared = self.persist(SHORT_SILENCE, &self.stop, prepare, || 0).await?;
+        if prepared.already {
             return Ok(true);
         }
         let one = |range: Range<u64>| {
             let put = self.clone();
-            let send = async move { put.persist(SHORT_SILENCE, &put.stop, || put.send(&range)).await };
+            let send = async move { put.send(range, prepared.kept).await };
             send.in_current_span()
         };
         ranges::send(ranges::cut(self.file.length, streams), streams, one).await?;
-        let complete = || self.run::<Already>(COMPLETE_PARTIAL_FILE, whole.clone());
-        self.persist(SHORT_SILENCE, &self.stop, complete).await?;
+        let complete = || self.run::<Value>(COMPLETE_PARTIAL_FILE, whole.clone());
+        self.persist(SHORT_SILENCE, &self.stop, complete, || 0).await?;
         Ok(false)
     }
 
-    /// Sends a range once.
-    async fn send(&self, range: &Range<u64>) -> Result<(), Cause> {
+    /// Sends a range, however often that takes. `begun`: some of it may be there.
+    async fn send(&self, range: Range<u64>, begun: bool) -> Result<(), Cause> {
+        let progress = Progress { range, begun: AtomicBool::new(begun), arrived: AtomicU64::new(0) };
+        let reached = || progress.arrived.load(Ordering::Relaxed);
+        self.persist(SHORT_SILENCE, &self.stop, || self.send_rest(&progress), reached).await
+    }
+
+    /// Sends once what is not there of a range.
+    async fn send_rest(&self, progress: &Progress) -> Result<(), Cause> {
+        let mut rest = progress.range.clone();
+        if progress.begun.swap(true, Ordering::Relaxed) {
+            let arrived = self.arrived(&rest).await?;
+            progress.arrived.fetch_max(arrived, Ordering::Relaxed);
+            rest.start += arrived;
+        }
+        if rest.is_empty() { Ok(()) } else { self.send_once(&rest).await }
+    }
+
+    /// How much of a range the host has for certain, from its start on.
+    async fn arrived(&self, range: &Range<u64>) -> Result<u64, Cause> {
+        let found: Received = self.run(GET_PARTIAL_FILE, self.arguments(range)).await?;
+        let there = range.start..range.start.saturating_add(found.length).min(range.end);
+        let (host, length) = (self.host.name(), there.end - there.start);
+        if found.length > length || self.read(&there, None).await? != Some(found.sha256) {
+            tracing::warn!(host, target = self.target, offset = range.start, length, "what is there is something else");
+            return Ok(0);
+        }
+        tracing::info!(host, target = self.target, offset = range.start, length, "sending the rest of what is there");
+        Ok(length)
+    }
+
+    fn arguments(&self, range: &Range<u64>) -> Value {
+        let length = range.end - range.start;
+        json!({"path": self.target, "file_length": self.file.length, "offset": range.start, "length": length})
+    }
+
+    async fn send_once(&self, range: &Range<u64>) -> Result<(), Cause> {
         let (sender, input) = mpsc::channel(PIECES_UNDER_WAY);
         let length = range.end - range.start;
-        let arguments = json!({
-            "path": self.target, "file_length": self.file.length, "offset": range.start, "length": length,
-        });
-        let call = Call { input: Some(input), ..Call::new(RECEIVE_PARTIAL_FILE, arguments) };
-        let (read, received) = tokio::join!(self.read(range, sender), self.call::<Received>(call));
+        let call = Call { input: Some(input), ..Call::new(RECEIVE_PARTIAL_FILE, self.arguments(range)) };
+        let (read, received) = tokio::join!(self.read(range, Some(sender)), self.call::<Received>(call));
         // A file that cannot be read ends the stream early, which the host then complains about.
         let (read, received) = (read?, received?);
         match read {
@@ -141,8 +194,8 @@ impl Put {
         }
     }
 
-    /// Reads a range into the channel and gives its hash; none when nobody takes it to the end.
-    async fn read(&self, range: &Range<u64>, sender: mpsc::Sender<Bytes>) -> Result<Option<String>, Cause> {
+    /// Reads a range, into the channel if there is one, and gives its hash; none when nobody takes it to the end.
+    async fn read(&self, range: &Range<u64>, sender: Option<mpsc::Sender<Bytes>>) -> Result<Option<String>, Cause> {
         let failed =
             |what: String| Cause::Local(format!("the file {} cannot be sent: {what}", self.file.path.display()));
         let mut left = range.end - range.start;
@@ -156,7 +209,9 @@ impl Put {
                 Err(error) => return Err(failed(error.to_string())),
             }
             hash.update(&piece);
-            if sender.send(piece.freeze()).await.is_err() {
+            if let Some(sender) = &sender
+                && sender.send(piece.freeze()).await.is_err()
+            {
                 return Ok(None);
             }
         }
@@ -169,26 +224,31 @@ impl Put {
         // The run may have been asked to stop, which must not keep it from leaving the host as it was.
         let go_on = CancellationToken::new();
         let remove = || self.run::<Value>(REMOVE_WORK_FILE, arguments.clone());
-        if let Err(cause) = self.persist(CLEANING, &go_on, remove).await {
-            tracing::warn!(host = self.host, target = self.target, %cause, "the next put deletes what is left of this one");
+        if let Err(cause) = self.persist(CLEANING, &go_on, remove, || 0).await {
+            tracing::warn!(host = self.host.name(), target = self.target, %cause, "the next put deletes what is left of this one");
         }
     }
 
-    /// Tries again while the failure may pass: a silent host for at most `silence`, anything else a few times. Only for
-    /// what may be done twice.
+    /// Tries again while the failure may pass: a silent host for at most `silence`, anything else a few times since it last
+    /// got further. Only for what may be done twice.
     async fn persist<T, F>(
         &self,
         silence: Duration,
         stop: &CancellationToken,
         attempt: impl Fn() -> F + Send,
+        reached: impl Fn() -> u64 + Send,
     ) -> Result<T, Cause>
     where
         F: Future<Output = Result<T, Cause>> + Send,
     {
         let mut poll: Option<Poll<'_>> = None;
-        let mut attempts = 1;
+        let (mut attempts, mut last) = (1, 0);
         loop {
-            let cause = match attempt().await {
+            let outcome = attempt().await;
+            if reached() >= last + LEAST_PROGRESS {
+                (attempts, last) = (1, reached());
+            }
+            let cause = match outcome {
                 Err(cause) if may_pass(&cause) && attempts < ATTEMPTS => cause,
                 outcome => return outcome,
             };
@@ -197,7 +257,7 @@ impl Put {
                 attempts += 1;
                 poll = None;
             }
-            tracing::warn!(host = self.host, target = self.target, %cause, "trying again");
+            tracing::warn!(host = self.host.name(), target = self.target, %cause, "trying again");
             let poll = poll.get_or_insert_with(|| Poll::new(self.clock.as_ref(), stop, silence));
             match poll.pause().await {
                 Ok(()) => {}

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
+use crate::address;
 use crate::backend::error::Cause;
 use crate::backend::windows::connection::Connection;
 
@@ -57,7 +58,7 @@ impl Refusals {
     /// What stands against a logon. `advice` names what to look at.
     pub fn check(&self, host: &str, connection: &Connection) -> Result<(), Cause> {
         let state = self.state();
-        let scopes = [Scope::Connection(connection.name.clone()), Scope::Host(host.to_ascii_lowercase())];
+        let scopes = [Scope::Connection(connection.name.clone()), Scope::Host(address::key(host))];
         let Some((refusing, reason)) = scopes.iter().find_map(|scope| state.refused.get(scope)) else {
             return Ok(());
         };
@@ -75,7 +76,7 @@ impl Refusals {
     pub fn refuse(&self, host: &str, connection: &Connection, reason: &str) {
         let mut state = self.state();
         let scope = match scope(host, connection) {
-            accepted if state.accepted.contains(&accepted) => Scope::Host(host.to_ascii_lowercase()),
+            accepted if state.accepted.contains(&accepted) => Scope::Host(address::key(host)),
             scope => scope,
         };
         state.refused.entry(scope).or_insert_with(|| (host.to_owned(), reason.to_owned()));
@@ -100,7 +101,7 @@ fn scope(host: &str, connection: &Connection) -> Scope {
     let named = || connection.username.as_deref().is_some_and(|name| name.contains(['\\', '@']));
     // Kerberos knows accounts of domains alone, whatever their names look like.
     let in_domain = connection.kerberos().is_some() || named();
-    if in_domain { Scope::Connection(connection.name.clone()) } else { Scope::Host(host.to_ascii_lowercase()) }
+    if in_domain { Scope::Connection(connection.name.clone()) } else { Scope::Host(address::key(host)) }
 }
 
 #[cfg(test)]

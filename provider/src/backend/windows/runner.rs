@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::address::HostAddress;
 use crate::backend::error::Cause;
 use crate::backend::windows::scripts::Script;
 
@@ -15,14 +16,14 @@ use crate::backend::windows::scripts::Script;
 #[async_trait]
 pub trait Runner: Send + Sync {
     /// Runs a script and gives back its result. A run that ends without a reply is an error.
-    async fn run(&self, host: &str, call: Call) -> Result<Value, Cause>;
+    async fn run(&self, host: &HostAddress, call: Call) -> Result<Value, Cause>;
 
     /// Ends all sessions; a later run opens new ones.
     async fn close(&self) {}
 }
 
 /// Runs a script and decodes its result.
-pub async fn call<T: DeserializeOwned>(runner: &dyn Runner, host: &str, call: Call) -> Result<T, Cause> {
+pub async fn call<T: DeserializeOwned>(runner: &dyn Runner, host: &HostAddress, call: Call) -> Result<T, Cause> {
     let script = call.script.name;
     let result = runner.run(host, call).await?;
     serde_json::from_value(result).map_err(|error| {

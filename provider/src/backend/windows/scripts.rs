@@ -77,6 +77,7 @@ scripts! {
     GET_FILE_IDENTITY = "Get-FileIdentity";
     GET_HOST_FACTS = "Get-HostFacts";
     GET_INSTALLER_STATE = "Get-InstallerState";
+    GET_PARTIAL_FILE = "Get-PartialFile";
     INITIALIZE_PARTIAL_FILE = "Initialize-PartialFile";
     MERGE_ADAPTER_CONFIGURATION = "Merge-AdapterConfiguration";
     MERGE_WEB_CONFIG = "Merge-WebConfig";

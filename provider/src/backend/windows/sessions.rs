@@ -14,6 +14,7 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::StreamReader;
 
+use crate::address::HostAddress;
 use crate::backend::error::Cause;
 use crate::backend::windows::connection::{Connection, Connections};
 use crate::backend::windows::endpoint;
@@ -57,11 +58,11 @@ impl Sessions {
 
     /// The host's session, to be used. Which connection it takes, and whether the host may be reached at all, is decided
     /// before a byte is sent.
-    fn enter(&self, host: &str) -> Result<(Visit, &Connection), Cause> {
+    fn enter(&self, host: &HostAddress) -> Result<(Visit, &Connection), Cause> {
         let connection = self.connections.connection_for(host).map_err(Cause::NoConnection)?;
-        self.refusals.check(host, connection)?;
+        self.refusals.check(host.name(), connection)?;
         let endpoint = || endpoint::of(host, connection).map_err(Cause::NoConnection);
-        Ok((self.hosts.enter(host, endpoint)?, connection))
+        Ok((self.hosts.enter(host.name(), connection.port_of(host), endpoint)?, connection))
     }
 
     /// Logs on, before which nobody has accepted the credentials: one host after the other, so that the first refusal is
@@ -131,9 +132,10 @@ impl Sessions {
 
 #[async_trait]
 impl Runner for Sessions {
-    #[tracing::instrument(level = "debug", skip_all, fields(host, script = call.script.name))]
-    async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
+    #[tracing::instrument(level = "debug", skip_all, fields(host = host.name(), script = call.script.name))]
+    async fn run(&self, host: &HostAddress, call: Call) -> Result<Value, Cause> {
         let (visit, connection) = self.enter(host)?;
+        let host = host.name();
         let limit = limit(call.script.name).min(connection.timeouts.overall.unwrap_or(Duration::MAX));
         let shares = call.input.is_none() && call.output.is_none() && call.script.company() != Company::None;
         let run = async {

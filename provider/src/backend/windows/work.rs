@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::Backend as _;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
@@ -25,7 +26,10 @@ pub const SHORT_SILENCE: Duration = Duration::from_secs(3 * 60);
 /// One step under way on one host.
 pub struct Work<'a> {
     pub backend: &'a WindowsBackend,
+    /// The host's name.
     pub host: &'a str,
+    /// Where it is reached.
+    pub at: &'a HostAddress,
     /// The step in words, as messages name it.
     pub operation: String,
     pub stop: &'a CancellationToken,
@@ -39,7 +43,7 @@ impl Work<'_> {
 
     /// Runs a script on the step's host, with raw bytes.
     pub async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, HostError> {
-        self.backend.call(self.host, call).await.map_err(|cause| self.failure(cause))
+        self.backend.call(self.at, call).await.map_err(|cause| self.failure(cause))
     }
 
     /// Runs a script that may run twice, because it first looks whether its work is done: while the host is silent it is
@@ -75,7 +79,7 @@ impl Work<'_> {
 
     /// Reads the step's host anew.
     pub async fn facts(&self) -> Result<HostFacts, HostError> {
-        self.backend.observe(self.host, true).await
+        self.backend.observe(self.at, true).await
     }
 
     /// What is known of the step's host from any earlier reading, for what steps do not change: its folders. During the

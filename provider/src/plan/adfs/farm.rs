@@ -1,5 +1,6 @@
 //! A farm as its hosts show it: who may change it, and what has not been restarted.
 
+use crate::address;
 use crate::backend::facts::{Adfs, Database, HostFacts};
 use crate::plan::Views;
 use crate::plan::adfs::{SERVICE, facts};
@@ -58,7 +59,7 @@ impl<'a> Farm<'a> {
     /// The primary as the secondaries name it, by the host's name in the set when it is in it.
     pub fn named_primary(&self) -> Option<&'a str> {
         let named = self.seen().find_map(|(_, adfs)| adfs.primary.as_deref())?;
-        Some(self.hosts.iter().find(|host| is_same_host(host, named)).map_or(named, String::as_str))
+        Some(self.hosts.iter().find(|host| is_same_machine(host, named)).map_or(named, String::as_str))
     }
 
     /// The registered providers and the policy, from whoever can tell.
@@ -99,8 +100,8 @@ pub fn unstarted(adfs: &Adfs) -> Option<String> {
     Some(format!("AD FS has not been restarted since the adapter was {since}"))
 }
 
-/// Whether two names mean the same host: equal, or one is the first label of the other.
-fn is_same_host(left: &str, right: &str) -> bool {
-    let label = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    left.eq_ignore_ascii_case(right) || ((!left.contains('.') || !right.contains('.')) && label(left) == label(right))
+/// Whether two names mean the same machine: the same host, or one is the first label of the other.
+fn is_same_machine(left: &str, right: &str) -> bool {
+    let label = |name: &str| address::key(name.split('.').next().unwrap_or_default());
+    address::is_same_host(left, right) || ((!left.contains('.') || !right.contains('.')) && label(left) == label(right))
 }

@@ -5,6 +5,7 @@ use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::{FILES, by_hand, farm};
 use crate::plan::checks::{self, Member, Seen, Survey};
+use crate::plan::health;
 use crate::plan::packages::{self, Origin};
 use crate::tf::diagnostic::Diagnostics;
 
@@ -32,6 +33,8 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
     if exchange.enables() && (exchange.registers || exchange.stale.is_empty()) {
         steps.push(step(exchange.authority, enable(exchange.wanted)));
     }
+    // Not before: nobody waits for a host to answer while users are not asked for the second factor.
+    steps.extend(hosts(exchange, survey, 0).filter_map(|host| health_check(exchange, host)));
     for member in exchange.batch(survey, 1) {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
@@ -39,6 +42,7 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
                 steps.extend(package(exchange, seen, diagnostics));
                 steps.extend(synchronization(exchange, seen.host));
                 steps.extend(restart(exchange, seen.host));
+                steps.extend(health_check(exchange, seen.host));
             }
             Member::Unreachable(_) | Member::Missing(_) => {}
         }
@@ -123,6 +127,13 @@ fn synchronization(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
 
 fn restart(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
     exchange.restarts(host).then(|| step(host, Action::RestartAdfs))
+}
+
+/// Of every host whose AD FS is restarted, or was by a run that broke off before its check.
+fn health_check(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
+    let is_checked =
+        exchange.restarts(host) || (exchange.desired.awaits_health(host) && !exchange.left.contains(&host));
+    health::step(exchange.desired, host).filter(|_| is_checked)
 }
 
 fn enable(name: &str) -> Action {

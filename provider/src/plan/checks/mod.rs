@@ -11,7 +11,7 @@ use crate::backend::step::{Action, Step};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
-use crate::plan::{Decision, Desired, Policy, Status, View, Views};
+use crate::plan::{Decision, Desired, Policy, Status, View, Views, health};
 use crate::tf::diagnostic::Diagnostics;
 
 pub mod acknowledgement;
@@ -244,12 +244,14 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Whether a host that could not be looked at was below the pin when it last could, or has nothing installed.
+    /// Whether a host that could not be looked at was below the pin when it last could, has still to pass its health check,
+    /// or has nothing installed.
     pub fn is_left_behind(&self, member: &Member<'a>) -> bool {
         match member {
             Member::Seen(_) | Member::Unread(_) => false,
             Member::Unreachable(host) => {
-                self.desired.last_versions.get(*host).is_none_or(|version| *version < self.desired.pin)
+                let last = self.desired.last_versions.get(*host);
+                last.is_none_or(|version| *version < self.desired.pin) || self.desired.awaits_health(host)
             }
             Member::Missing(_) => true,
         }
@@ -286,9 +288,12 @@ fn member<'a>(
         Some(View::Seen(facts)) => facts,
     };
     let Some(evidence) = evidence(host) else { return Member::Missing(host) };
-    let gaps: Vec<&str> = gaps.iter().filter(|gap| gap.host == host).map(|gap| gap.what.as_str()).collect();
+    let mut gaps: Vec<&str> = gaps.iter().filter(|gap| gap.host == host).map(|gap| gap.what.as_str()).collect();
     let below = evidence.lowest < desired.pin;
     let ahead = evidence.lowest > desired.pin;
+    if !below && !ahead && desired.awaits_health(host) {
+        gaps.push(health::NOT_PASSED);
+    }
     let needs_work = below || (!ahead && (!evidence.agrees || !gaps.is_empty()));
     Member::Seen(Seen { host, facts, evidence, gaps, needs_work, below })
 }

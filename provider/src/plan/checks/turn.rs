@@ -1,5 +1,6 @@
 //! What a set that waits would be refused for at its turn, so that it can be put right meanwhile.
 
+use crate::address::HostAddress;
 use crate::plan::checks::{Standing, Survey};
 use crate::plan::{Decision, Desired};
 use crate::tf::diagnostic::Severity;
@@ -42,7 +43,7 @@ fn at_its_turn(desired: &Desired) -> Desired {
         token.whole = true;
         if token.at_pin.is_empty() {
             // Any of its hosts: nothing is brought from it here.
-            token.at_pin.push(token.name.clone());
+            token.at_pin.push(HostAddress::named(&token.name));
         }
     }
     turn

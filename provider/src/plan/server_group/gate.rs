@@ -1,5 +1,6 @@
 //! The promotion gate: the master is upgraded last, after another server was promoted by hand.
 
+use crate::address::is_same_host;
 use crate::plan::Desired;
 use crate::plan::checks::{Seen, Survey};
 use crate::plan::names;
@@ -20,7 +21,7 @@ impl<'a> Gate<'a> {
         let said = group.master.as_deref();
         let master = match hosts.as_slice() {
             [only] => Some(*only),
-            _ => said.and_then(|said| hosts.iter().find(|host| host.eq_ignore_ascii_case(said)).copied()),
+            _ => said.and_then(|said| hosts.iter().find(|host| is_same_host(host, said)).copied()),
         };
         Self { master, hosts }
     }

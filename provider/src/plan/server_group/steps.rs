@@ -5,7 +5,7 @@ use crate::backend::step::{Action, Step};
 use crate::plan::checks::{self, Member, Seen, Survey};
 use crate::plan::server_group::gate::Gate;
 use crate::plan::server_group::{Plan, SERVICE, backup, backup_id, facts_of, findings, sdk, step};
-use crate::plan::{Desired, component};
+use crate::plan::{Desired, component, health};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -30,15 +30,19 @@ pub fn all(
     for member in others.into_iter().chain(masters) {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &desired.pin)),
-            Member::Seen(seen) if plan.work(seen.host).is_some_and(|work| work.server) => {
-                steps.extend(whole(desired, seen));
+            Member::Seen(seen) => {
+                let Some(work) = plan.work(seen.host) else { continue };
+                steps.extend(if work.server { whole(desired, seen) } else { remainder(desired, seen) });
+                steps.extend(health::step(desired, seen.host));
             }
-            Member::Seen(seen) if plan.work(seen.host).is_some() => steps.extend(remainder(desired, seen)),
-            _ => {}
+            Member::Unreachable(_) | Member::Missing(_) => {}
         }
     }
     if let Some(master) = gate.master().filter(|_| !steps.is_empty() && backs_up) {
+        // Before the last check: a run that only repeats a failed one closes nothing.
+        let check = steps.pop_if(|step| matches!(step.action, Action::AwaitHealth { .. }));
         close(desired, master, &mut steps);
+        steps.extend(check);
     }
     steps.extend(by_hand(desired, gate, plan, steps.is_empty(), diagnostics));
     steps

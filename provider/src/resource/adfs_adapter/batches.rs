@@ -1,8 +1,9 @@
 //! `batches`: the hosts of a farm, as a list of lists and in import ids.
 
+use crate::address::HostAddress;
 use crate::resource::set::desired::duplicate;
 use crate::resource::set::validate::check_host_list;
-use crate::resource::set::{import, strings};
+use crate::resource::set::{addresses, import};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
@@ -11,8 +12,8 @@ use crate::tf::value::Value;
 const MOST: usize = 2;
 
 /// The batches; none while any host is unknown.
-pub fn batches(value: &Value) -> Option<Vec<Vec<String>>> {
-    value.as_list()?.iter().map(strings).collect()
+pub fn batches(value: &Value) -> Option<Vec<Vec<HostAddress>>> {
+    value.as_list()?.iter().map(addresses).collect()
 }
 
 /// Checks their number, and every host in them.
@@ -45,14 +46,13 @@ pub fn parse_import(rest: &str) -> Result<Value, String> {
     if batches.len() > MOST {
         return Err(format!("{} batches were found, and a farm has one or two", batches.len()));
     }
-    let hosts = batches.concat();
-    if let Some(index) = duplicate(&hosts) {
-        return Err(format!("{} is there twice", hosts[index]));
+    if let Some((_, found)) = duplicate(&batches.concat()) {
+        return Err(found);
     }
-    Ok(Value::List(batches.into_iter().map(Value::strings).collect()))
+    Ok(Value::List(batches.iter().map(|batch| Value::strings(import::texts(batch))).collect()))
 }
 
 /// As an import id writes them.
-pub fn describe_batches(batches: &[Vec<String>]) -> String {
-    batches.iter().map(|batch| batch.join(",")).collect::<Vec<_>>().join(";")
+pub fn describe_batches(batches: &[Vec<HostAddress>]) -> String {
+    batches.iter().map(|batch| import::texts(batch).join(",")).collect::<Vec<_>>().join(";")
 }

@@ -1,5 +1,6 @@
 //! `azuremfa_adfs_adapter`: the MFA adapter of an AD FS farm.
 
+use crate::address::HostAddress;
 use crate::backend::facts::Database;
 use crate::backend::step::Step;
 use crate::plan::adfs::farm::Farm;
@@ -9,7 +10,7 @@ use crate::plan::token::SetKind;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Policy, Views};
 use crate::resource::adfs_adapter::batches::{batches, check, describe_batches};
-use crate::resource::set::HostSet;
+use crate::resource::set::{HostSet, names};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind};
@@ -66,7 +67,7 @@ impl HostSet for AdfsAdapter {
         &["batches"]
     }
 
-    fn hosts(&self, own: &Value) -> Option<Vec<String>> {
+    fn addresses(&self, own: &Value) -> Option<Vec<HostAddress>> {
         Some(batches(own.attribute("batches"))?.concat())
     }
 
@@ -94,7 +95,9 @@ impl HostSet for AdfsAdapter {
     }
 
     fn decide(&self, desired: &Desired, own: &Value, views: &Views, policy: &Policy) -> Decision {
-        adfs::decide(desired, &batches(own.attribute("batches")).unwrap_or_default(), views, policy)
+        let batches = batches(own.attribute("batches")).unwrap_or_default();
+        let batches: Vec<Vec<String>> = batches.iter().map(|batch| names(batch)).collect();
+        adfs::decide(desired, &batches, views, policy)
     }
 
     fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)> {
@@ -146,7 +149,8 @@ fn facts_after(own: &Value, hosts: &[String], views: &Views, steps: &[Step]) -> 
 
 const BATCHES: &str = "The hosts of the farm in one or two batches, each a list. The first batch is upgraded and \
     restarted while the second serves, then the second; the primary of a farm with a WID database stands in the first. \
-    With one batch the farm is out of service meanwhile.";
+    With one batch the farm is out of service meanwhile. A host may be named with its port, as \
+    `adfs01.contoso.com:5985`.";
 
 const DESCRIPTION: &str = "\
 The MFA adapter of an AD FS farm. It is installed on every host and registered once, on the primary.

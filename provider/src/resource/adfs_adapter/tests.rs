@@ -305,7 +305,7 @@ fn batches_are_checked() {
     check_batches(
         Value::List(vec![batch(&["a", "x y"]), Value::Null]),
         &expect![[r#"
-        batches[0][1]: Invalid host name
+        batches[0][1]: Invalid host
         batches[1]: Missing batch"#]],
     );
     check_batches(Value::List(vec![batch(&["a"]), batch(&["b", "A"])]), &expect!["batches[1][1]: The same host twice"]);

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::address::{HostAddress, is_same_host};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::server_group::{self, DeclaredSdk, Group, sdk};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Policy, Views, component};
-use crate::resource::set::{HostSet, desired, import, schema};
+use crate::resource::set::{HostSet, desired, import, names, schema};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind};
@@ -36,8 +37,10 @@ impl HostSet for ServerGroup {
                 "master",
                 Kind::String,
                 "The host that is master of the group now: a statement of yours, checked against the replication \
-                 connections. Required when a group of two or more has work to do. After a promotion by hand, change it.",
-            ),
+                 connections. Required when a group of two or more has work to do. After a promotion by hand, change it. \
+                 The name is enough where `hosts` gives a port.",
+            )
+            .check(schema::check_address),
             Attribute::optional(
                 "web_service_sdk",
                 Kind::Object(vec![
@@ -67,13 +70,19 @@ impl HostSet for ServerGroup {
     }
 
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
-        let (Some(hosts), Some(master)) = (self.hosts(config), config.attribute("master").as_str()) else { return };
-        if !hosts.iter().any(|host| host.eq_ignore_ascii_case(master)) {
-            diagnostics.error_at(
+        let (Some(hosts), Some(master)) = (self.addresses(config), master(config)) else { return };
+        match hosts.iter().find(|host| is_same_host(host.name(), master.name())) {
+            None => diagnostics.error_at(
                 Path::of("master"),
                 "The master is not among the hosts",
-                format!("{master:?} is not in hosts. Name one of {}.", hosts.join(", ")),
-            );
+                format!("{:?} is not in hosts. Name one of {}.", master.name(), names(&hosts).join(", ")),
+            ),
+            Some(host) if master.port().is_some() && master.port() != host.port() => diagnostics.error_at(
+                Path::of("master"),
+                "Another port than in hosts",
+                format!("{master} stands in hosts as {host}, and is reached as that says. Write {}.", host.name()),
+            ),
+            Some(_) => {}
         }
     }
 
@@ -132,11 +141,11 @@ impl HostSet for ServerGroup {
 
     fn parse_import(&self, rest: &str) -> Result<Vec<(&'static str, Value)>, String> {
         let text = rest.strip_prefix('=').ok_or("a server group has no virtual directory in its id")?;
-        Ok(vec![("hosts", Value::strings(import::hosts(text)?))])
+        Ok(vec![("hosts", Value::strings(import::texts(&import::hosts(text)?)))])
     }
 
     fn import_rest(&self, own: &Value) -> Option<String> {
-        Some(format!("={}", self.hosts(own)?.join(",")))
+        Some(format!("={}", import::texts(&self.addresses(own)?).join(",")))
     }
 }
 
@@ -158,7 +167,12 @@ fn group(own: &Value) -> Group {
         (_, Some(directory)) => DeclaredSdk::At(directory.to_owned()),
         (_, None) => DeclaredSdk::Anywhere,
     };
-    Group { master: own.attribute("master").as_str().map(str::to_owned), sdk }
+    Group { master: master(own).map(|master| master.name().to_owned()), sdk }
+}
+
+/// Who is said to be master; none when it is not said, not known or no host.
+fn master(own: &Value) -> Option<HostAddress> {
+    own.attribute("master").as_str()?.parse().ok()
 }
 
 fn sdk_versions(own: &Value, hosts: &[String], views: &Views) -> BTreeMap<String, Value> {

@@ -6,9 +6,10 @@ use crate::plan::checks::{self, Member, Survey, upstream};
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Desired, Installable, Policy, Status, View, Views};
-use crate::resource::set::HostSet;
 use crate::resource::set::desired::{spelled_as, tokens, version, versions};
+use crate::resource::set::private::Memory;
 use crate::resource::set::token::respell;
+use crate::resource::set::{HostSet, address_of, health};
 use crate::tf::value::Value;
 
 /// What was found of a set.
@@ -31,7 +32,8 @@ pub struct Finding {
 }
 
 /// Computes the truth. `own` is the state (or what was planned, after an apply), `prior` the state before.
-pub fn actual(set: &dyn HostSet, own: &Value, prior: &Value, views: &Views) -> Actual {
+pub fn actual(set: &dyn HostSet, own: &Value, prior: &Value, memory: &Memory) -> Actual {
+    let views = &memory.views;
     let hosts = set.hosts(own).unwrap_or_default();
     let found = found(set, own, prior, views, &hosts);
     let lowest = found.values().min().cloned();
@@ -51,7 +53,7 @@ pub fn actual(set: &dyn HostSet, own: &Value, prior: &Value, views: &Views) -> A
         findings: Vec::new(),
     };
     let Some(pin) = target.or(lowest) else { return actual };
-    let desired = standing(own, prior, &pin, &hosts);
+    let desired = standing(own, prior, &pin, &hosts, memory);
     let gaps = set.gaps(own, &hosts, views, &pin);
     let survey = checks::survey(
         set.kind(),
@@ -111,7 +113,7 @@ fn uniform(set: &dyn HostSet, own: &Value, views: &Views, hosts: &[String]) -> O
 }
 
 /// A set as it stands, asked for what it was last asked for.
-fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String]) -> Desired {
+fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String], memory: &Memory) -> Desired {
     Desired {
         name: own.attribute("name").as_str().unwrap_or_default().to_owned(),
         pin: pin.clone(),
@@ -122,6 +124,8 @@ fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String]) -> Desi
         allow_major_upgrade: true,
         hold: own.attribute("hold").as_str().map(str::to_owned),
         acknowledged: Vec::new(),
+        health_check: health::decode(own),
+        to_pass: memory.to_pass.clone(),
         rehearsal: false,
     }
 }
@@ -159,13 +163,14 @@ fn token(
 ) -> Token {
     let lowest = found.iter().map(|(host, version)| set.lowest(own, host, views).unwrap_or_else(|| version.clone()));
     let hosts = survey.members.iter().map(Member::host);
+    let addresses = set.addresses(own).unwrap_or_default();
     Token {
         kind: set.kind(),
         name: own.attribute("name").as_str().unwrap_or_default().to_owned(),
         lowest: respell(lowest.min(), &pin),
         wave: upstream::wave(&tokens(own.attribute("after"))),
         whole: survey.is_whole(),
-        at_pin: hosts.filter(|host| found.get(*host) == Some(&pin)).map(str::to_owned).collect(),
+        at_pin: hosts.filter(|host| found.get(*host) == Some(&pin)).map(|host| address_of(&addresses, host)).collect(),
         pin,
     }
 }

@@ -1,9 +1,10 @@
 //! Hosts that were added to a set: looked at while planning, for what a reviewer should know and never for a planned
 //! value.
 
+use crate::address::HostAddress;
 use crate::config::ProviderConfig;
 use crate::plan::{Decision, Desired, View, Views};
-use crate::resource::set::{HostSet, observe, timeouts};
+use crate::resource::set::{HostSet, names, observe, timeouts};
 use crate::tf::diagnostic::{Diagnostics, Severity};
 use crate::tf::value::Value;
 
@@ -16,15 +17,16 @@ pub async fn look(
     views: &Views,
     diagnostics: &mut Diagnostics,
 ) {
-    let added: Vec<String> = desired.hosts.iter().filter(|host| !views.contains_key(*host)).cloned().collect();
-    let reachable = |host: &String| !provider.is_deferred(host) && provider.check_connection(host).is_ok();
+    let mut added = set.addresses(own).unwrap_or_default();
+    added.retain(|host| !views.contains_key(host.name()));
+    let reachable = |host: &HostAddress| !provider.is_deferred(host.name()) && provider.check_connection(host).is_ok();
     if added.is_empty() || !added.iter().all(reachable) {
         return;
     }
     let limit = timeouts::of(own, "read");
     let Some(answers) = observe::ask(provider, &added, false, limit).await else {
         diagnostics.error(
-            format!("{}: {} did not answer within {} seconds", desired.name, added.join(", "), limit.as_secs()),
+            format!("{}: {} did not answer within {} seconds", desired.name, names(&added).join(", "), limit.as_secs()),
             "A host that is added must be readable. Look at why it does not answer, or raise timeouts.read.",
         );
         return;
@@ -33,9 +35,9 @@ pub async fn look(
     for (host, answer) in answers {
         match answer {
             Ok(facts) => {
-                all.insert(host, View::Seen(Box::new(facts)));
+                all.insert(host.name().to_owned(), View::Seen(Box::new(facts)));
             }
-            Err(error) => observe::report(&desired.name, &host, &error, diagnostics),
+            Err(error) => observe::report(&desired.name, host.name(), &error, diagnostics),
         }
     }
     let decision = set.decide(desired, own, &all, &provider.policy(&desired.pin));
@@ -44,7 +46,7 @@ pub async fn look(
             diagnostics.push(found.clone());
         }
     }
-    for host in added.iter().filter(|host| all.contains_key(*host)) {
+    for host in added.iter().map(HostAddress::name).filter(|host| all.contains_key(*host)) {
         warn(set, own, desired, &all, host, &decision, diagnostics);
     }
 }

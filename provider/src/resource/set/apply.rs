@@ -1,13 +1,18 @@
 //! Apply of an existing set: the plan's own decision, made again over fresh eyes, then performed.
 
+use std::collections::BTreeSet;
+
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
+use crate::backend::step::Step;
 use crate::config::ProviderConfig;
-use crate::plan::{Decision, Desired, Status, View, Views};
+use crate::plan::{Decision, Desired, Status, View, Views, health};
 use crate::resource::set::actual::{Actual, actual};
 use crate::resource::set::desired::wanted;
 use crate::resource::set::execute::{Halt, perform};
-use crate::resource::set::plan::{current, policy};
+use crate::resource::set::plan::policy;
+use crate::resource::set::private::Memory;
 use crate::resource::set::{HostSet, changes, failure, observe, private, timeouts};
 use crate::resource::{ApplyRequest, Outcome};
 use crate::tf::diagnostic::Diagnostics;
@@ -26,18 +31,19 @@ pub async fn update(
     let mut asked = own.clone();
     asked.set("version", request.config.attribute("version").clone());
     let mut diagnostics = Diagnostics::default();
-    let desired = wanted(set, &asked, request.prior, now).desired;
-    let Some((desired, views)) = desired.zip(private::decode(request.private)) else {
+    let mut desired = wanted(set, &asked, request.prior, now).desired;
+    let views = desired.as_mut().and_then(|desired| private::recall(desired, request.private));
+    let Some((desired, views)) = desired.zip(views) else {
         diagnostics.error("Nothing to go by", "The plan holds no observation of the hosts. Plan again, with refresh.");
         return refused(request, diagnostics);
     };
-    let views = current(views, &desired.hosts);
     let run = Run { set, provider, request, desired: &desired, own: &own, asked: &asked };
     let planned = set.decide(&desired, &asked, &views, &policy(Some(provider), &desired.pin));
     let acts = planned.steps.iter().any(|step| step.action.is_performed());
     if !acts && desired.hosts.iter().all(|host| views.contains_key(host)) {
         instruct(&desired, &planned, &mut diagnostics);
-        return Outcome { state: own.clone(), private: private::encode(&views), diagnostics };
+        let private = private::encode(Memory { views, to_pass: to_pass(&desired, &[], None) });
+        return Outcome { state: own.clone(), private, diagnostics };
     }
     run.go(views, planned, stop, diagnostics).await
 }
@@ -71,6 +77,12 @@ fn is_left(decision: &Decision, found: &Actual) -> bool {
     }
 }
 
+/// Who has still to pass a health check; nobody when none is declared any more.
+fn to_pass(desired: &Desired, steps: &[Step], failed: Option<usize>) -> BTreeSet<String> {
+    let before = desired.health_check.as_ref().map(|_| &desired.to_pass);
+    before.map(|before| health::still_to_pass(before, steps, failed)).unwrap_or_default()
+}
+
 /// Nothing was done: state stays as it was.
 fn refused(request: &ApplyRequest<'_>, diagnostics: Diagnostics) -> Outcome {
     Outcome { state: request.prior.clone(), private: request.private.to_vec(), diagnostics }
@@ -102,14 +114,20 @@ impl Run<'_> {
             return refused(self.request, diagnostics);
         };
         let (name, limit) = (&self.desired.name, timeouts::of(self.own, "update"));
-        let halt = perform(self.provider, name, &decision.steps, stop, limit, &mut diagnostics).await.err();
+        let (steps, addresses) = (&decision.steps, self.addresses());
+        let halt = perform(self.provider, name, steps, &addresses, stop, limit, &mut diagnostics).await.err();
         self.conclude(fresh, &planned, &decision, halt, diagnostics).await
+    }
+
+    /// Where the hosts are reached, as it was planned.
+    fn addresses(&self) -> Vec<HostAddress> {
+        self.set.addresses(self.own).unwrap_or_default()
     }
 
     /// Looks at all hosts anew, but for those that the plan did without.
     async fn look(&self, views: &Views, diagnostics: &mut Diagnostics) -> Option<Views> {
-        let is_left_out = |host: &&String| matches!(views.get(*host), Some(View::Unreachable { .. }));
-        let asked: Vec<String> = self.desired.hosts.iter().filter(|host| !is_left_out(host)).cloned().collect();
+        let mut asked = self.addresses();
+        asked.retain(|host| !matches!(views.get(host.name()), Some(View::Unreachable { .. })));
         let limit = timeouts::of(self.own, "read");
         let Some(answers) = observe::ask(self.provider, &asked, true, limit).await else {
             diagnostics.error(
@@ -120,16 +138,16 @@ impl Run<'_> {
         };
         let mut fresh: Views = views
             .iter()
-            .filter(|(host, _)| !asked.contains(host))
+            .filter(|(host, _)| !asked.iter().any(|asked| asked.name() == *host))
             .map(|(host, view)| (host.clone(), view.clone()))
             .collect();
         for (host, answer) in answers {
             match answer {
                 Ok(facts) => {
-                    fresh.insert(host, View::Seen(Box::new(facts)));
+                    fresh.insert(host.name().to_owned(), View::Seen(Box::new(facts)));
                 }
                 Err(error) => diagnostics.error(
-                    format!("{}: {host} could not be read before the run", self.desired.name),
+                    format!("{}: {} could not be read before the run", self.desired.name, host.name()),
                     format!("{}. Nothing was changed.", observe::sentence(&error)),
                 ),
             }
@@ -174,11 +192,13 @@ impl Run<'_> {
         mut diagnostics: Diagnostics,
     ) -> Outcome {
         let views = self.look_after(&before, &mut diagnostics).await;
-        let found = actual(self.set, self.own, self.request.prior, &views);
+        let failed = halt.as_ref().map(|halt| halt.index);
+        let memory = Memory { views, to_pass: to_pass(self.desired, &decision.steps, failed) };
+        let found = actual(self.set, self.own, self.request.prior, &memory);
         let mut state = self.own.clone();
-        found.write(self.set, &mut state, &views);
+        found.write(self.set, &mut state, &memory.views);
         if let Some(halt) = &halt {
-            let after = (&views, &found);
+            let after = (&memory.views, &found);
             failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
         } else {
             if planned.status == Status::Waiting && is_left(decision, &found) {
@@ -202,30 +222,30 @@ impl Run<'_> {
         } else {
             instruct(self.desired, planned, &mut diagnostics);
         }
-        Outcome { state, private: private::encode(&views), diagnostics }
+        Outcome { state, private: private::encode(memory), diagnostics }
     }
 
     /// A host that does not answer after the run keeps what was seen of it before, and is an error.
     async fn look_after(&self, before: &Views, diagnostics: &mut Diagnostics) -> Views {
         let mut views = before.clone();
-        let asked: Vec<String> =
-            before.iter().filter(|(_, view)| matches!(view, View::Seen(_))).map(|(host, _)| host.clone()).collect();
+        let mut asked = self.addresses();
+        asked.retain(|host| matches!(before.get(host.name()), Some(View::Seen(_))));
         let limit = timeouts::of(self.own, "read");
         let answers = observe::ask(self.provider, &asked, true, limit).await.unwrap_or_default();
         for host in asked.iter().filter(|host| !answers.iter().any(|(answered, _)| answered == *host)) {
             diagnostics.error(
-                format!("{}: {host} did not answer after the run", self.desired.name),
+                format!("{}: {} did not answer after the run", self.desired.name, host.name()),
                 "State holds what was seen of it before. Plan again to see what it runs.",
             );
         }
         for (host, answer) in answers {
             match answer {
                 Ok(facts) => {
-                    views.insert(host, View::Seen(Box::new(facts)));
+                    views.insert(host.name().to_owned(), View::Seen(Box::new(facts)));
                 }
                 Err(error) => {
                     diagnostics.error(
-                        format!("{}: {host} could not be read after the run", self.desired.name),
+                        format!("{}: {} could not be read after the run", self.desired.name, host.name()),
                         format!(
                             "{}. State holds what was seen of it before. Plan again to see what it runs.",
                             observe::sentence(&error)

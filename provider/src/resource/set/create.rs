@@ -10,7 +10,7 @@ use crate::plan::{Desired, View, Views};
 use crate::resource::set::desired::{Wanted, wanted};
 use crate::resource::set::plan::{check_connections, policy};
 use crate::resource::set::schema::mark_unknown;
-use crate::resource::set::{HostSet, observe, order, timeouts};
+use crate::resource::set::{HostSet, health, observe, order, timeouts};
 use crate::resource::{Outcome, PlanRequest};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
@@ -30,7 +30,8 @@ pub async fn plan(
     let wanted = wanted(set, request.proposed, &Value::Null, now);
     if let Some(desired) = &wanted.desired {
         foretell(set, &wanted, desired, request.proposed, &mut planned);
-        check_connections(set, provider, request.proposed, &desired.hosts, &mut diagnostics);
+        check_connections(set, provider, request.proposed, &mut diagnostics);
+        health::look(provider, desired, &mut diagnostics);
         let reachable = |provider: &&ProviderConfig| !desired.hosts.iter().any(|host| provider.is_deferred(host));
         if let Some(provider) = provider.filter(reachable).filter(|_| !diagnostics.has_errors())
             && wanted.unknown.is_empty()
@@ -51,7 +52,8 @@ pub async fn look(
     diagnostics: &mut Diagnostics,
 ) -> Option<Views> {
     let limit = timeouts::of(own, "create");
-    let Some(answers) = observe::ask(provider, &desired.hosts, fresh, limit).await else {
+    let hosts = set.addresses(own).unwrap_or_default();
+    let Some(answers) = observe::ask(provider, &hosts, fresh, limit).await else {
         diagnostics.error(
             format!("{}: the hosts did not answer within {} seconds", desired.name, limit.as_secs()),
             "A set is adopted only when all its hosts can be read. Look at why one does not answer, or raise \
@@ -63,9 +65,9 @@ pub async fn look(
     for (host, answer) in answers {
         match answer {
             Ok(facts) => {
-                views.insert(host, View::Seen(Box::new(facts)));
+                views.insert(host.name().to_owned(), View::Seen(Box::new(facts)));
             }
-            Err(error) => observe::report(&desired.name, &host, &error, diagnostics),
+            Err(error) => observe::report(&desired.name, host.name(), &error, diagnostics),
         }
     }
     if diagnostics.has_errors() {
@@ -97,7 +99,7 @@ fn foretell(set: &dyn HostSet, wanted: &Wanted, desired: &Desired, own: &Value, 
         lowest: desired.pin.clone(),
         wave,
         whole: true,
-        at_pin: desired.hosts.clone(),
+        at_pin: set.addresses(own).unwrap_or_default(),
     };
     planned.set("ready", Value::from(token.to_string()));
 }

@@ -1,12 +1,13 @@
 //! What is asked of a set, decoded from a resource value that may hold unknowns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::{HostAddress, is_same_host};
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Acknowledgement, Desired};
-use crate::resource::set::{HostSet, strings};
+use crate::resource::set::{HostSet, health};
 use crate::tf::value::Value;
 
 /// What a value asks for, and which deciders are not known yet.
@@ -19,7 +20,9 @@ pub struct Wanted {
 /// Decodes the common attributes. `state` is the prior state, null when there is none.
 pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestamp) -> Wanted {
     let deciders = ["version", "after", "hold"].into_iter().chain(set.deciders().iter().copied());
-    let unknown: Vec<&'static str> = deciders.filter(|name| !own.attribute(name).is_wholly_known()).collect();
+    let mut unknown: Vec<&'static str> = deciders.filter(|name| !own.attribute(name).is_wholly_known()).collect();
+    // Its parts may come later, but whether hosts are checked at all has to be reviewed.
+    unknown.extend(own.attribute(health::NAME).is_unknown().then_some(health::NAME));
     let hosts = set.hosts(own);
     let pin = version(own.attribute("version"));
     let name = own.attribute("name").as_str().or_else(|| state.attribute("name").as_str()).unwrap_or_default();
@@ -35,6 +38,8 @@ pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestam
             || own.attribute("allow_major_upgrade").is_unknown(),
         hold: own.attribute("hold").as_str().map(str::to_owned),
         acknowledged: acknowledged(own.attribute("acknowledge"), now),
+        health_check: health::decode(own),
+        to_pass: BTreeSet::new(),
         rehearsal: false,
     });
     Wanted { desired, unknown }
@@ -54,7 +59,7 @@ pub fn versions(state: &Value) -> BTreeMap<String, Version> {
 /// What is known by host, under the names as they are written now: a host whose name is written in other letters of the
 /// alphabet's two cases is the same one.
 pub fn spelled_as<T>(known: BTreeMap<String, T>, hosts: &[String]) -> BTreeMap<String, T> {
-    let spell = |name: String| hosts.iter().find(|host| host.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
+    let spell = |name: String| hosts.iter().find(|host| is_same_host(host, &name)).cloned().unwrap_or(name);
     known.into_iter().map(|(host, value)| (spell(host), value)).collect()
 }
 
@@ -69,15 +74,23 @@ pub fn spelled(own: &Value, found: &Version) -> Value {
     Value::from(target.as_ref().unwrap_or(found).as_str())
 }
 
-/// The position of the first host that stands there before, whatever the case of its letters.
-pub fn duplicate(hosts: &[String]) -> Option<usize> {
-    (1..hosts.len()).find(|&index| hosts[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(&hosts[index])))
+/// The first host that stands there before, by its position and in a sentence without the last dot.
+pub fn duplicate(hosts: &[HostAddress]) -> Option<(usize, String)> {
+    let earlier = |index: usize| hosts[..index].iter().find(|host| is_same_host(host.name(), hosts[index].name()));
+    let (index, earlier) = (1..hosts.len()).find_map(|index| Some((index, earlier(index)?)))?;
+    let host = &hosts[index];
+    let found = if host.port() == earlier.port() {
+        format!("{} is there twice", host.name())
+    } else {
+        format!("{host} is there before as {earlier}, and a port makes no other host of it")
+    };
+    Some((index, found))
 }
 
 /// The hosts that `own` names and `other` does not.
 pub fn missing_from(set: &dyn HostSet, own: &Value, other: &Value) -> Vec<String> {
-    let there = set.hosts(other).or_else(|| strings(other.attribute("hosts"))).unwrap_or_default();
-    let is_there = |host: &String| there.iter().any(|known| known.eq_ignore_ascii_case(host));
+    let there = set.hosts(other).unwrap_or_default();
+    let is_there = |host: &String| there.iter().any(|known| is_same_host(known, host));
     set.hosts(own).unwrap_or_default().into_iter().filter(|host| !is_there(host)).collect()
 }
 

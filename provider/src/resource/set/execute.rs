@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::plan::safe_point;
+use crate::resource::set::address_of;
 use crate::resource::set::recover::{Recovery, close_gap};
 use crate::tf::diagnostic::Diagnostics;
 
@@ -23,12 +25,13 @@ pub struct Halt {
     pub recovery: Option<Recovery>,
 }
 
-/// Performs the steps. After one failure the rest stays untouched. What a person should know of the steps that were
+/// Performs the steps, on hosts that are reached at `addresses`. After one failure the rest stays untouched. What a person should know of the steps that were
 /// done is added as one warning.
 pub async fn perform(
     provider: &ProviderConfig,
     name: &str,
     steps: &[Step],
+    addresses: &[HostAddress],
     stop: &CancellationToken,
     limit: Duration,
     diagnostics: &mut Diagnostics,
@@ -40,14 +43,14 @@ pub async fn perform(
         timer.cancel();
     });
     let mut notes = Vec::new();
-    let outcome = perform_in_order(provider, name, steps, &token, &mut notes).await;
+    let outcome = perform_in_order(provider, name, steps, addresses, &token, &mut notes).await;
     timer.abort();
     if !notes.is_empty() {
         diagnostics.warning(format!("{name}: notes of this run"), notes.join("\n"));
     }
     let Err((index, error)) = outcome else { return Ok(()) };
     let timed_out = matches!(error.cause, Cause::Stopped) && !stop.is_cancelled();
-    let recovery = close_gap(provider, name, steps, index).await;
+    let recovery = close_gap(provider, name, steps, addresses, index).await;
     Err(Halt { index, error, timed_out, recovery })
 }
 
@@ -55,6 +58,7 @@ async fn perform_in_order(
     provider: &ProviderConfig,
     name: &str,
     steps: &[Step],
+    addresses: &[HostAddress],
     stop: &CancellationToken,
     notes: &mut Vec<String>,
 ) -> Result<(), (usize, HostError)> {
@@ -74,7 +78,11 @@ async fn perform_in_order(
         let begun = Instant::now();
         let (number, of) = (index + 1, steps.len());
         tracing::info!(set = name, number, of, host = step.host, action = %step.action, "performing a step");
-        let report = provider.backend().perform(step, stop).await.map_err(|error| (index, error))?;
+        let report = provider
+            .backend()
+            .perform(step, &address_of(addresses, &step.host), stop)
+            .await
+            .map_err(|error| (index, error))?;
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(set = name, number, of, host = step.host, already = report.already, milliseconds, "step done");
         notes.extend(report.notes.iter().map(|note| format!("Step {number} on {}: {note}", step.host)));

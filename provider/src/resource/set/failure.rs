@@ -122,6 +122,11 @@ fn advice(cause: &Cause) -> &'static str {
         Cause::Unreachable { .. } | Cause::Denied { .. } | Cause::NoConnection(_) => {
             "Make the host reachable again, then plan and apply again: steps that are done are recognised."
         }
+        Cause::Unhealthy(_) => {
+            "The host runs what was planned and does not answer as it should. Open the address from this machine, look at \
+             the application pool, the service and the event log of the host, or correct health_check (address, status, \
+             timeout). Then plan and apply again: the check is repeated, and the run goes on after it."
+        }
         Cause::Settings(_) => "Complete the provider's settings, then plan and apply again.",
         _ => {
             "State says what really runs now. Remove the cause, then plan and apply again: steps that are done are \

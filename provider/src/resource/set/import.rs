@@ -1,11 +1,11 @@
 //! Import: from an id such as `mfa-eu=mfa01.contoso.com,mfa02.contoso.com` to the state that Read then fills.
 
+use crate::address::HostAddress;
 use crate::plan::token::is_valid_name;
 use crate::resource::Outcome;
+use crate::resource::set::HostSet;
 use crate::resource::set::desired::duplicate;
-use crate::resource::set::{HostSet, schema};
 use crate::tf::diagnostic::Diagnostics;
-use crate::tf::path::Path;
 use crate::tf::schema::Schema;
 use crate::tf::value::Value;
 
@@ -25,23 +25,27 @@ pub fn import(set: &dyn HostSet, schema: &Schema, id: &str) -> Outcome {
 }
 
 /// Reads `HOST,HOST,…`: at least one, none twice.
-pub fn hosts(text: &str) -> Result<Vec<String>, String> {
-    let hosts: Vec<String> = text.split(',').map(|host| host.trim().to_owned()).collect();
-    for host in &hosts {
-        let mut found = Diagnostics::default();
-        schema::check_host(host, &Path::root(), &mut found);
-        if found.has_errors() {
-            return Err(if host.is_empty() { "a host is missing".to_owned() } else { format!("{host:?} is no host") });
-        }
-    }
+///
+/// What is written for a host holds none of the characters that part the id: no comma, semicolon or equals sign.
+pub fn hosts(text: &str) -> Result<Vec<HostAddress>, String> {
+    let read = |host: &str| match host.trim() {
+        "" => Err("a host is missing".to_owned()),
+        host => host.parse::<HostAddress>().map_err(|error| error.to_string()),
+    };
+    let hosts: Vec<HostAddress> = text.split(',').map(read).collect::<Result<_, _>>()?;
     match duplicate(&hosts) {
-        Some(index) => Err(format!("{} is there twice", hosts[index])),
+        Some((_, found)) => Err(found),
         None => Ok(hosts),
     }
 }
 
+/// Hosts as states and ids write them.
+pub fn texts(hosts: &[HostAddress]) -> Vec<String> {
+    hosts.iter().map(HostAddress::to_string).collect()
+}
+
 /// Reads `=HOST,HOST` or `@VIRTUAL_DIRECTORY=HOST,HOST`.
-pub fn virtual_directory_and_hosts(rest: &str) -> Result<(Option<String>, Vec<String>), String> {
+pub fn virtual_directory_and_hosts(rest: &str) -> Result<(Option<String>, Vec<HostAddress>), String> {
     if let Some(text) = rest.strip_prefix('=') {
         return Ok((None, hosts(text)?));
     }

@@ -12,6 +12,7 @@ pub mod desired;
 pub mod duration;
 pub mod execute;
 pub mod failure;
+pub mod health;
 pub mod import;
 pub mod observe;
 pub mod order;
@@ -27,6 +28,7 @@ pub mod timeouts;
 pub mod token;
 pub mod validate;
 
+use crate::address::{HostAddress, is_same_host};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
@@ -61,9 +63,14 @@ pub trait HostSet: Send + Sync {
         &["hosts"]
     }
 
-    /// The hosts in the order of the rollout; none while any of them is unknown.
+    /// The hosts in the order of the rollout, as they are reached; none while any of them is unknown.
+    fn addresses(&self, own: &Value) -> Option<Vec<HostAddress>> {
+        addresses(own.attribute("hosts"))
+    }
+
+    /// Their names, by which everything but a connection knows them.
     fn hosts(&self, own: &Value) -> Option<Vec<String>> {
-        strings(own.attribute("hosts"))
+        Some(names(&self.addresses(own)?))
     }
 
     /// Where the host at a position of [`HostSet::hosts`] stands.
@@ -124,9 +131,25 @@ pub trait HostSet: Send + Sync {
     fn import_rest(&self, own: &Value) -> Option<String>;
 }
 
-/// A known list of known strings.
-pub fn strings(value: &Value) -> Option<Vec<String>> {
-    value.as_list()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+/// A known list of known hosts.
+pub fn addresses(value: &Value) -> Option<Vec<HostAddress>> {
+    value.as_list()?.iter().map(|item| item.as_str().map(address)).collect()
+}
+
+/// A host as a configuration or a state names it. What is none has been refused by validation, and is then its own name.
+pub fn address(text: &str) -> HostAddress {
+    text.parse().unwrap_or_else(|_| HostAddress::named(text))
+}
+
+/// The names of hosts.
+pub fn names(addresses: &[HostAddress]) -> Vec<String> {
+    addresses.iter().map(|address| address.name().to_owned()).collect()
+}
+
+/// Where a host is reached that these sets name.
+pub fn address_of(addresses: &[HostAddress], host: &str) -> HostAddress {
+    let known = addresses.iter().find(|address| is_same_host(address.name(), host));
+    known.cloned().unwrap_or_else(|| HostAddress::named(host))
 }
 
 #[cfg(test)]

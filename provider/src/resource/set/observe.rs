@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::address::HostAddress;
 use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
 use crate::causes;
@@ -12,10 +13,10 @@ use crate::plan::{View, Views};
 use crate::tf::diagnostic::Diagnostics;
 
 /// How the answers of a set's hosts came out, in the order of the hosts.
-pub type Answers = Vec<(String, Result<HostFacts, HostError>)>;
+pub type Answers = Vec<(HostAddress, Result<HostFacts, HostError>)>;
 
 /// Asks every host. None when that took longer than `limit`.
-pub async fn ask(provider: &ProviderConfig, hosts: &[String], fresh: bool, limit: Duration) -> Option<Answers> {
+pub async fn ask(provider: &ProviderConfig, hosts: &[HostAddress], fresh: bool, limit: Duration) -> Option<Answers> {
     let asked = hosts.iter().map(|host| async move {
         let answer = provider.backend().observe(host, fresh).await;
         (host.clone(), answer)
@@ -27,10 +28,11 @@ pub async fn ask(provider: &ProviderConfig, hosts: &[String], fresh: bool, limit
 /// say, any other failure is an error.
 pub fn views(name: &str, answers: Answers, reaction: Reaction, diagnostics: &mut Diagnostics) -> Views {
     let mut views = Views::new();
-    for (host, answer) in answers {
+    for (address, answer) in answers {
+        let host = address.name();
         match answer {
             Ok(facts) => {
-                views.insert(host, View::Seen(Box::new(facts)));
+                views.insert(host.to_owned(), View::Seen(Box::new(facts)));
             }
             Err(error) if error.is_unreachable() && reaction == Reaction::Warn => {
                 diagnostics.warning(
@@ -41,19 +43,26 @@ pub fn views(name: &str, answers: Answers, reaction: Reaction, diagnostics: &mut
                         sentence(&error)
                     ),
                 );
-                views.insert(host, View::Unreachable { reason: error.cause.to_string() });
+                views.insert(host.to_owned(), View::Unreachable { reason: error.cause.to_string() });
             }
-            Err(error) if error.is_unreachable() => refuse(
-                name,
-                &host,
-                &error,
-                " To go on without it, set on_unreachable = \"warn\" in the provider's configuration.",
-                diagnostics,
-            ),
-            Err(error) => refuse(name, &host, &error, "", diagnostics),
+            Err(error) if error.is_unreachable() => {
+                let without = " To go on without it, set on_unreachable = \"warn\" in the provider's configuration.";
+                refuse(name, host, &error, &format!("{}{without}", moved(&address)), diagnostics);
+            }
+            Err(error) => refuse(name, host, &error, "", diagnostics),
         }
     }
     views
+}
+
+/// What to do about a port that a state still has. A read knows no configuration.
+fn moved(address: &HostAddress) -> String {
+    address.port().map_or_else(String::new, |port| {
+        format!(
+            " State says port {port}. If its listener has moved, correct the port in the configuration and apply once \
+             with -refresh=false."
+        )
+    })
 }
 
 /// A failed question as an error, about a host that must answer before it becomes part of a set, whatever the settings.

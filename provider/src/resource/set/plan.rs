@@ -1,12 +1,13 @@
 //! Plan of an existing set: pure over configuration, prior state and private state.
 
+use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::plan::checks::upstream;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
 use crate::resource::set::desired::{self, Wanted};
 use crate::resource::set::schema::mark_unknown;
-use crate::resource::set::{HostSet, added, order, private, token};
+use crate::resource::set::{HostSet, added, health, order, private, token};
 use crate::resource::{Outcome, PlanRequest};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -24,8 +25,8 @@ pub async fn plan(
     let mut diagnostics = Diagnostics::default();
     let mut planned = request.proposed.clone();
     check_name(request.prior, request.proposed, &mut diagnostics);
-    let wanted = desired::wanted(set, request.proposed, request.prior, now);
-    let views = private::decode(request.private);
+    let mut wanted = desired::wanted(set, request.proposed, request.prior, now);
+    let views = wanted.desired.as_mut().and_then(|desired| private::recall(desired, request.private));
     let plannable = match (&wanted.desired, views) {
         (None, _) => {
             // What is to be done cannot even be said.
@@ -37,7 +38,6 @@ pub async fn plan(
             None
         }
         (Some(desired), Some(views)) => {
-            let views = current(views, &desired.hosts);
             if desired.hold.is_none() && is_pending(set, desired, request.proposed, &views) {
                 refuse_unknown(&wanted, &mut diagnostics);
             }
@@ -45,7 +45,8 @@ pub async fn plan(
         }
     };
     if let Some((desired, views)) = plannable {
-        check_connections(set, provider, request.proposed, &desired.hosts, &mut diagnostics);
+        check_connections(set, provider, request.proposed, &mut diagnostics);
+        health::look(provider, desired, &mut diagnostics);
         let decision = set.decide(desired, request.proposed, &views, &policy(provider, &desired.pin));
         diagnostics.append(decision.diagnostics.clone());
         write(set, &mut planned, request, desired, &views, &decision);
@@ -63,11 +64,6 @@ pub async fn plan(
     Outcome { state: planned, private: request.private.to_vec(), diagnostics }
 }
 
-/// The views of the hosts that are still in the set.
-pub fn current(views: Views, hosts: &[String]) -> Views {
-    desired::spelled_as(views, hosts).into_iter().filter(|(host, _)| hosts.contains(host)).collect()
-}
-
 /// What the settings allow. While they are unknown nothing is held against a plan; apply plans again.
 pub fn policy(provider: Option<&ProviderConfig>, pin: &Version) -> Policy {
     let unknown = Policy { ahead_is_error: false, installable: Installable::EVERYTHING };
@@ -79,13 +75,13 @@ pub fn check_connections(
     set: &dyn HostSet,
     provider: Option<&ProviderConfig>,
     own: &Value,
-    hosts: &[String],
     diagnostics: &mut Diagnostics,
 ) {
     let Some(provider) = provider else { return };
-    for (index, host) in hosts.iter().enumerate() {
+    for (index, host) in set.addresses(own).unwrap_or_default().iter().enumerate() {
         if let Err(reason) = provider.check_connection(host) {
-            diagnostics.error_at(set.host_path(own, index), format!("No usable connection for {host}"), reason);
+            let summary = format!("No usable connection for {}", host.name());
+            diagnostics.error_at(set.host_path(own, index), summary, reason);
         }
     }
 }
@@ -123,9 +119,9 @@ fn write(
     planned.set("target_version", Value::from(pin.as_str()));
     planned.set("wave", Value::integer(upstream::wave(&desired.after).into()));
     planned.set("version_status", Value::from(decision.status.as_str()));
-    let lines = decision.lines();
+    let lines = lines(request.proposed, decision);
     if !lines.is_empty() {
-        planned.set("steps", Value::strings(lines));
+        planned.set("steps", Value::List(lines));
     } else if request.prior.attribute("steps").is_null() {
         planned.set("steps", Value::List(Vec::new()));
     }
@@ -141,6 +137,13 @@ fn write(
         planned.set("ready", Value::Unknown);
         planned.set("version_status", Value::Unknown);
     }
+}
+
+/// The steps as the plan shows them; unknown where the text depends on what is not known yet.
+fn lines(own: &Value, decision: &Decision) -> Vec<Value> {
+    let is_blurred = |step: &Step| matches!(step.action, Action::AwaitHealth { .. }) && health::is_blurred(own);
+    let lines = decision.lines().into_iter().zip(&decision.steps);
+    lines.map(|(line, step)| if is_blurred(step) { Value::Unknown } else { Value::from(line) }).collect()
 }
 
 /// Makes unknown what depends on an unknown attribute, in a plan that is not refused for it.
@@ -162,6 +165,7 @@ fn is_pending(set: &dyn HostSet, desired: &Desired, own: &Value, views: &Views) 
         Some(View::Unreachable { .. }) => false,
         Some(View::Seen(_)) => {
             gaps.iter().any(|gap| gap.host == *host)
+                || desired.awaits_health(host)
                 || set
                     .evidence(own, host, views)
                     .is_some_and(|evidence| evidence.lowest < desired.pin || !evidence.agrees)

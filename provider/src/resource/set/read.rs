@@ -6,6 +6,7 @@ use crate::config::ProviderConfig;
 use crate::plan::{Status, View, Views};
 use crate::resource::Outcome;
 use crate::resource::set::actual::{Actual, actual};
+use crate::resource::set::private::Memory;
 use crate::resource::set::{HostSet, observe, private, timeouts};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
@@ -14,9 +15,9 @@ use crate::tf::value::Value;
 pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: Value, bytes: &[u8]) -> Outcome {
     let mut diagnostics = Diagnostics::default();
     let name = state.attribute("name").as_str().unwrap_or_default().to_owned();
-    let hosts = set.hosts(&state).unwrap_or_default();
+    let hosts = set.addresses(&state).unwrap_or_default();
     let unchanged = |diagnostics| Outcome { state: state.clone(), private: bytes.to_vec(), diagnostics };
-    let Some(provider) = provider.filter(|provider| !hosts.iter().any(|host| provider.is_deferred(host))) else {
+    let Some(provider) = provider.filter(|provider| !hosts.iter().any(|host| provider.is_deferred(host.name()))) else {
         diagnostics.warning(
             format!("{name} was not read"),
             "How its hosts are reached is known only after apply. State is shown as it was last known.",
@@ -36,17 +37,20 @@ pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: V
     if state.attribute("version").is_null() {
         set.adopt(&mut new, &views);
     }
-    let found = actual(set, &new, &state, &views);
+    let names: Vec<String> = hosts.iter().map(|host| host.name().to_owned()).collect();
+    let to_pass = private::decode(bytes).unwrap_or_default().of(&names).to_pass;
+    let memory = Memory { views, to_pass };
+    let found = actual(set, &new, &state, &memory);
     if found.version.is_none() && state.attribute("version").is_null() {
-        nothing_found(set, &name, &views, &mut diagnostics);
+        nothing_found(set, &name, &memory.views, &mut diagnostics);
         return unchanged(diagnostics);
     }
-    found.write(set, &mut new, &views);
+    found.write(set, &mut new, &memory.views);
     settle(&found, &state, &mut new);
     if !found.findings.is_empty() {
         diagnostics.warning(format!("{name} is not whole"), found.report());
     }
-    Outcome { state: new, private: private::encode(&views), diagnostics }
+    Outcome { state: new, private: private::encode(memory), diagnostics }
 }
 
 /// Why an operation was given up.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::step::Step;
 use crate::config::ProviderConfig;
 use crate::plan::adfs::recovery::{self, Direction, Way};
+use crate::resource::set::address_of;
 use crate::resource::set::observe::sentence;
 
 /// How long is waited before a step of the way out is tried again on a host that was not reached. A host that is restarted
@@ -22,14 +24,20 @@ pub struct Recovery {
 
 /// Closes the gap that a failed step may have left open. None when there is none. It cannot be stopped: it is short, and
 /// worse undone than late.
-pub async fn close_gap(provider: &ProviderConfig, name: &str, steps: &[Step], failed: usize) -> Option<Recovery> {
+pub async fn close_gap(
+    provider: &ProviderConfig,
+    name: &str,
+    steps: &[Step],
+    addresses: &[HostAddress],
+    failed: usize,
+) -> Option<Recovery> {
     if !recovery::may_be_open(steps, failed) {
         return None;
     }
     let mut tried = Vec::new();
     for way in recovery::ways(steps, failed) {
         tracing::warn!(set = name, direction = ?way.direction, "closing the gap in the second factor");
-        let error = walk(provider, name, &way.steps).await.err();
+        let error = walk(provider, name, &way.steps, addresses).await.err();
         let is_closed = error.is_none();
         tried.push((way, error));
         if is_closed {
@@ -39,12 +47,17 @@ pub async fn close_gap(provider: &ProviderConfig, name: &str, steps: &[Step], fa
     Some(Recovery { tried })
 }
 
-async fn walk(provider: &ProviderConfig, name: &str, steps: &[Step]) -> Result<(), HostError> {
+async fn walk(
+    provider: &ProviderConfig,
+    name: &str,
+    steps: &[Step],
+    addresses: &[HostAddress],
+) -> Result<(), HostError> {
     let unstoppable = CancellationToken::new();
     for step in steps {
         tracing::info!(set = name, host = step.host, action = %step.action, "performing a step of the way out");
-        let mut pauses = PAUSES.iter();
-        while let Err(error) = provider.backend().perform(step, &unstoppable).await {
+        let (at, mut pauses) = (address_of(addresses, &step.host), PAUSES.iter());
+        while let Err(error) = provider.backend().perform(step, &at, &unstoppable).await {
             let passes = matches!(error.cause, Cause::Lost { .. } | Cause::Unreachable { .. });
             let Some(pause) = pauses.next().filter(|_| passes) else { return Err(error) };
             tracing::warn!(set = name, host = step.host, error = %error, "trying the step of the way out again");

@@ -9,6 +9,7 @@ use crate::config::ProviderConfig;
 use crate::plan::checks::upstream;
 use crate::resource::set::actual::actual;
 use crate::resource::set::desired::{self, tokens};
+use crate::resource::set::private::Memory;
 use crate::resource::set::{HostSet, apply, changes, create, import, plan, private, read, schema, validate};
 use crate::resource::{ApplyRequest, Outcome, PlanRequest, Resource};
 use crate::tf::diagnostic::Diagnostics;
@@ -141,7 +142,8 @@ async fn adopt(
     state.set("target_version", Value::from(desired.pin.as_str()));
     state.set("wave", Value::integer(upstream::wave(&tokens(state.attribute("after"))).into()));
     state.set("steps", Value::List(Vec::new()));
-    actual(set, &state, &Value::Null, &views).write(set, &mut state, &views);
+    let memory = Memory { views, ..Memory::default() };
+    actual(set, &state, &Value::Null, &memory).write(set, &mut state, &memory.views);
     let differences = changes::differences(request.planned, &state);
     if !differences.is_empty() {
         diagnostics.error(
@@ -150,5 +152,5 @@ async fn adopt(
         );
         return Outcome { state: Value::Null, private: Vec::new(), diagnostics };
     }
-    Outcome { state, private: private::encode(&views), diagnostics }
+    Outcome { state, private: private::encode(memory), diagnostics }
 }

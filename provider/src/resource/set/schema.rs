@@ -1,9 +1,10 @@
 //! The attributes that all sets have, declared once, and the table of a kind made from them.
 
+use crate::address::HostAddress;
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::{Token, is_valid_name};
 use crate::plan::version::Version;
-use crate::resource::set::{HostSet, duration};
+use crate::resource::set::{HostSet, duration, health};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind, Mode, Schema};
@@ -22,7 +23,9 @@ pub fn hosts() -> Attribute {
         "hosts",
         Kind::strings(),
         "The hosts of the set, in the order of the rollout. Names as they are reached over WinRM; how they are reached \
-         is said in the provider's `connections`.",
+         is said in the provider's `connections`. A host whose listener is at a port of its own is written \
+         `mfa01.contoso.com:5985` or, by an IPv6 address, `[fd00::7]:5985`. The name alone says which host it is: to \
+         change the port changes nothing on it.",
     )
 }
 
@@ -44,20 +47,11 @@ pub fn mark_unknown(attributes: &[Attribute], config: &Value, planned: &mut Valu
     }
 }
 
-/// Checks one host name, wherever a kind keeps it.
-pub fn check_host(host: &str, path: &Path, diagnostics: &mut Diagnostics) {
-    let valid = host.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && host.len() <= 253
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-    if !valid {
-        diagnostics.error_at(
-            path.clone(),
-            "Invalid host name",
-            format!(
-                "{host:?} is no host name. Accepted are letters, digits, dots, hyphens and underscores, such as \
-                 mfa01.contoso.com; ports and credentials belong to the provider's connections."
-            ),
-        );
+/// Checks one host, wherever a kind keeps it.
+pub fn check_address(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if let Some(Err(error)) = value.as_str().map(str::parse::<HostAddress>) {
+        let detail = format!("{error}. HTTP or HTTPS, a path and an account are said in the provider's `connections`.");
+        diagnostics.error_at(path.clone(), "Invalid host", detail);
     }
 }
 
@@ -132,6 +126,7 @@ fn rules() -> Vec<Attribute> {
              a pool for a while), `adfs_mfa_gap` (users are not asked for the second factor while the adapter is \
              exchanged) and `adfs_rules_old_name` (authentication rules name the old adapter).",
         ),
+        health::attribute(),
         Attribute::optional(
             "timeouts",
             Kind::Object(
@@ -246,7 +241,8 @@ fn check_until(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_duration(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+/// Checks a duration.
+pub fn check_duration(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     if let Some(text) = value.as_str().filter(|text| duration::parse(text).is_none()) {
         diagnostics.error_at(
             path.clone(),

@@ -4,7 +4,7 @@ use crate::plan::checks::upstream;
 use crate::plan::token::Token;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Views};
-use crate::resource::set::HostSet;
+use crate::resource::set::{HostSet, address_of};
 use crate::tf::value::Value;
 
 /// What the set will tell those that come after it. A host that was added counts as upgraded: were it not, the run
@@ -13,6 +13,7 @@ pub fn after_run(set: &dyn HostSet, own: &Value, desired: &Desired, views: &View
     let pin = &desired.pin;
     let mut lowest = Vec::new();
     let mut at_pin = Vec::new();
+    let addresses = set.addresses(own).unwrap_or_default();
     for host in &desired.hosts {
         let adopted = decision.adopts(host);
         let old = desired.last_versions.get(host);
@@ -23,7 +24,7 @@ pub fn after_run(set: &dyn HostSet, own: &Value, desired: &Desired, views: &View
             (found.clone(), set.lowest(own, host, views).or(found))
         };
         if version.as_ref() == Some(pin) {
-            at_pin.push(host.clone());
+            at_pin.push(address_of(&addresses, host));
         }
         lowest.extend(component);
     }

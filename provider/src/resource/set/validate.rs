@@ -1,7 +1,7 @@
 //! Validation of what needs more than one attribute, without settings and without hosts.
 
 use crate::resource::set::desired::duplicate;
-use crate::resource::set::{HostSet, schema};
+use crate::resource::set::{HostSet, health, schema};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
@@ -9,6 +9,7 @@ use crate::tf::value::Value;
 /// Checks a configuration. What is unknown is checked again when it is known.
 pub fn validate(set: &dyn HostSet, config: &Value, diagnostics: &mut Diagnostics) {
     check_hosts(set, config, diagnostics);
+    health::validate(config, diagnostics);
     check_acknowledgements(config.attribute("acknowledge"), diagnostics);
     set.validate(config, diagnostics);
 }
@@ -23,20 +24,19 @@ pub fn check_host_list(list: &Value, path: &Path, diagnostics: &mut Diagnostics)
         let path = path.index(index);
         match item {
             Value::Null => diagnostics.error_at(path, "Missing host", "null is no host. Remove it, or name the host."),
-            Value::String(host) => schema::check_host(host, &path, diagnostics),
-            _ => {}
+            item => schema::check_address(item, &path, diagnostics),
         }
     }
 }
 
 fn check_hosts(set: &dyn HostSet, config: &Value, diagnostics: &mut Diagnostics) {
     check_host_list(config.attribute("hosts"), &Path::of("hosts"), diagnostics);
-    let Some(hosts) = set.hosts(config) else { return };
-    if let Some(index) = duplicate(&hosts) {
+    let Some(hosts) = set.addresses(config) else { return };
+    if let Some((index, found)) = duplicate(&hosts) {
         diagnostics.error_at(
             set.host_path(config, index),
             "The same host twice",
-            format!("{} is already in the set. Every host stands in it once, in its place of the order.", hosts[index]),
+            format!("{found}. Every host stands in a set once, in its place of the order: remove one of the two."),
         );
     }
 }

@@ -133,11 +133,11 @@ impl HostSet for WebResource {
                 return Err(format!("{name:?} is no virtual directory"));
             }
         }
-        Ok(vec![("virtual_directory", directory.into()), ("hosts", Value::strings(hosts))])
+        Ok(vec![("virtual_directory", directory.into()), ("hosts", Value::strings(import::texts(&hosts)))])
     }
 
     fn import_rest(&self, own: &Value) -> Option<String> {
-        let hosts = self.hosts(own)?.join(",");
+        let hosts = import::texts(&self.addresses(own)?).join(",");
         let directory = own.attribute("virtual_directory").as_str().map(|directory| format!("@{directory}"));
         Some(format!("{}={hosts}", directory.unwrap_or_default()))
     }

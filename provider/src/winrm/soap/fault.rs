@@ -57,6 +57,11 @@ const MEANINGS: [(u32, Meaning); 27] = [
     (ACCESS_DENIED, Kind::AccessDenied),
 ];
 
+/// The numbers that stand for something of their own, those of one cause after another.
+pub fn known_codes() -> impl Iterator<Item = u32> {
+    MEANINGS.iter().map(|(code, _)| *code)
+}
+
 impl Fault {
     /// Reads the fault of a reply, if it is one.
     pub fn find(document: &Document<'_>, status: u16) -> Option<Self> {

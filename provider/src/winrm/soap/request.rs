@@ -30,10 +30,11 @@ const TRANSFER: &str = "http://schemas.xmlsoap.org/ws/2004/09/transfer";
 const TERMINATE: &str = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/signal/terminate";
 
 impl Sender {
-    /// Opens a shell: UTF-8 code page, no user profile.
-    pub fn create_shell(&self) -> String {
+    /// Opens a shell: UTF-8 code page, no user profile. It is to have the identifier `id`, when one is given.
+    pub fn create_shell(&self, id: Option<Uuid>) -> String {
+        let id = id.map(|id| format!(r#" ShellId="{}""#, upper(id))).unwrap_or_default();
         let body = format!(
-            "<rsp:Shell><rsp:InputStreams>stdin</rsp:InputStreams>\
+            "<rsp:Shell{id}><rsp:InputStreams>stdin</rsp:InputStreams>\
              <rsp:OutputStreams>stdout stderr</rsp:OutputStreams>\
              <rsp:IdleTimeOut>{}</rsp:IdleTimeOut></rsp:Shell>",
             seconds(self.idle_timeout)
@@ -114,7 +115,8 @@ fn seconds(duration: Duration) -> String {
     format!("PT{}.{:03}S", duration.as_secs(), duration.subsec_millis())
 }
 
-fn upper(uuid: Uuid) -> String {
+/// As Windows writes identifiers of shells and messages.
+pub fn upper(uuid: Uuid) -> String {
     uuid.hyphenated().to_string().to_uppercase()
 }
 
@@ -175,13 +177,21 @@ mod tests {
 
     #[test]
     fn shell_options_are_inside_the_header() {
-        let xml = sender().create_shell();
+        let xml = sender().create_shell(None);
         let document = Document::parse(&xml).expect("well-formed");
         let set = document.descendants().find(|node| node.tag_name().name() == "OptionSet").expect("options");
         assert_eq!(set.parent().map(|node| node.tag_name().name()), Some("Header"));
         assert_eq!(text_of(&xml, "Option"), ["TRUE", "65001"]);
         assert_eq!(text_of(&xml, "IdleTimeOut"), ["PT900.000S"]);
         assert_eq!(text_of(&xml, "OperationTimeout"), ["PT60.000S"]);
+    }
+
+    #[test]
+    fn a_shell_is_asked_for_by_a_name_of_our_own() {
+        let xml = sender().create_shell(Some(Uuid::from_u128(0xabcd)));
+        let document = Document::parse(&xml).expect("well-formed");
+        let shell = document.descendants().find(|node| node.tag_name().name() == "Shell").expect("a shell");
+        assert_eq!(shell.attribute("ShellId"), Some("00000000-0000-0000-0000-00000000ABCD"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Fixture {
 }
 
 fn facts(host: &HostFolder) -> Value {
-    let reply = script::run(host, "Get-HostFacts", "", "{}", &[]).pop().expect("a reply");
+    let reply = script::run(host, "Get-HostFacts", "", "{}", &mut std::io::empty()).pop().expect("a reply");
     let reply: Value = serde_json::from_str(reply.trim_start_matches("AZUREMFA-REPLY:")).expect("JSON");
     assert_eq!(reply["ok"], true, "{reply}");
     reply["result"].clone()

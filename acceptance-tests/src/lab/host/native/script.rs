@@ -1,5 +1,7 @@
 //! The scripts by name: what each takes and what answers it.
 
+use std::io::Read;
+
 use serde_json::Value;
 
 use crate::lab::host::folder::HostFolder;
@@ -16,8 +18,8 @@ use crate::lab::host::native::scripts::{
 pub struct Call<'a> {
     pub host: &'a HostFolder,
     pub arguments: Arguments,
-    /// Raw bytes that came after the arguments.
-    pub input: &'a [u8],
+    /// Raw bytes that come after the arguments.
+    pub input: &'a mut dyn Read,
     /// The script as it was sent.
     pub script_text: &'a str,
     /// Lines that go out before the reply.
@@ -45,6 +47,14 @@ const fn script(
 ) -> Script {
     Script { name, parameters, run }
 }
+
+/// Names a range of a file that is under way.
+const RANGE: &[Parameter] = &[
+    text("path"),
+    number("file_length", i64::MIN, i64::MAX),
+    number("offset", i64::MIN, i64::MAX),
+    number("length", i64::MIN, i64::MAX),
+];
 
 /// All scripts.
 pub const ALL: &[Script] = &[
@@ -75,16 +85,8 @@ pub const ALL: &[Script] = &[
         &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")],
         partial::initialize,
     ),
-    script(
-        "Receive-PartialFile",
-        &[
-            text("path"),
-            number("file_length", i64::MIN, i64::MAX),
-            number("offset", i64::MIN, i64::MAX),
-            number("length", i64::MIN, i64::MAX),
-        ],
-        partial::receive,
-    ),
+    script("Receive-PartialFile", RANGE, partial::receive),
+    script("Get-PartialFile", RANGE, partial::written),
     script(
         "Complete-PartialFile",
         &[text("path"), number("length", i64::MIN, i64::MAX), text("sha256")],
@@ -131,7 +133,7 @@ pub const ALL: &[Script] = &[
 ];
 
 /// What one run writes to standard output, line by line; the last line is the reply.
-pub fn run(host: &HostFolder, name: &str, script_text: &str, argument_text: &str, input: &[u8]) -> Vec<String> {
+pub fn run(host: &HostFolder, name: &str, script_text: &str, argument_text: &str, input: &mut dyn Read) -> Vec<String> {
     let Some(script) = ALL.iter().find(|script| script.name == name) else {
         let failure = Failure::other(format!("the simulated host does not know the script {name}"));
         return vec![reply::line(name, Err(failure))];

@@ -1,16 +1,15 @@
 //! Faults of logging in.
 
-use acceptance_tests::lab::wire::faults::Injection;
 use acceptance_tests::lab::wire::host::Settings;
 use acceptance_tests::lab::wire::record::Kind;
 use expect_test::expect;
 use serde_json::json;
 
-use super::{Row, Wrong, http, wrong_password};
+use super::{Row, Wrong, http, on, wrong_password};
 use crate::doctor::run::Doctor;
 
 pub(super) fn rows() -> Vec<Row> {
-    let second = |effect| Wrong::Wire(vec![Injection::on(Kind::Authenticate, effect).at(2)]);
+    let tls_opened_before = Settings { tls_opened_before: true, ..Settings::default() };
     let no_basic = Settings { no_basic: true, ..Settings::default() };
     vec![
         (
@@ -25,7 +24,7 @@ pub(super) fn rows() -> Vec<Row> {
         (
             "broken off",
             "The host offers the scheme, but did not go on after the first token.",
-            second(http(401, "text/html")),
+            on(Kind::Authenticate, http(401, "text/html")),
             expect![[r#"
             authentication: logging in to mfa01.contoso.com: HTTP 401, the authentication was broken off (the server offers Negotiate, Basic)
             Check that the host's policy does not forbid incoming NTLM ("Network security: Restrict NTLM"), and that no proxy in between spreads requests over several connections.
@@ -39,6 +38,15 @@ pub(super) fn rows() -> Vec<Row> {
             authentication: logging in to mfa01.contoso.com: HTTP 401, the credentials were not accepted (the server offers Negotiate, Basic)
             Check the user name (`DOMAIN\name` for a domain account) and the password, that the account is not locked or expired, and that it may log on to the host over the network. Over HTTPS a proxy that opens TLS also leads here, because the channel binding then does not match.
         "#]],
+        ),
+        (
+            "another channel",
+            "A gateway opens TLS between this machine and the host, so the logon is bound to its certificate.",
+            Wrong::Setup(tls_opened_before, |doctor| doctor),
+            expect![[r#"
+                authentication: logging in to mfa01.contoso.com: HTTP 401, the credentials were not accepted (the server offers Negotiate, Basic)
+                Check the user name (`DOMAIN\name` for a domain account) and the password, that the account is not locked or expired, and that it may log on to the host over the network. Over HTTPS a proxy that opens TLS also leads here, because the channel binding then does not match.
+            "#]],
         ),
         (
             "unknown form",

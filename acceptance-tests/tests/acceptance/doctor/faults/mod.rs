@@ -1,20 +1,30 @@
 //! The table of faults: what goes wrong on the wire, and what a person then reads. Each text names the host, what was
-//! being done, what was found, and what to do about it. `docs/guides/faults.md` is written from the same runs.
+//! being done, what was found, and what to do about it. `docs/guides/faults.md` is written from the same runs, and
+//! `docs/guides/winrm.md` may quote nothing else.
 //!
 //! Four of the client's errors are none of the wire's and not here: a command line that is too long, a control
 //! character, and input that cannot be read are never met by `doctor`; basic authentication without HTTPS is refused
 //! with the settings.
 
+mod guide;
 mod identity;
 mod login;
 mod network;
-mod page;
+mod numbers;
+pub mod page;
+pub mod plan;
+mod policy;
 mod work;
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use acceptance_tests::lab::estate::demo;
-use acceptance_tests::lab::server::{Builder, Lab, Mode};
+use acceptance_tests::lab::host::error::LabError;
+use acceptance_tests::lab::host::state::State;
+use acceptance_tests::lab::server::{Lab, Mode};
 use acceptance_tests::lab::wire::certificates::Certificate;
 use acceptance_tests::lab::wire::faults::{Effect, Injection};
 use acceptance_tests::lab::wire::host::{Reachability, Settings};
@@ -24,6 +34,7 @@ use regex::Regex;
 use serde_json::json;
 
 use crate::doctor::run::{Doctor, HOST};
+use crate::kerberos;
 
 /// What is wrong with the host or the way to it.
 enum Wrong {
@@ -37,16 +48,46 @@ enum Wrong {
     Login(&'static str, fn(Doctor) -> Doctor),
     /// With what this side was told.
     Told(fn(Doctor) -> Doctor),
+    /// With the host itself, which takes logons and runs commands.
+    Host(fn(&mut State)),
 }
 
 /// One fault: its name, what it means, what is wrong, and what is said.
 type Row = (&'static str, &'static str, Wrong, Expect);
 
 /// What a person reads of one fault.
-struct Said {
-    check: String,
-    finding: String,
-    cure: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub check: String,
+    pub finding: String,
+    pub cure: String,
+}
+
+impl Said {
+    /// What a run says of the one check that failed or warns.
+    pub fn of(name: &str, doctor: Doctor) -> Self {
+        let host = doctor.host.clone();
+        let (code, report) = doctor.report();
+        let checks = report["checks"].as_array().expect("checks");
+        let noticed: Vec<_> =
+            checks.iter().filter(|check| check["result"] == "failed" || check["result"] == "warning").collect();
+        let [noticed] = noticed.as_slice() else { panic!("{name}: not one finding: {report:#}") };
+        assert_eq!(code == 1, noticed["result"] == "failed", "{name}");
+        assert_eq!(report["host"], host.as_str(), "{name}");
+        let text = |part: &str| noticed[part].as_str().unwrap_or_else(|| panic!("{name}: no {part}")).to_owned();
+        Self { check: text("check"), finding: text("finding"), cure: text("cure") }
+    }
+
+    /// What was found, after operation and host.
+    pub fn cause(&self) -> &str {
+        let place = Regex::new(r"^[a-zA-Z ]+ (?:on|to) [^ ]+: ").expect("a pattern");
+        place.find(&self.finding).map_or(&self.finding, |place| &self.finding[place.end()..])
+    }
+
+    #[track_caller]
+    pub fn check(&self, expected: &Expect) {
+        expected.assert_eq(&format!("{}: {}\n{}\n", self.check, self.finding, self.cure));
+    }
 }
 
 /// How many rows run at once. They wait more than they work.
@@ -56,62 +97,115 @@ const AT_ONCE: usize = 12;
 fn every_fault_names_host_operation_cause_and_cure() {
     let on_the_way = [network::rows(), identity::proxies()].into_iter().flatten().collect();
     let logging_in = [login::rows(), identity::certificates()].into_iter().flatten().collect();
-    let groups =
-        [("On the way to a host", on_the_way), ("Logging in", logging_in), ("Working on a host", work::rows())];
+    let groups = [
+        ("On the way to a host", on_the_way),
+        ("Logging in", logging_in),
+        ("Working on a host", work::rows()),
+        ("The host itself", policy::rows()),
+    ];
+    let rows: Vec<&Row> = groups.iter().flat_map(|(_, rows)| rows).collect();
+    let mut said = for_all(&rows, |(name, _, wrong, _)| said(name, wrong)).into_iter();
     let found = groups.map(|(title, rows)| {
-        let said = run(&rows);
-        for ((_, _, _, expected), said) in rows.iter().zip(&said) {
-            expected.assert_eq(&format!("{}: {}\n{}\n", said.check, said.finding, said.cure));
-        }
-        let lines = rows.iter().zip(said).map(|((_, means, ..), said)| page::Line { means, said }).collect();
-        page::Group { title, lines }
+        let lines = rows.iter().zip(&mut said).map(|((_, means, _, expected), said)| {
+            said.check(expected);
+            page::Line { means, said }
+        });
+        page::Group::of(title, lines.collect())
     });
+    let mut found = Vec::from(found);
+    found.insert(2, page::Group { title: "Logging in by Kerberos", lines: kerberos::faults::lines() });
+    numbers::check(&found);
+    guide::check(&found);
     page::check(&found);
 }
 
-fn run(rows: &[Row]) -> Vec<Said> {
-    rows.chunks(AT_ONCE)
-        .flat_map(|rows| {
-            std::thread::scope(|scope| {
-                let runs: Vec<_> = rows.iter().map(|(name, _, wrong, _)| scope.spawn(|| said(name, wrong))).collect();
-                runs.into_iter().map(|run| run.join().expect("a row")).collect::<Vec<_>>()
-            })
-        })
-        .collect()
+/// Does the work for all, some at once, also when it fails for one of them.
+fn for_all<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        while let Some((place, one)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, all.get(at)?)))
+        {
+            // What it panicked with was printed.
+            done.push((place, catch_unwind(AssertUnwindSafe(|| work(one))).ok()));
+        }
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(take)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("panics were caught")).collect::<Vec<_>>()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, done)| done).collect::<Option<_>>().expect("some rows failed, see above")
 }
 
-/// The one check that failed, as text.
+/// The one check that failed or warns, as text. A plan that meets the same says the same.
 fn said(name: &str, wrong: &Wrong) -> Said {
+    let lab = lab(wrong);
+    let doctor = match wrong {
+        Wrong::Setup(_, told) | Wrong::Login(_, told) | Wrong::Told(told) => told(Doctor::of(&lab)),
+        _ => Doctor::of(&lab),
+    };
+    let neutral = |text: &str| neutral(text, &lab, &doctor);
+    inject(&lab, wrong);
+    let mut said = Said::of(name, doctor.clone());
+    said.finding = neutral(&said.finding);
+    assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new(), "{name} left a shell behind");
+    if !matches!(wrong, Wrong::Host(_)) {
+        inject(&lab, wrong);
+        let planned = neutral(&plan::says(&doctor));
+        assert!(said.finding.contains(&format!(" {HOST}: ")), "{name} does not name the host: {}", said.finding);
+        assert!(plan::names(&planned, said.cause(), &said.cure), "{name}: {said:?}, and a plan: {planned}");
+        assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new(), "{name}: a plan left a shell behind");
+    }
+    said
+}
+
+/// A lab whose host, or the way to it, is wrong from the beginning.
+fn lab(wrong: &Wrong) -> Lab {
     let estate = demo::temporary().expect("the estate");
     let builder = Lab::builder(&estate).mode(Mode::Native);
-    let start = |builder: Builder| builder.start_in_background().expect("the lab");
-    let lab = match wrong {
-        Wrong::Setup(settings, _) => start(builder.winrm(HOST, settings.clone())),
-        Wrong::Login(login, _) => start(builder.proxy_login(login)),
-        _ => start(builder),
+    let builder = match wrong {
+        Wrong::Setup(settings, _) => builder.winrm(HOST, settings.clone()),
+        Wrong::Login(login, _) => builder.proxy_login(login),
+        _ => builder,
     };
-    let mut doctor = Doctor::of(&lab);
+    let lab = builder.start_in_background().expect("the lab");
     match wrong {
-        Wrong::Wire(injections) => injections.iter().cloned().for_each(|injection| lab.host(HOST).inject(injection)),
         Wrong::Network(reachability) => lab.set_reachability(HOST, *reachability),
-        Wrong::Setup(_, told) | Wrong::Login(_, told) | Wrong::Told(told) => doctor = told(doctor),
+        Wrong::Host(change) => {
+            let change = |state: &mut State| -> Result<(), LabError> {
+                change(state);
+                Ok(())
+            };
+            lab.estate().host(HOST).and_then(|host| host.update(change)).expect("the state");
+        }
+        _ => {}
     }
-    let host = doctor.host.clone();
-    let port = doctor.connection["port"].as_u64();
-    let (code, report) = doctor.report();
-    let checks = report["checks"].as_array().expect("checks");
-    let failed: Vec<_> = checks.iter().filter(|check| check["result"] == "failed").collect();
-    let [failed] = failed.as_slice() else { panic!("{name}: not one failure: {report:#}") };
-    assert_eq!(code, 1, "{name}");
-    let text = |part: &str| failed[part].as_str().unwrap_or_else(|| panic!("{name}: no {part}")).to_owned();
-    assert!(text("finding").contains(&host), "{name} does not name the host: {failed}");
-    let finding = text("finding").replace(lab.proxy_url.trim_start_matches("http://"), "proxy:3128");
-    let finding = port.map_or(finding.clone(), |port| finding.replace(&port.to_string(), "PORT"));
-    // Times and names differ between runs, and so does how a closed connection is noticed.
-    let differs = r"(?:time|after|before|\() ?\d{9,}|ShellId [0-9A-F-]{36}|connection error: .*";
-    let finding = Regex::new(differs).expect("a pattern").replace_all(&finding, "…").into_owned();
-    assert_eq!(lab.host(HOST).open_shells(), Vec::<String>::new(), "{name} left a shell behind");
-    Said { check: text("check"), finding, cure: text("cure") }
+    lab
+}
+
+/// Lets happen what happens to requests; nothing is left of the last time.
+fn inject(lab: &Lab, wrong: &Wrong) {
+    let Wrong::Wire(injections) = wrong else { return };
+    lab.host(HOST).clear_injections();
+    injections.iter().cloned().for_each(|injection| lab.host(HOST).inject(injection));
+}
+
+/// Without what differs between runs: ports, times, names, and how a closed connection is noticed. A host that is
+/// addressed in another way, so that it is not there, has the usual name.
+fn neutral(text: &str, lab: &Lab, doctor: &Doctor) -> String {
+    let mut text = text.replace(lab.proxy_url.trim_start_matches("http://"), "proxy:3128").replace(&doctor.host, HOST);
+    if let Some(port) = doctor.connection["port"].as_u64() {
+        text = text.replace(&format!("{HOST}:{port}"), &format!("{HOST}:5986"));
+    }
+    let differs = r"(?:time|after|before|\() ?\d{9,}|ShellId [0-9A-F-]{36}";
+    let text = Regex::new(differs).expect("a pattern").replace_all(&text, "…").into_owned();
+    let closed = Regex::new(r"(connection was lost): .*?(\. Check whether |$)").expect("a pattern");
+    let text = closed.replace_all(&text, "$1: …$2").into_owned();
+    // A second may pass between the two readings of a clock.
+    Regex::new(r"is (?:89|9[0-2]) s").expect("a pattern").replace_all(&text, "is 90 s").into_owned()
 }
 
 fn on(kind: Kind, effect: Effect) -> Wrong {
@@ -134,6 +228,19 @@ fn direct(doctor: Doctor, host: &str) -> Doctor {
 
 fn to_closed_port(doctor: Doctor) -> Doctor {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    direct(doctor, "127.0.0.1").with("port", json!(port))
+}
+
+/// To a port of this machine where a TLS client gets this answer and the end of the connection.
+fn to_port_that_says(doctor: Doctor, answer: &'static [u8]) -> Doctor {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    // Ends with the process of the tests.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().filter_map(Result::ok) {
+            let _ = stream.read(&mut [0; 2048]).and_then(|_| stream.write_all(answer));
+        }
+    });
     direct(doctor, "127.0.0.1").with("port", json!(port))
 }
 

@@ -7,45 +7,51 @@ use acceptance_tests::lab::wire::record::Kind;
 use expect_test::expect;
 use serde_json::json;
 
-use super::{Row, Wrong, certificate, direct, http, on, to_closed_port};
+use super::{Row, Wrong, certificate, direct, http, on, to_closed_port, to_port_that_says};
+
+/// The alert of a TLS server that knows none of the versions it is offered.
+const PROTOCOL_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
         (
             "name",
             "The DNS of the machine that runs the provider does not know the host.",
-            Wrong::Told(|doctor| direct(doctor, "mfa01..contoso.com")),
+            Wrong::Told(|doctor| {
+                // The empty part makes it a name that no DNS is asked for.
+                direct(doctor, "mfa01..contoso.com").with("server_name", json!("mfa01.contoso.com"))
+            }),
             expect![[r#"
-            name: connecting to mfa01..contoso.com: the name `mfa01..contoso.com` could not be resolved: failed to lookup address information: Name or service not known
-            Check the host's name and the DNS of the machine this runs on.
-        "#]],
+                name: connecting to mfa01.contoso.com: the name `mfa01.contoso.com` could not be resolved: failed to lookup address information: Name or service not known
+                Check the host's name and the DNS of the machine this runs on.
+            "#]],
         ),
         (
             "refused",
             "The host is up, but nothing listens on the port: there is no listener, or the WinRM service is stopped.",
             Wrong::Told(to_closed_port),
             expect![[r#"
-            tcp: connecting to 127.0.0.1: 127.0.0.1:PORT refused the connection
-            Check that the host is up and has a WinRM listener on this port (`winrm enumerate winrm/config/listener`); `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate.
-        "#]],
+                tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 refused the connection
+                Check that the host is up and has a WinRM listener on this port (`winrm enumerate winrm/config/listener`); `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate.
+            "#]],
         ),
         (
             "unreachable",
             "The network of the machine that runs the provider has no way to the address.",
             Wrong::Told(|doctor| direct(doctor, "255.255.255.255")),
             expect![[r#"
-            tcp: connecting to 255.255.255.255: 255.255.255.255:5986 could not be reached: Network is unreachable (os error 101)
-            Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
-        "#]],
+                tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 could not be reached: Network is unreachable (os error 101)
+                Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
+            "#]],
         ),
         (
             "no answer",
             "Packets to the port are dropped, or the host is down.",
             Wrong::Network(Reachability::Silent),
             expect![[r#"
-            tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 did not answer within 2 s
-            Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
-        "#]],
+                tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 did not answer within 5 s
+                Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
+            "#]],
         ),
         (
             "proxy",
@@ -91,6 +97,24 @@ pub(super) fn rows() -> Vec<Row> {
             tls: connecting to mfa01.contoso.com: the TLS connection could not be set up: invalid peer certificate: UnknownIssuer
             Check that the certificate of the host's HTTPS listener comes from an authority that is trusted here, or give the authority's certificate as `ca_certificate` (a self-signed certificate is its own authority).
         "#]],
+        ),
+        (
+            "hung up",
+            "The listener has no certificate, or one without its key, or the service behind it does not start.",
+            Wrong::Told(|doctor| to_port_that_says(doctor, b"")),
+            expect![[r#"
+                tls: connecting to mfa01.contoso.com: the TLS connection could not be set up: tls handshake eof
+                Check that an HTTPS listener answers on this port (`winrm enumerate winrm/config/listener`), that it has a certificate with a private key, and that TLS 1.2 or 1.3 is enabled on the host.
+            "#]],
+        ),
+        (
+            "old TLS",
+            "The host knows no newer TLS than 1.1.",
+            Wrong::Told(|doctor| to_port_that_says(doctor, PROTOCOL_VERSION)),
+            expect![[r#"
+                tls: connecting to mfa01.contoso.com: the TLS connection could not be set up: received fatal alert: ProtocolVersion
+                Check that an HTTPS listener answers on this port (`winrm enumerate winrm/config/listener`), that it has a certificate with a private key, and that TLS 1.2 or 1.3 is enabled on the host.
+            "#]],
         ),
         (
             "HTTPS to the HTTP port",
@@ -207,9 +231,9 @@ pub(super) fn rows() -> Vec<Row> {
             "The connection was opened, and closed without an answer.",
             on(Kind::Authenticate, Effect::DropBefore),
             expect![[r#"
-            http: connecting to mfa01.contoso.com: the connection was lost: …
-            Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
-        "#]],
+                http: connecting to mfa01.contoso.com: the connection was lost: …
+                Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
+            "#]],
         ),
     ]
 }

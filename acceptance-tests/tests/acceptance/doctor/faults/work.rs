@@ -134,10 +134,10 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         (
             "no reply",
-            "The connection is open and the host says nothing, beyond the operation timeout and 20 s.",
+            "The connection is open and the host says nothing for the whole operation timeout.",
             on(Kind::Create, Effect::Hang),
             expect![[r#"
-            shell: opening a shell on mfa01.contoso.com: no reply within 21 s
+            shell: opening a shell on mfa01.contoso.com: no reply within 3 s
             Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
         "#]],
         ),
@@ -155,9 +155,9 @@ pub(super) fn rows() -> Vec<Row> {
             "The connection broke before the shell was open; nothing was started.",
             on(Kind::Create, Effect::DropBefore),
             expect![[r#"
-            shell: opening a shell on mfa01.contoso.com: the connection was lost: …
-            Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
-        "#]],
+                shell: opening a shell on mfa01.contoso.com: the connection was lost: …
+                Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
+            "#]],
         ),
         (
             "quota of operations",
@@ -209,9 +209,9 @@ pub(super) fn rows() -> Vec<Row> {
             "The connection broke while a command was being started: it may run or not.",
             on(Kind::Command, Effect::DropAfter),
             expect![[r#"
-            powershell: starting a command on mfa01.contoso.com: the connection was lost: …
-            Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
-        "#]],
+                powershell: starting a command on mfa01.contoso.com: the connection was lost: …
+                Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
+            "#]],
         ),
         (
             "busy",

@@ -23,19 +23,9 @@ param(
     [Parameter(Mandatory = $true)] [long] $Length
 )
 
-$partial = "$Path.partial"
 try {
-    Assert-WorkPath $Path
-    Assert-WorkPath $partial
-    if ($Offset -lt 0 -or $Length -lt 0 -or $Offset -gt $FileLength - $Length) { throw (New-Failure invalid_input "$Length bytes at $Offset are no range of a file of $FileLength bytes") }
-    if (-not (Test-Path -LiteralPath $partial -PathType Leaf)) { throw (New-Failure not_found "$partial is not there; it was removed while the file was sent") }
-    # Nobody may delete or rename it meanwhile: what is complete has no writer any more.
-    $file = New-Object System.IO.FileStream (Resolve-NativePath $partial), ([System.IO.FileMode]::Open), ([System.IO.FileAccess]::Write), ([System.IO.FileShare]::ReadWrite)
-    try {
-        if ($file.Length -ne $FileLength) { throw (New-Failure precondition "$partial has $($file.Length) bytes instead of $FileLength; another transfer of the file is under way") }
-        [void]$file.Seek($Offset, [System.IO.SeekOrigin]::Begin)
-        $arrived = Copy-InputStream -File $file -Expected $Length
-    }
+    $file = Open-PartialRange -Path $Path -FileLength $FileLength -Offset $Offset -Length $Length -Access Write
+    try { $arrived = Copy-InputStream -File $file -Expected $Length }
     finally { $file.Close() }
     if ($arrived.Length -gt $Length) { throw (New-Failure invalid_input "more than the promised $Length bytes arrived") }
 }

@@ -15,18 +15,6 @@ param(
     [Parameter(Mandatory = $true)] [long] $MaximumLength
 )
 
-function Read-Block {
-    # Fills the buffer as far as the file goes, so that every line but the last is whole.
-    param([System.IO.Stream] $File, [byte[]] $Buffer)
-    $have = 0
-    while ($have -lt $Buffer.Length) {
-        $count = $File.Read($Buffer, $have, $Buffer.Length - $have)
-        if ($count -eq 0) { break }
-        $have += $count
-    }
-    $have
-}
-
 if (-not (Test-Path -LiteralPath $Path -PathType Leaf)) { throw (New-Failure not_found "$Path does not exist") }
 $length = Get-FileLength $Path
 if ($length -gt $MaximumLength) { throw (New-Failure invalid_input "$Path has $length bytes; at most $MaximumLength are taken") }
@@ -35,7 +23,8 @@ $file = New-Object System.IO.FileStream (Resolve-NativePath $Path), ([System.IO.
 try {
     $buffer = New-Object byte[] 32768
     $sent = [long]0
-    while (($count = Read-Block -File $file -Buffer $buffer) -gt 0) {
+    # Filled as far as the file goes, so that every line but the last is whole.
+    while (($count = Read-Block -File $file -Buffer $buffer -Length $buffer.Length) -gt 0) {
         [void]$hash.TransformBlock($buffer, 0, $count, $null, 0)
         [Console]::Out.WriteLine('AZUREMFA-DATA:' + [Convert]::ToBase64String($buffer, 0, $count))
         $sent += $count

@@ -207,6 +207,36 @@ function Assert-Sha256 {
     if ($Sha256 -notmatch '^[0-9a-f]{64}$') { throw (New-Failure invalid_input 'a SHA-256 hash has 64 hexadecimal digits') }
 }
 
+function Open-PartialRange {
+    # The temporary file of a transfer, standing where a range begins. Others may write their ranges, but nobody may delete or
+    # rename it meanwhile: what is complete has no writer any more.
+    param([string] $Path, [long] $FileLength, [long] $Offset, [long] $Length, [System.IO.FileAccess] $Access)
+    $partial = "$Path.partial"
+    Assert-WorkPath $Path
+    Assert-WorkPath $partial
+    if ($Offset -lt 0 -or $Length -lt 0 -or $Offset -gt $FileLength - $Length) { throw (New-Failure invalid_input "$Length bytes at $Offset are no range of a file of $FileLength bytes") }
+    if (-not (Test-Path -LiteralPath $partial -PathType Leaf)) { throw (New-Failure not_found "$partial is not there; it was removed while the file was sent") }
+    $file = New-Object System.IO.FileStream (Resolve-NativePath $partial), ([System.IO.FileMode]::Open), $Access, ([System.IO.FileShare]::ReadWrite)
+    try {
+        if ($file.Length -ne $FileLength) { throw (New-Failure precondition "$partial has $($file.Length) bytes instead of $FileLength; another transfer of the file is under way") }
+        [void]$file.Seek($Offset, [System.IO.SeekOrigin]::Begin)
+    }
+    catch { $file.Close(); throw }
+    $file
+}
+
+function Read-Block {
+    # Reads until so many bytes are in the buffer or the file ends; how many there are.
+    param([System.IO.Stream] $File, [byte[]] $Buffer, [int] $Length)
+    $have = 0
+    while ($have -lt $Length) {
+        $count = $File.Read($Buffer, $have, $Length - $have)
+        if ($count -eq 0) { break }
+        $have += $count
+    }
+    $have
+}
+
 function Test-ReceivedFile {
     # Whether the very file is there already.
     param([string] $Path, [long] $Length, [string] $Sha256)

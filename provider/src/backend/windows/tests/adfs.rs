@@ -200,8 +200,8 @@ async fn an_adapter_that_does_not_load_is_a_failure() {
 async fn a_change_of_the_farm_ends_the_answers_about_every_host() {
     let estate =
         Estate::new().facts("adfs02", &facts()).answer("adfs01", "Unregister-Adapter", json!({"already": false}));
-    estate.backend.observe("adfs02", false).await.expect("facts");
+    estate.backend.observe(&HostAddress::named("adfs02"), false).await.expect("facts");
     estate.perform("adfs01", Action::UnregisterAdapter { provider_name: "Old".to_owned() }).await.expect("done");
-    estate.backend.observe("adfs02", false).await.expect("facts");
+    estate.backend.observe(&HostAddress::named("adfs02"), false).await.expect("facts");
     assert_eq!(estate.ran(), ["adfs02 Get-HostFacts", "adfs01 Unregister-Adapter", "adfs02 Get-HostFacts"]);
 }

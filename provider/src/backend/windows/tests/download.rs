@@ -4,12 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::backend::windows::download::{Downloads, shown};
@@ -25,15 +22,7 @@ struct WebServer {
 
 impl WebServer {
     async fn start(answer: &'static str) -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-        let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("a server");
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let (acceptor, certificate) = localhost();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, requests) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
         let count = requests.clone();
@@ -47,7 +36,7 @@ impl WebServer {
                 let _ = stream.shutdown().await;
             }
         });
-        Self { address, certificate: made.cert.pem(), requests }
+        Self { address, certificate, requests }
     }
 
     fn url(&self) -> String {

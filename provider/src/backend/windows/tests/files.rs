@@ -1,6 +1,7 @@
 //! Backups, release files and files from host to host.
 
 use super::*;
+use crate::address::HostAddress;
 use crate::backend::error::ScriptErrorKind;
 use crate::backend::release::Delivery;
 use crate::backend::step::Backup;
@@ -8,7 +9,7 @@ use crate::backend::step::Backup;
 fn bring() -> Action {
     Action::BringFiles {
         version: "7.0.0.9".to_owned(),
-        from: vec!["mfa02".to_owned()],
+        from: vec![HostAddress::named("mfa02")],
         files: vec!["a.msi".to_owned()],
     }
 }
@@ -119,6 +120,22 @@ async fn a_file_is_streamed_from_host_to_host() {
 }
 
 #[tokio::test]
+async fn both_hosts_are_reached_at_their_ports() {
+    let estate = Estate::new()
+        .facts("mfa02:5002", &server("7.0.0.9"))
+        .facts("portal01:5003", &facts())
+        .answer("mfa02:5002", "Get-FileIdentity", identity(true))
+        .answer("portal01:5003", "Get-FileIdentity", identity(false))
+        .answer("mfa02:5002", "Send-File", json!({"length": 6, "sha256": SHA256}))
+        .answer("portal01:5003", "Receive-File", json!({"already": false, "length": 6, "sha256": SHA256}));
+    let Action::BringFiles { version, files, .. } = bring() else { unreachable!() };
+    let from = vec!["mfa02:5002".parse().expect("a host")];
+    let action = Action::BringFiles { version, from, files };
+    assert_eq!(action.to_string(), "bring a.msi 7.0.0.9 from mfa02");
+    assert!(!estate.perform("portal01:5003", action).await.expect("done").already);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_when_the_file_is_there() {
     let estate = Estate::new()
         .facts("mfa02", &server("7.0.0.9"))
@@ -170,7 +187,7 @@ async fn the_next_server_is_asked_when_one_is_not_heard() {
     };
     let action = |from: [&str; 2]| Action::BringFiles {
         version: "7.0.0.9".to_owned(),
-        from: from.map(str::to_owned).to_vec(),
+        from: from.map(HostAddress::named).to_vec(),
         files: vec!["a.msi".to_owned()],
     };
     let one_is_away = estate().outcome("mfa02", "Get-HostFacts", Err(silent()));

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::address::HostAddress;
 use crate::backend::release::{Component, Package, Release, Stated};
 use crate::backend::windows::scripts::Script;
 
 mod adfs;
 mod download;
 mod files;
+mod health;
 mod packages;
 mod verify;
 mod web;
@@ -65,10 +70,10 @@ pub struct Recorder {
 
 #[async_trait]
 impl Runner for Recorder {
-    async fn run(&self, host: &str, call: Call) -> Result<Value, Cause> {
+    async fn run(&self, host: &HostAddress, call: Call) -> Result<Value, Cause> {
         let name = call.script.name.to_owned();
         check_arguments(call.script, &call.arguments);
-        self.ran.lock().expect("no panic").push((host.to_owned(), name.clone(), call.arguments));
+        self.ran.lock().expect("no panic").push((host.to_string(), name.clone(), call.arguments));
         if let Some(mut input) = call.input {
             while let Some(piece) = input.recv().await {
                 self.received.lock().expect("no panic").extend_from_slice(&piece);
@@ -81,7 +86,7 @@ impl Runner for Recorder {
             }
         }
         let mut answers = self.answers.lock().expect("no panic");
-        let queue = answers.get_mut(&(host.to_owned(), name.clone())).unwrap_or_else(|| panic!("{name} on {host}"));
+        let queue = answers.get_mut(&(host.to_string(), name.clone())).unwrap_or_else(|| panic!("{name} on {host}"));
         if queue.len() > 1 { queue.pop_front().expect("an answer") } else { queue.front().expect("an answer").clone() }
     }
 }
@@ -149,7 +154,8 @@ impl Estate {
     }
 
     pub async fn perform(&self, host: &str, action: Action) -> Result<Report, HostError> {
-        self.backend.perform(&Step { host: host.to_owned(), action }, &self.stop).await
+        let at: HostAddress = host.parse().expect("a host");
+        self.backend.perform(&Step { host: at.name().to_owned(), action }, &at, &self.stop).await
     }
 
     pub async fn failure(&self, host: &str, action: Action) -> String {
@@ -195,6 +201,19 @@ fn release() -> Release {
         (Component::UserPortal, package(&place)),
         (Component::AdfsAdapter, package(&["/qn"])),
     ]))
+}
+
+/// TLS for a server called localhost, and its certificate in PEM.
+pub fn localhost() -> (TlsAcceptor, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a server");
+    (TlsAcceptor::from(Arc::new(tls)), made.cert.pem())
 }
 
 /// A host with nothing on it.
@@ -259,11 +278,11 @@ async fn a_step_ends_the_answers_about_its_host() {
         json!({"before": "v2.0", "already": false}),
     );
     for host in ["mfa01", "mfa02"] {
-        estate.backend.observe(host, false).await.expect("facts");
+        estate.backend.observe(&HostAddress::named(host), false).await.expect("facts");
     }
     estate.perform("mfa01", Action::SetApplicationPool { application_pool: "P".to_owned() }).await.expect("done");
     for host in ["mfa01", "mfa02"] {
-        estate.backend.observe(host, false).await.expect("facts");
+        estate.backend.observe(&HostAddress::named(host), false).await.expect("facts");
     }
     assert_eq!(
         estate.ran(),
@@ -276,7 +295,7 @@ async fn what_a_proof_has_read_serves_the_caller() {
     let estate = Estate::new().facts("mfa01", &server("7.0.0.9"));
     let verify = Action::VerifyServer { version: "7.0.0.9".to_owned(), sdk: false };
     estate.perform("mfa01", verify).await.expect("proven");
-    estate.backend.observe("mfa01", false).await.expect("facts");
+    estate.backend.observe(&HostAddress::named("mfa01"), false).await.expect("facts");
     assert_eq!(estate.ran(), ["mfa01 Get-HostFacts"]);
 }
 
@@ -301,6 +320,6 @@ async fn what_only_a_person_can_do_is_never_performed() {
 #[tokio::test]
 async fn an_answer_of_another_shape_is_no_success() {
     let estate = Estate::new().answer("mfa01", "Get-HostFacts", json!({"computer_name": "MFA01"}));
-    let error = estate.backend.observe("mfa01", false).await.expect_err("no facts");
+    let error = estate.backend.observe(&HostAddress::named("mfa01"), false).await.expect_err("no facts");
     assert!(matches!(error.cause, Cause::Unintelligible(_)), "{error}");
 }

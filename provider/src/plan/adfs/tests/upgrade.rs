@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use crate::backend::facts::Database;
+use crate::backend::health::HealthCheck;
 use crate::plan::adfs::tests::{FARM, FOUR, at, check, farm, of, run, wanted};
 use crate::plan::adfs::{OLD_NAME, decide};
 use crate::plan::fixtures::{change, policy, registration, server, text};
@@ -205,4 +206,38 @@ fn a_done_farm_has_no_steps() {
     let mut old = wanted("6.3.1.1");
     old.after = Vec::new();
     check(&old, &farm(&FARM, "6.3.1.1"), &expect!["-> current reaches_pin=true"]);
+}
+
+/// Nobody waits for an answer while users are not asked for the second factor.
+#[test]
+fn a_batch_is_checked_once_the_gap_is_closed() {
+    let mut desired = wanted("7.0.0.9");
+    desired.health_check = Some(HealthCheck::new(Some("https://{host}/adfs/probe".to_owned())));
+    let lines = run(&desired, &farm(&FARM, "6.3.1.1")).lines();
+    let shown: Vec<&str> = lines[8..].iter().map(String::as_str).filter(|line| !line.contains("bring")).collect();
+    expect![[r#"
+        9. adfs01: restart AD FS
+        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        12. adfs01: wait until https://adfs01/adfs/probe answers 200
+        14. adfs02: install the AD FS adapter 7.0.0.9
+        15. adfs02: wait until this server has synchronised with the primary
+        16. adfs02: restart AD FS
+        17. adfs02: wait until https://adfs02/adfs/probe answers 200
+        18. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        19. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        20. adfs01: delete the exported configuration"#]].assert_eq(&shown.join("\n").replace(".contoso.com", ""));
+    desired.to_pass.insert(FARM[0].to_owned());
+    check(
+        &desired,
+        &farm(&FARM, "7.0.0.9"),
+        &expect![[r#"
+        1. adfs01: wait until https://adfs01/adfs/probe answers 200
+        2. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        3. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+        4. adfs01: delete the exported configuration
+        -> current reaches_pin=true"#]],
+    );
+    desired.health_check = None;
+    check(&desired, &farm(&FARM, "7.0.0.9"), &expect!["-> current reaches_pin=true"]);
 }

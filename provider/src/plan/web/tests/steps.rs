@@ -3,8 +3,9 @@
 use expect_test::expect;
 
 use crate::backend::facts::{HostFacts, WebKind};
+use crate::backend::health::HealthCheck;
 use crate::plan::fixtures::{change, desired, fresh_backups, group, host, server, views, web};
-use crate::plan::web::tests::{APP, check, estate, mobile, portals, run, wanted, with};
+use crate::plan::web::tests::{APP, PORTALS, check, estate, mobile, portals, run, wanted, with};
 #[test]
 fn portals_go_one_after_the_other() {
     check(
@@ -287,4 +288,31 @@ fn an_earlier_backup_is_superseded_only_while_nothing_can_have_been_replaced() {
     check(|facts| facts.web[0].file_version = Some("7.0.0.9".to_owned()), &[first]);
     check(|facts| facts.web[0].placeholders = vec!["pfup_pfwssdk_PfWsSdk".to_owned()], &[first]);
     check(|facts| facts.web[0].web_config_exists = false, &[first]);
+}
+
+#[test]
+fn each_portal_is_checked_before_the_next_one() {
+    let mut desired = wanted("7.0.0.9");
+    desired.health_check = Some(HealthCheck::new(Some("https://{host}/MultiFactorAuth/".to_owned())));
+    let lines = run(&desired, &portals(), &estate("6.3.1.1")).lines().join("\n").replace(".dmz.contoso.com", "");
+    let shown: Vec<&str> =
+        lines.lines().filter(|line| ["verify", "close", "wait until"].iter().any(|word| line.contains(word))).collect();
+    expect![[r#"
+        8. portal01: verify that the User Portal runs 7.0.0.9
+        9. portal01: close this upgrade's backup
+        10. portal01: wait until https://portal01/MultiFactorAuth/ answers 200
+        18. portal02: verify that the User Portal runs 7.0.0.9
+        19. portal02: close this upgrade's backup
+        20. portal02: wait until https://portal02/MultiFactorAuth/ answers 200"#]]
+    .assert_eq(&shown.join("\n"));
+    desired.to_pass.insert(PORTALS[1].to_owned());
+    check(
+        &desired,
+        &portals(),
+        &estate("7.0.0.9"),
+        &expect![[r#"
+        1. portal02: verify that the User Portal runs 7.0.0.9
+        2. portal02: wait until https://portal02/MultiFactorAuth/ answers 200
+        -> current reaches_pin=true"#]],
+    );
 }

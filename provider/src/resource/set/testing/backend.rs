@@ -1,11 +1,12 @@
 //! Simulated hosts: a step changes the facts as the real one would, and may be made to fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::{HostFacts, WebComponent, WebKind};
 use crate::backend::step::{Action, Step};
@@ -24,6 +25,7 @@ struct Inner {
     unreachable: Vec<String>,
     performed: Vec<String>,
     observed: usize,
+    reached: BTreeSet<String>,
     fault: Option<Fault>,
     /// Whether the fault goes away once it has struck.
     once: bool,
@@ -104,6 +106,11 @@ impl Estate {
         self.with(|inner| inner.observed)
     }
 
+    /// Where hosts were asked and steps performed since this was last called.
+    pub fn reached(&self) -> Vec<String> {
+        self.with(|inner| std::mem::take(&mut inner.reached)).into_iter().collect()
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
         work(&mut self.inner.lock().expect("no test panics while it holds the lock"))
     }
@@ -111,9 +118,11 @@ impl Estate {
 
 #[async_trait]
 impl Backend for Estate {
-    async fn observe(&self, host: &str, _fresh: bool) -> Result<HostFacts, HostError> {
+    async fn observe(&self, at: &HostAddress, _fresh: bool) -> Result<HostFacts, HostError> {
         self.with(|inner| {
             inner.observed += 1;
+            inner.reached.insert(at.to_string());
+            let host = at.name();
             let error = |cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause };
             if inner.unreachable.iter().any(|known| known == host) {
                 let reason = "connection refused".to_owned();
@@ -127,12 +136,13 @@ impl Backend for Estate {
         })
     }
 
-    async fn perform(&self, step: &Step, stop: &CancellationToken) -> Result<Report, HostError> {
+    async fn perform(&self, step: &Step, at: &HostAddress, stop: &CancellationToken) -> Result<Report, HostError> {
         let error = |cause| HostError { host: step.host.clone(), operation: step.action.to_string(), cause };
         if stop.is_cancelled() {
             return Err(error(Cause::Stopped));
         }
         let outcome = self.with(|inner| {
+            inner.reached.insert(at.to_string());
             let text = step.to_string();
             if let Some((_, times)) = inner.lost.as_mut().filter(|(lost, times)| text.contains(lost) && *times > 0) {
                 *times -= 1;

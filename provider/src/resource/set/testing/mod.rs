@@ -172,7 +172,14 @@ impl Planned {
 
     /// The planned steps.
     pub fn steps(&self) -> Vec<String> {
-        crate::resource::set::strings(self.value.attribute("steps")).unwrap_or_default()
+        self.value
+            .attribute("steps")
+            .as_list()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 }
 

@@ -28,7 +28,7 @@ fn wrong_values_are_refused_with_their_path() {
     check("hosts", Value::List(Vec::new()), "hosts: No hosts; master: The master is not among the hosts");
     check("hosts", Value::strings(["mfa01.contoso.com", "MFA01.contoso.com"]), "hosts[1]: The same host twice");
     check("hosts", Value::List(vec![HOSTS[0].into(), Value::Null]), "hosts[1]: Missing host");
-    check("hosts", Value::strings([HOSTS[0], "https://mfa02"]), "hosts[1]: Invalid host name");
+    check("hosts", Value::strings([HOSTS[0], "https://mfa02"]), "hosts[1]: Invalid host");
     check("master", "mfa09.contoso.com".into(), "master: The master is not among the hosts");
     check("after", Value::strings(["mfa-us"]), "after[0]: Not a ready token");
     check("after", Value::List(vec![Value::Null]), "after[0]: Not a ready token");

@@ -8,12 +8,15 @@ use crate::resource::server_group::ServerGroup;
 use crate::resource::set::resource::SetResource;
 use crate::resource::set::testing::backend::Estate;
 use crate::resource::set::testing::{Workspace, config};
+use crate::tf::schema::Kind;
 use crate::tf::value::Value;
 
 mod create;
 mod failures;
+mod health;
 mod input;
 mod lifecycle;
+mod ports;
 mod semantics;
 mod unknown;
 
@@ -56,4 +59,16 @@ async fn imported(estate: &Arc<Estate>) -> Workspace<'static> {
     let diagnostics = workspace.import(ID).await;
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     workspace
+}
+
+/// A health check of every host; `stated` is put into it.
+fn health_check<const N: usize>(stated: [(&str, Value); N]) -> Value {
+    let attribute = crate::resource::set::health::attribute();
+    let Kind::Object(nested) = attribute.kind else { panic!("an object") };
+    let mut check = Value::object(nested.iter().map(|attribute| (attribute.name, Value::Null)));
+    check.set("url", "https://{host}/MultiFactorAuthWebServiceSdk/?token=marker".into());
+    for (name, value) in stated {
+        check.set(name, value);
+    }
+    check
 }

@@ -1,6 +1,8 @@
 //! Who logs in, and in which realm.
 
+use crate::address::HostAddress;
 use crate::winrm::auth::kerberos::failure::Failure;
+use crate::winrm::endpoint::authority;
 
 /// An account as a KDC is asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,15 +36,8 @@ pub fn client(username: &str, realm: Option<&str>) -> Result<Client, Failure> {
 /// to the domain controllers.
 pub fn kdc(setting: Option<&str>, realm: &str) -> String {
     let host = setting.map_or_else(|| realm.to_ascii_lowercase(), str::to_owned);
-    let has_port = match host.rsplit_once(':') {
-        Some((before, port)) => port.parse::<u16>().is_ok() && (!before.contains(':') || before.ends_with(']')),
-        None => false,
-    };
-    match (has_port, host.contains(':') && !host.starts_with('[')) {
-        (true, _) => host,
-        (false, true) => format!("[{host}]:{PORT}"),
-        (false, false) => format!("{host}:{PORT}"),
-    }
+    let address = host.parse().unwrap_or_else(|_| HostAddress::named(&host));
+    authority(address.name(), address.port().unwrap_or(PORT))
 }
 
 const PORT: u16 = 88;

@@ -6,17 +6,17 @@
 mod advice;
 mod authenticator;
 mod bytes;
-mod cache;
-mod cached;
-mod enctype;
+pub mod cache;
+pub mod cached;
+pub mod enctype;
 pub mod failure;
 mod identity;
 mod kdc;
-mod keytab;
-mod krb_error;
+pub mod keytab;
+pub mod krb_error;
 pub mod login;
-mod token;
-mod wrap;
+pub mod token;
+pub mod wrap;
 
 use async_trait::async_trait;
 use sspi::generator::GeneratorState;
@@ -58,7 +58,7 @@ impl Kerberos {
     pub fn new(endpoint: &Endpoint, settings: &KerberosLogin, binding: Option<&[u8]>) -> Result<Self, Kind> {
         let login = Login::read(settings).map_err(Kind::Kerberos)?;
         Ok(Self {
-            host: endpoint.host.trim_matches(['[', ']']).to_owned(),
+            host: endpoint.host.clone(),
             limit: endpoint.timeouts.connect,
             scheme: settings.scheme,
             context: context(&login.kdc)?,

@@ -38,7 +38,9 @@ pub fn receive(call: &mut Call<'_>) -> Result<Value, Failure> {
         return Ok(json!({ "already": true, "length": length, "sha256": wanted }));
     }
     work_folder::initialize(host)?;
-    let count = i64::try_from(call.input.len()).unwrap_or(i64::MAX);
+    let mut input = Vec::new();
+    call.input.read_to_end(&mut input)?;
+    let count = i64::try_from(input.len()).unwrap_or(i64::MAX);
     if count < length {
         return Err(Failure::invalid_input(format!("{count} of {length} bytes arrived; nothing was kept")));
     }
@@ -46,13 +48,13 @@ pub fn receive(call: &mut Call<'_>) -> Result<Value, Failure> {
         let message = format!("more than the promised {length} bytes arrived; nothing was kept");
         return Err(Failure::invalid_input(message));
     }
-    let found = sha256(call.input);
+    let found = sha256(&input);
     if found != wanted {
         return Err(Failure::invalid_input(format!(
             "what arrived has the SHA-256 hash {found} instead of {wanted}; nothing was kept"
         )));
     }
-    host.write(path, call.input)?;
+    host.write(path, input)?;
     host.record("receive_file", json!({ "path": path, "length": length, "sha256": wanted }))?;
     Ok(json!({ "already": false, "length": length, "sha256": wanted }))
 }

@@ -1,0 +1,27 @@
+//! How this machine asks web servers: for release files, and whether a host is healthy.
+
+use std::error::Error as _;
+
+use reqwest::{Client, ClientBuilder};
+
+use crate::causes;
+use crate::winrm::endpoint::TlsOptions;
+use crate::winrm::tls::client_config;
+
+/// A client to be given its limits. Proxies are those of the environment (`HTTPS_PROXY`, `NO_PROXY`), roots those of the
+/// system unless stated. The error is for a person.
+pub fn builder(trust: &TlsOptions) -> Result<ClientBuilder, String> {
+    let tls = client_config(trust).map_err(|error| error.to_string())?;
+    let agent = concat!("terraform-provider-azuremfa/", env!("CARGO_PKG_VERSION"));
+    Ok(Client::builder().use_preconfigured_tls(tls).user_agent(agent))
+}
+
+/// The error and its causes. Those of reqwest name addresses, and a redirect's may be as secret as the first.
+pub fn without_address(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut source = error.source();
+    while let Some(inner) = source.filter(|inner| inner.is::<reqwest::Error>()) {
+        source = inner.source();
+    }
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {}", causes::in_one_line(source)))
+}
