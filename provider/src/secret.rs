@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// `Debug` and `Display` print a fixed mark; the only way to the text is [`Secret::expose`], so a
 /// search for that name finds every place where a secret leaves the type. The memory is cleared
 /// when the last clone is dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {

@@ -10,7 +10,7 @@
 //! - `query AUTHENTICATION URL TIMES FURTHER COMMAND INPUT`: a session, the command whose words are the lines of a file,
 //!   with another file's bytes as its standard input, `FURTHER` more of them (each printed as `further`), the session's
 //!   end; all of it printed as `query`. Ours has the provider's backend read the host instead.
-//! - `upload AUTHENTICATION URL TIMES FILE SHA256`, ours with `--streams NUMBER` behind it: a session, the file's bytes to
+//! - `upload AUTHENTICATION URL TIMES FILE SHA256`, ours with `--streams NUMBER|auto` behind it: a session, the file's bytes to
 //!   a program on the host that must answer with their SHA-256, the session's end; printed as `upload`. With several
 //!   streams the file goes in ranges, each to a program of its own, at most so many at once.
 //! - `copy AUTHENTICATION URL TIMES FILE DESTINATION`: the file to a path on the host in the client's own way, printed as

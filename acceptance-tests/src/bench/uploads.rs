@@ -32,10 +32,11 @@ struct Uploads {
     times: usize,
     /// `size` as people say it.
     label: &'static str,
-    own: [Outcome; 2],
+    own: [Outcome; 3],
 }
 
-const STREAMS: [&str; 2] = ["1", "4"];
+/// The last is as many as the provider takes for that file at that distance.
+const STREAMS: [&str; 3] = ["1", "4", "auto"];
 
 /// Where a copied file goes.
 const DESTINATION: &str = "C:\\Windows\\Temp\\upload.bin";
@@ -52,7 +53,7 @@ pub async fn small(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     let winrmcp = [part.upload(Client::Masterzen, 1)];
     let winrmcp = run.turns(NTLM_HTTP.authentication, &ports, &winrmcp, 1).await.remove(0);
     let mut next = || outcomes.next().expect("there is an outcome for each part");
-    let uploads = Uploads { size: SMALL, times: TIMES, label: "5 MB", own: [next(), next()] };
+    let uploads = Uploads { size: SMALL, times: TIMES, label: "5 MB", own: [next(), next(), next()] };
     let copied = next().and_then(|figures| match run.stage.take_hash(DESTINATION) {
         Ok(hash) if hash == file.hash => Ok(figures),
         Ok(hash) => Err(Lack::Skipped(format!("the host received something else: {hash}"))),
@@ -79,15 +80,19 @@ pub async fn large(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
     parts.push(file.upload(Client::Pypsrp, 1));
     let mut outcomes = run.turns(NTLM_HTTP.authentication, &ports, &parts, ROUNDS).await.into_iter();
     let mut next = || outcomes.next().expect("there is an outcome for each part");
-    let uploads = Uploads { size: LARGE, times: 1, label: "100 MB", own: [next(), next()] };
+    let uploads = Uploads { size: LARGE, times: 1, label: "100 MB", own: [next(), next(), next()] };
     uploads.rows(rows, ("pypsrp stdin", &next()), Target::None)?;
     uploads.against_one_stream(rows, Target::Ratio(0.30))
 }
 
 impl Uploads {
     fn name(&self, streams: &str, what: &str) -> String {
-        let plural = if streams == "1" { "" } else { "s" };
-        format!("upload of {}, NTLM/HTTP, {streams} stream{plural}, {what}", self.label)
+        let streams = match streams {
+            "1" => "1 stream",
+            "auto" => "streams as chosen",
+            _ => "4 streams",
+        };
+        format!("upload of {}, NTLM/HTTP, {streams}, {what}", self.label)
     }
 
     /// Ours over one stream.
@@ -102,14 +107,16 @@ impl Uploads {
     /// Ours over one stream and over several, beside another client's one.
     fn rows(&self, rows: &mut Rows, (peer, theirs): (&'static str, &Outcome), wall: Target) -> Result<(), Failure> {
         let promised = |limit: f64| if self.size == SMALL { Target::Own(limit) } else { Target::None };
-        let own = self.single()?;
-        let their_requests = counted(theirs, requests, self.times);
-        let name = self.name("1", "requests");
-        rows.against(&name, Unit::Count, each(own, requests, self.times), (peer, their_requests), promised(20.0));
-        let their_bytes = counted(theirs, bytes_up, self.times).map(|bytes| self.per_byte(bytes));
-        let own_bytes = self.per_byte(each(own, bytes_up, self.times));
-        let name = self.name("1", "bytes per byte");
-        rows.against(&name, Unit::PerByte, own_bytes, (peer, their_bytes), promised(1.35));
+        let chosen = self.own[2].as_ref().map_err(own_lacks)?;
+        for (streams, own) in [("1", self.single()?), ("auto", chosen)] {
+            let their_requests = counted(theirs, requests, self.times);
+            let name = self.name(streams, "requests");
+            rows.against(&name, Unit::Count, each(own, requests, self.times), (peer, their_requests), promised(20.0));
+            let their_bytes = counted(theirs, bytes_up, self.times).map(|bytes| self.per_byte(bytes));
+            let own_bytes = self.per_byte(each(own, bytes_up, self.times));
+            let name = self.name(streams, "bytes per byte");
+            rows.against(&name, Unit::PerByte, own_bytes, (peer, their_bytes), promised(1.35));
+        }
         for (streams, own) in STREAMS.iter().zip(&self.own) {
             let Ok(own) = own else { continue };
             let name = self.name(streams, "wall at 20 ms");
@@ -144,7 +151,7 @@ impl Uploads {
     /// Ours over several streams beside ours over one.
     fn against_one_stream(&self, rows: &mut Rows, wall: Target) -> Result<(), Failure> {
         const PEER: &str = "own, 1";
-        let [_, streams] = STREAMS;
+        let [_, streams, _] = STREAMS;
         let single = self.single()?;
         let name = self.name(streams, "wall at 20 ms");
         let several = match &self.own[1] {

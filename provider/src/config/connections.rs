@@ -10,6 +10,7 @@ use crate::config::{client_certificate, credentials, duration, kerberos, proxies
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
+use crate::winrm::auth::kerberos::tickets::Tickets;
 use crate::winrm::endpoint::DEFAULT_PATH;
 use crate::winrm::limits::{Budget, DEFAULT_IN_ALL, DEFAULT_PER_HOST, Limits};
 
@@ -52,7 +53,11 @@ pub fn warn(connections: &Value, diagnostics: &mut Diagnostics) {
 pub fn decode(config: &Value, environment: &dyn Environment, diagnostics: &mut Diagnostics) -> Connections {
     let mut decoded = Connections { allowed_hosts: allowed_hosts(environment, diagnostics), ..Connections::default() };
     let budget = Budget::new(count(config.attribute("max_connections")).unwrap_or(DEFAULT_IN_ALL));
-    let connection = |name: &str, settings: &Value| connection(name, settings, &budget, environment);
+    let tickets = Tickets::default();
+    let connection = |name: &str, settings: &Value| Connection {
+        tickets: tickets.clone(),
+        ..connection(name, settings, &budget, environment)
+    };
     match config.attribute("connections") {
         Value::Map(entries) => {
             for (name, settings) in entries {

@@ -2,7 +2,7 @@
 
 use crate::backend::windows::connection::{Authentication, Connection};
 use crate::config::client_certificate;
-use crate::config::environment::{AMBIENT_CACHE, Environment};
+use crate::config::environment::{AMBIENT_CACHE, DEFAULT_KRB5_CONFIG, Environment, KRB5_CONFIG};
 use crate::secret::Secret;
 use crate::tf::value::Value;
 
@@ -22,6 +22,8 @@ pub fn read(connection: &mut Connection, settings: &Value, environment: &dyn Env
     connection.username = username;
     connection.password = password.map(Secret::new);
     connection.ambient_cache = environment.read(AMBIENT_CACHE).filter(|text| !text.is_empty());
+    let files = environment.read(KRB5_CONFIG).filter(|text| !text.is_empty());
+    connection.krb5_conf = std::env::split_paths(files.as_deref().unwrap_or(DEFAULT_KRB5_CONFIG)).collect();
 }
 
 fn text(settings: &Value, name: &str) -> Option<String> {

@@ -29,3 +29,6 @@ impl Environment for BTreeMap<String, String> {
 pub const ALLOWED_HOSTS: &str = "AZUREMFA_ALLOWED_HOSTS";
 /// The credential cache of the session that this process runs in, as all Kerberos programs read it.
 pub const AMBIENT_CACHE: &str = "KRB5CCNAME";
+/// The files that tell of Kerberos realms, as a list of paths, as all Kerberos programs read it.
+pub const KRB5_CONFIG: &str = "KRB5_CONFIG";
+pub const DEFAULT_KRB5_CONFIG: &str = "/etc/krb5.conf";

@@ -86,9 +86,9 @@ const CLIENT_PKCS12_PASSWORD: &str = "The password of `client_pkcs12`; none is a
     value, or leave it out: the environment variable `AZUREMFA_CLIENT_PKCS12_PASSWORD` is read for `default` and \
     `AZUREMFA_<NAME>_CLIENT_PKCS12_PASSWORD` for another connection.";
 const REALM: &str = "The Kerberos realm of the account: its Active Directory domain, such as `CONTOSO.COM`. Not needed \
-    for `name@contoso.com`, a keytab or a ticket, which tell it.";
-const KDC: &str = "The domain controller that is asked for tickets, `host` or `host:port`. Without it the realm's name \
-    is resolved, and port 88 asked over TCP.";
+    for `name@contoso.com`, a keytab or a ticket, which tell it, nor where `default_realm` in `krb5.conf` is the one.";
+const KDC: &str = "The domain controller that is asked for tickets over TCP, `host` or `host:port` (88). Without it \
+    `krb5.conf` (`KRB5_CONFIG`, else `/etc/krb5.conf`) tells, else DNS (`_kerberos._tcp.<realm>`, then the realm's own name).";
 const KEYTAB: &str = "The path of a keytab with the account's AES key, in place of a password. `username` chooses among \
     its accounts; without it the first one is taken.";
 const CREDENTIAL_CACHE: &str = "The path of a credential cache with the account's ticket (`kinit -c`), in place of user \

@@ -29,9 +29,11 @@ pub struct Connection {
     in_step: bool,
     last_used: Instant,
     logon: Logon,
-    refused_message: bool,
+    another: Option<Another>,
     /// The host has answered a message, so it knows who asks.
     has_answered: bool,
+    /// The shortest time that the host has taken to answer a message.
+    quickest: Option<Duration>,
 }
 
 /// What goes with the last token of a logon over plain HTTP.
@@ -41,6 +43,15 @@ pub enum Logon {
     WithMessage,
     /// Nothing.
     Alone,
+}
+
+/// What may do better than a login that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Another {
+    /// One without a message. The host refused the message that came with it.
+    LoggingOnAlone,
+    /// One with a new ticket. The host refused one that was kept.
+    NewTicket,
 }
 
 enum Security {
@@ -111,8 +122,9 @@ impl Connection {
             in_step: true,
             last_used: Instant::now(),
             logon,
-            refused_message: false,
+            another: None,
             has_answered: false,
+            quickest: None,
         })
     }
 
@@ -129,6 +141,11 @@ impl Connection {
     /// Whether the host has answered a message on it.
     pub fn has_answered(&self) -> bool {
         self.has_answered
+    }
+
+    /// The shortest time between a message and its answer.
+    pub fn quickest(&self) -> Option<Duration> {
+        self.quickest
     }
 
     /// Sends a message and waits for the reply, which may be a fault.
@@ -199,10 +216,9 @@ impl Connection {
         has_keys && operation == Operation::CreateShell && self.logon == Logon::WithMessage
     }
 
-    /// Whether the host refused a message that came with the logon. On another connection, with the logon alone, it may
-    /// take it.
-    pub fn wants_logon_alone(&self) -> bool {
-        self.refused_message
+    /// What the host may take on another connection after it has refused a login.
+    pub fn another(&self) -> Option<Another> {
+        self.another
     }
 
     /// Exchanges tokens up to the last one, which is returned and still has to be sent.
@@ -245,8 +261,13 @@ impl Connection {
         };
         if answer.status == StatusCode::UNAUTHORIZED || !taken {
             let unfit = [StatusCode::BAD_REQUEST, StatusCode::LENGTH_REQUIRED, StatusCode::INTERNAL_SERVER_ERROR];
-            self.refused_message = self.seals() && carried_message && unfit.contains(&answer.status);
+            let refused_message = self.seals() && carried_message && unfit.contains(&answer.status);
             let kind = self.refused(answer, Refusal::Rejected);
+            self.another = match &mut self.security {
+                _ if refused_message => Some(Another::LoggingOnAlone),
+                Security::Negotiate { context, .. } => context.is_worth_another(&kind).then_some(Another::NewTicket),
+                _ => None,
+            };
             return Err(Error::before_start(&self.host, Operation::Authenticate, kind));
         }
         if let Security::Negotiate { context, sealing, authenticated } = &mut self.security {
@@ -269,10 +290,16 @@ impl Connection {
         content_type: &'static str,
         body: Bytes,
     ) -> Result<Answer, Error> {
-        self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
+        let (begin, is_message) = (Instant::now(), !body.is_empty());
+        let answer = self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
             Failure::NotSent(kind) => Error::before_start(&self.host, operation, kind),
             Failure::Sent(kind) => Error::new(&self.host, operation, kind),
-        })
+        })?;
+        if is_message {
+            let took = begin.elapsed();
+            self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
+        }
+        Ok(answer)
     }
 
     /// The SOAP message of an answer, opened if it is sealed.

@@ -3,14 +3,14 @@
 //! A command holds no connection between its exchanges. So one that waits for somebody else, such as for the reader of
 //! what it sends, keeps nobody from a connection, and limits cannot make commands wait for each other in a circle.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::winrm::connection::{Connection, Logon, Reply};
+use crate::winrm::connection::{Another, Connection, Logon, Reply};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Started};
 use crate::winrm::tls::Tls;
@@ -27,6 +27,8 @@ pub struct Connections {
     idle: Mutex<Vec<Connection>>,
     /// The host has refused a message that came with a logon.
     logon_alone: AtomicBool,
+    /// The shortest time between a message and its answer, in microseconds.
+    quickest: AtomicU64,
 }
 
 /// The right to exchange messages, over whichever connection is free.
@@ -65,6 +67,7 @@ impl Connections {
             tls: OnceCell::new(),
             idle: Mutex::default(),
             logon_alone: AtomicBool::new(false),
+            quickest: AtomicU64::new(u64::MAX),
             endpoint,
         });
         connections.endpoint.limits.in_all.register(Arc::downgrade(&connections));
@@ -91,6 +94,12 @@ impl Connections {
             place.connection = Some(self.open(false).await?);
         }
         Ok(())
+    }
+
+    /// The shortest time that a message and its answer took, which is the round trip and a little of the host; none before
+    /// the first.
+    pub fn round_trip(&self) -> Option<Duration> {
+        Some(self.quickest.load(Ordering::Relaxed)).filter(|&quickest| quickest < u64::MAX).map(Duration::from_micros)
     }
 
     /// Closes the unused connections.
@@ -125,10 +134,20 @@ impl Connections {
         Place { connections: self, connection: self.idle().pop(), place, at_once: true }
     }
 
-    /// From now on no message comes with a logon.
-    fn log_on_alone(&self, error: &Error) {
-        tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
-        self.logon_alone.store(true, Ordering::Relaxed);
+    /// Whether a refused logon is worth another one.
+    fn is_worth_another(&self, connection: &Connection, error: &Error) -> bool {
+        let Some(another) = connection.another() else { return false };
+        match another {
+            Another::LoggingOnAlone => {
+                tracing::info!(host = %error.host, error = %error.kind, "logging on again, without a message");
+                // From now on no message comes with a logon.
+                self.logon_alone.store(true, Ordering::Relaxed);
+            }
+            Another::NewTicket => {
+                tracing::info!(host = %error.host, error = %error.kind, "logging on again, with a new ticket");
+            }
+        }
+        true
     }
 
     /// Opens a connection, once the budget has a share for it. Nothing is held that the others could wait for.
@@ -170,7 +189,7 @@ impl Place<'_> {
         if let Some(kept) = self.connection.as_mut().filter(|kept| kept.is_usable()) {
             let proven = kept.has_answered();
             match kept.exchange(operation, message.clone()).await {
-                Err(error) if kept.wants_logon_alone() => self.connections.log_on_alone(&error),
+                Err(error) if self.connections.is_worth_another(kept, &error) => {}
                 Err(error) if is_stale(&error, proven) => {
                     tracing::debug!(host = %error.host, %operation, "replacing a stale connection");
                 }
@@ -180,7 +199,7 @@ impl Place<'_> {
         self.connection = None;
         let connection = self.connection.insert(self.connections.open(self.at_once).await?);
         match connection.exchange(operation, message.clone()).await {
-            Err(error) if connection.wants_logon_alone() => self.connections.log_on_alone(&error),
+            Err(error) if self.connections.is_worth_another(connection, &error) => {}
             result => return result,
         }
         self.connection.insert(self.connections.open(self.at_once).await?).exchange(operation, message).await
@@ -189,6 +208,9 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
+        if let Some(quickest) = self.connection.as_ref().and_then(Connection::quickest) {
+            self.connections.quickest.fetch_min(quickest.as_micros() as u64, Ordering::Relaxed);
+        }
         let usable = self.connection.take().filter(|connection| connection.is_usable() && connection.is_counted());
         let (Some(connection), Some(_)) = (usable, &self.place) else { return };
         // Whether somebody wants the share is asked under the lock under which `close_longest_idle` looks: it either finds the

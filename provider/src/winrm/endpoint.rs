@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::winrm::auth::kerberos::tickets::Tickets;
 use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::limits::Limits;
 use crate::winrm::proxy::Proxy;
@@ -83,10 +84,14 @@ pub struct KerberosLogin {
     pub credentials: KerberosCredentials,
     /// The account's realm, when its name does not tell.
     pub realm: Option<String>,
-    /// The KDC as `host` or `host:port`; without it the realm's name is resolved, port 88.
+    /// The KDC as `host` or `host:port`; without it the files tell, else DNS.
     pub kdc: Option<String>,
+    /// Files in the format of `krb5.conf`.
+    pub krb5_conf: Vec<PathBuf>,
     /// What carries the tokens.
     pub scheme: HttpScheme,
+    /// The tickets that it shares with other logins.
+    pub tickets: Tickets,
 }
 
 /// By what an account proves itself to a KDC.

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::winrm::advice::advice;
@@ -114,7 +115,7 @@ pub enum Kind {
     },
     /// The login by Kerberos did not come about.
     #[error(transparent)]
-    Kerberos(Failure),
+    Kerberos(Arc<Failure>),
     /// HTTP 403.
     #[error("HTTP 403, the request was refused")]
     Forbidden,

@@ -3,26 +3,37 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, Take};
 use tokio::task::JoinSet;
 
+use crate::winrm::shell::LARGEST_PIECE;
+
 /// Streams to one host at a time: as many as a session has connections, and the whole estate stays far below the 300
 /// connections that a host takes.
 pub const MOST_STREAMS: usize = 4;
 
-/// What makes a further stream worth its own process and logon on the host, about half a second there: 8 MiB are some
-/// twenty messages, one after the other.
-const LEAST_RANGE: u64 = 8 * 1024 * 1024;
-
-/// What at most is sent again after a connection broke.
+/// What at most is hashed on both sides after a connection broke, and sent again when the hashes differ.
 const MOST_RANGE: u64 = 64 * 1024 * 1024;
 
-/// How many streams a file is worth when at most `most` are wanted.
-pub fn streams(length: u64, most: usize) -> usize {
-    let worth = usize::try_from(length / LEAST_RANGE).unwrap_or(usize::MAX);
-    worth.clamp(1, most.clamp(1, MOST_STREAMS))
+/// What a host takes for a full message of input besides its way: PowerShell was seen to take 22 MB/s
+/// (ansible/ansible#23450).
+const MESSAGE: Duration = Duration::from_millis(17);
+
+/// What a further stream costs besides its logon: a PowerShell process takes a host a fifth of a second
+/// (PowerShell/PowerShell#12843), and the others go on meanwhile.
+const START: Duration = Duration::from_millis(200);
+
+/// How many streams a file is worth when at most `most` are wanted. The messages of one stream go one after the other,
+/// each for a `round_trip`, so distance is what streams save; each must save more than its logon and start cost.
+pub fn streams(length: u64, round_trip: Duration, most: usize) -> usize {
+    let messages = length as f64 / LARGEST_PIECE as f64;
+    let one = (round_trip + MESSAGE).as_secs_f64() * messages;
+    let cost = (2 * round_trip + START).as_secs_f64();
+    let saves = |streams: usize| one / (streams - 1) as f64 - one / streams as f64;
+    (2..=most.min(MOST_STREAMS)).take_while(|&streams| saves(streams) > cost).last().unwrap_or(1)
 }
 
 /// Cuts a file into ranges for `streams` streams: every byte is in exactly one, in order, and none is empty unless the
@@ -106,7 +117,7 @@ mod tests {
     fn every_byte_is_in_exactly_one_range() {
         let around = |edge: u64| edge.saturating_sub(2)..edge + 3;
         for streams in 1..=MOST_STREAMS {
-            let edges = [0, LEAST_RANGE, MOST_RANGE, MOST_RANGE * 2, MOST_RANGE * 4, MOST_RANGE * 12, 1 << 40];
+            let edges = [0, MOST_RANGE, MOST_RANGE * 2, MOST_RANGE * 4, MOST_RANGE * 12, 1 << 40];
             edges.into_iter().flat_map(around).for_each(|length| check_cut(length, streams));
         }
         let mut random = 0x5eed_u64;
@@ -118,12 +129,21 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_streams(milliseconds: u64, expected: [usize; 6]) {
+        let round_trip = Duration::from_millis(milliseconds);
+        let found = [0, 1, 5, 20, 100, 5_000].map(|megabytes| streams(megabytes * 1024 * 1024, round_trip, 4));
+        assert_eq!(found, expected, "{milliseconds} ms");
+    }
+
     #[test]
-    fn small_files_stay_one_stream() {
-        let megabyte = 1024 * 1024;
-        let found = [0, 1, 5, 15, 16, 24, 31, 32, 100, 5_000].map(|megabytes| streams(megabytes * megabyte, 4));
-        assert_eq!(found, [1, 1, 1, 1, 2, 3, 3, 4, 4, 4]);
-        assert_eq!((streams(u64::MAX, 9), streams(u64::MAX, 2), streams(u64::MAX, 0)), (4, 2, 1));
+    fn the_further_the_host_the_more_streams() {
+        check_streams(0, [1, 1, 1, 2, 4, 4]);
+        check_streams(1, [1, 1, 1, 2, 4, 4]);
+        check_streams(20, [1, 1, 2, 3, 4, 4]);
+        check_streams(150, [1, 1, 2, 4, 4, 4]);
+        let far = Duration::from_secs(9);
+        assert_eq!([9, 2, 1, 0].map(|most| streams(u64::MAX, far, most)), [4, 2, 1, 1]);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -59,6 +60,11 @@ impl Session {
     /// Connects, unless a connection is open. The host is not asked for anything yet.
     pub async fn connect(&self) -> Result<(), Error> {
         self.owner.0.connections.connect().await
+    }
+
+    /// The shortest time that a message to the host and its answer took so far.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.owner.0.connections.round_trip()
     }
 
     /// Logs on and opens the shell, unless one is open. Nothing runs yet.

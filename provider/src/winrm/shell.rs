@@ -42,7 +42,7 @@ pub(crate) struct Shell {
 /// A raw piece of this length becomes a message of 504,000 bytes with what sealing adds. Hosts take
 /// 512,000 unless they are told otherwise, but 508,000 have been refused in the field; a host that
 /// refuses gets smaller ones.
-const LARGEST_PIECE: usize = 368 * 1024;
+pub(crate) const LARGEST_PIECE: usize = 368 * 1024;
 
 /// How long a host keeps a shell that nobody uses. It bounds what a killed process leaves behind.
 const SHELL_IDLE_TIMEOUT: Duration = Duration::from_secs(15 * 60);

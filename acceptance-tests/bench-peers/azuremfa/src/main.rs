@@ -39,7 +39,7 @@ async fn main() -> Outcome {
             upload(&endpoint(authentication, url)?, times.parse()?, file, hash).await
         }
         ["upload", authentication, url, times, file, _, "--streams", streams] => {
-            upload_in_ranges(&endpoint(authentication, url)?, times.parse()?, file, streams.parse()?).await
+            upload_in_ranges(&endpoint(authentication, url)?, times.parse()?, file, streams.parse().ok()).await
         }
         ["query", authentication, url, times, further, ..] => {
             query(&endpoint(authentication, url)?, times.parse()?, further.parse()?).await
@@ -111,34 +111,42 @@ async fn upload(endpoint: &Endpoint, times: usize, file: &str, hash: &str) -> Ou
 }
 
 /// As the provider puts files: each range to a command of its own, over several connections. What each command must
-/// answer is known beforehand, as the whole file's hash is.
-async fn upload_in_ranges(endpoint: &Endpoint, times: usize, file: &str, streams: usize) -> Outcome {
+/// answer is known beforehand, as the whole file's hash is. Without a number of streams the provider's choice is taken.
+async fn upload_in_ranges(endpoint: &Endpoint, times: usize, file: &str, streams: Option<usize>) -> Outcome {
     let path = PathBuf::from(file);
-    let ranges = ranges::cut(std::fs::metadata(&path)?.len(), streams);
+    let length = std::fs::metadata(&path)?.len();
+    let possible: Vec<usize> = streams.map_or((1..=ranges::MOST_STREAMS).collect(), |streams| vec![streams]);
     let mut hashes = HashMap::new();
-    for range in &ranges {
+    for range in possible.into_iter().flat_map(|streams| ranges::cut(length, streams)) {
         let mut bytes = Vec::new();
-        ranges::open(&path, range).await?.read_to_end(&mut bytes).await?;
+        ranges::open(&path, &range).await?.read_to_end(&mut bytes).await?;
         let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        hashes.insert(range.start, hash);
+        hashes.insert(range, hash);
     }
     for _ in 0..times {
         let begin = Instant::now();
         let session = Session::new(endpoint.clone());
+        let streams = match streams {
+            Some(streams) => streams,
+            None => {
+                session.open().await?;
+                ranges::streams(length, session.round_trip().unwrap_or_default(), ranges::MOST_STREAMS)
+            }
+        };
         let send = |range: Range<u64>| {
             let (session, path) = (session.clone(), path.clone());
             async move {
                 let reader = ranges::open(&path, &range).await?;
                 let output = session.run("sha256", &[], Stdin::Reader(Box::new(reader))).await?;
-                Outcome::Ok((range.start, output))
+                Outcome::Ok((range, output))
             }
         };
-        let outputs = ranges::send(ranges.clone(), streams, send).await?;
+        let outputs = ranges::send(ranges::cut(length, streams), streams, send).await?;
         session.close().await;
         report("upload", begin.elapsed())?;
-        for (start, output) in outputs {
-            if output.stdout != hashes[&start].as_bytes() {
-                return Err(format!("the host received something else at {start}: {output:?}").into());
+        for (range, output) in outputs {
+            if output.stdout != hashes[&range].as_bytes() {
+                return Err(format!("the host received something else at {range:?}: {output:?}").into());
             }
         }
     }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::lab::host::console;
 use crate::lab::host::faults::{Moment, ScriptEffect, ScriptFault};
 use crate::lab::host::folder::HostFolder;
 use crate::lab::host::native::frame::{self, FrameError};
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::{script, worker};
 use crate::lab::host::powershell::PowerShell;
-use crate::lab::host::{client_copy, console, resident, web_site};
+use crate::lab::host::{client_copy, resident, web_site};
 use crate::lab::wire::machine::{
     Account, CommandLine, EXIT_CRASHED, Machine, Output, Process, ProcessHost, account_matches,
 };
@@ -72,12 +73,12 @@ impl Machine for LabMachine {
         })
     }
 
-    fn begin(&self, script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
-        client_copy::begin(&self.host.folder, script)
-    }
-
     fn page(&self, path: &str) -> Page {
         web_site::page(&self.host.folder, path)
+    }
+
+    fn begin(&self, script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
+        client_copy::begin(&self.host.folder, script)
     }
 
     fn operating_system_version(&self) -> String {

@@ -61,13 +61,18 @@ impl Realm {
 
     /// Does things to the database, as `kadmin.local` is told them.
     pub fn administer(&self, queries: &[&str]) {
-        for query in queries {
-            let output = self.command("kadmin.local").args(["-q", query]).output().expect("kadmin.local starts");
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            // Its exit status says nothing, and what it notes on the way begins with these words.
-            let failed = said.lines().any(|line| !line.starts_with("No policy specified for ") && !line.is_empty());
-            assert!(output.status.success() && !failed, "{query}: {said}");
-        }
+        let mut administer = self.command("kadmin.local");
+        let administer = administer.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut administer = administer.spawn().expect("kadmin.local starts");
+        let mut input = administer.stdin.take().expect("it is piped");
+        // What it says of a query is short, so it does not wait to be read before the last one is written.
+        io::Write::write_all(&mut input, format!("{}\n", queries.join("\n")).as_bytes()).expect("it reads");
+        drop(input);
+        let output = administer.wait_with_output().expect("kadmin.local ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        // Its exit status says nothing, and what it notes on the way begins with these words.
+        let failed = said.lines().any(|line| !line.starts_with("No policy specified for ") && !line.is_empty());
+        assert!(output.status.success() && !failed, "{queries:?}: {said}");
     }
 
     /// Makes an account with a password.
@@ -77,18 +82,19 @@ impl Realm {
 
     /// Makes accounts of services with random keys.
     pub fn services(&self, names: &[&str]) {
-        for name in names {
-            self.administer(&[&format!("addprinc -randkey {name}")]);
-        }
+        self.administer_each(names, |name| format!("addprinc -randkey {name}"));
     }
 
     /// A keytab with the keys of accounts, which keep them.
     pub fn keytab(&self, name: &str, accounts: &[&str]) -> PathBuf {
         let file = self.folder.path().join(name);
-        for account in accounts {
-            self.administer(&[&format!("ktadd -norandkey -k {} {account}", file.display())]);
-        }
+        self.administer_each(accounts, |account| format!("ktadd -norandkey -k {} {account}", file.display()));
         file
+    }
+
+    fn administer_each(&self, names: &[&str], query: impl Fn(&str) -> String) {
+        let queries: Vec<String> = names.iter().map(|name| query(name)).collect();
+        self.administer(&queries.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     /// A credential cache with a ticket, fetched by `kinit` with these arguments.
@@ -122,6 +128,13 @@ impl Realm {
     /// The file that tells other programs of the realm.
     pub fn configuration(&self) -> PathBuf {
         self.folder.path().join("krb5.conf")
+    }
+
+    /// Another file beside it.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.folder.path().join(name);
+        fs::write(&file, text).expect("a file can be written");
+        file
     }
 
     fn command(&self, program: &str) -> Command {

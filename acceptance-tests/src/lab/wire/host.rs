@@ -28,12 +28,12 @@ pub struct Settings {
     /// The newest TLS is 1.2, as up to Windows Server 2019.
     pub tls12: bool,
     pub client_certificates: ClientCertificates,
-    /// How long output is collected when it is not [`crate::lab::wire::command::GATHERING`].
-    pub gathering: Option<Duration>,
     pub shell_ids: ShellIds,
     /// Something in between opens TLS with a certificate of its own that clients trust, so that they bind their logons
     /// to another certificate than the host's.
     pub tls_opened_before: bool,
+    /// How long output is collected when it is not [`crate::lab::wire::command::GATHERING`].
+    pub gathering: Option<Duration>,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
 }

@@ -32,17 +32,17 @@ pub trait Machine: Send + Sync + 'static {
     /// Starts a process. Called inside a tokio runtime; must not block: spawn, and return at once.
     fn start(&self, command: CommandLine) -> Process;
 
+    /// What its web site answers to a request for a path. Short, because nobody else is served meanwhile.
+    fn page(&self, _path: &str) -> Page {
+        Page::new(404, "Not Found")
+    }
+
     /// Begins a script that came by PowerShell remoting. Called inside a tokio runtime; must not block for long.
     ///
     /// # Errors
     /// What the script throws at once; a host that knows no scripts says so.
     fn begin(&self, _script: &Script) -> Result<Box<dyn Pipeline>, Thrown> {
         Err(Thrown("this host of the lab has no PowerShell".to_owned()))
-    }
-
-    /// What its web site answers to a request for a path. Short, because nobody else is served meanwhile.
-    fn page(&self, _path: &str) -> Page {
-        Page::new(404, "Not Found")
     }
 
     /// `major.minor.build` as Identify reports it.

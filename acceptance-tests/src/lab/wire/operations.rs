@@ -104,17 +104,8 @@ fn open_shell(
     let code_page =
         request.options.get("WINRS_CODEPAGE").map(|page| page.parse().map_err(|_| Fault::invalid_parameter()));
     let no_profile = request.option_is_true("WINRS_NOPROFILE");
-    let code_page = code_page.transpose()?.unwrap_or(437);
-    opened(host, peer, request, Shell::new(id, &account.name, code_page, no_profile, create.clone()))
-}
-
-/// The identifier of a shell that is asked for.
-fn shell_id(host: &SimulatedHost, create: &Create) -> Result<String, Fault> {
-    match (host.settings.shell_ids, &create.shell_id) {
-        (ShellIds::Refused, Some(_)) => Err(Fault::schema("ShellId")),
-        (ShellIds::Taken, Some(id)) => shells::chosen_id(id).ok_or_else(Fault::invalid_parameter),
-        _ => Ok(shells::new_id()),
-    }
+    let shell = Shell::new(id, &account.name, code_page.transpose()?.unwrap_or(437), no_profile, create.clone());
+    opened(host, peer, request, shell)
 }
 
 fn opened(host: &SimulatedHost, peer: IpAddr, request: &Envelope, shell: Shell) -> Result<Reply, Fault> {

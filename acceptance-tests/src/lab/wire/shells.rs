@@ -134,7 +134,8 @@ impl Shell {
     }
 
     /// A shell of PowerShell, as its creator asked for.
-    pub fn of_powershell(id: String, owner: &str, request: Create, pool: Arc<Pool>) -> Self {
+    pub fn of_powershell(owner: &str, request: Create, pool: Arc<Pool>) -> Self {
+        let id = request.shell_id.as_deref().and_then(chosen_id).unwrap_or_else(new_id);
         let streams = Command::new(pool.streams());
         Self { runspace: Some(Runspace { pool, streams }), ..Self::new(id, owner, 65001, false, request) }
     }

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod damaged;
+mod idle;
 mod leaks;
 mod quiet;
 mod recorded;

@@ -31,6 +31,10 @@ fn unusable_settings_are_named_before_anything_is_sent() {
     check(set("auth", json!("credssp")), "\"credssp\" is not supported");
     check(set("ca_certificate", json!("ca.pem")), "not the name of a file");
     check(set("hosts", json!(["*.dmz.contoso.com"])), "do not match mfa01.contoso.com");
+    check(
+        |doctor| doctor.host.push_str(":0"),
+        "the value of --host cannot be used: \"mfa01.contoso.com:0\" is no host",
+    );
     check(|doctor| doctor.password.clear(), "AZUREMFA_PASSWORD");
     check(|doctor| doctor.arguments = vec!["--connection".into(), "dmz".into()], "AZUREMFA_DMZ_USERNAME");
     for line in [&["--password", "M4rk3r"][..], &["--password=M4rk3r"], &["--username", "M4rk3r"], &["M4rk3r"]] {
@@ -58,6 +62,21 @@ fn a_named_connection_reads_its_own_variables() {
     doctor.environment.push(("AZUREMFA_DMZ_EAST_PASSWORD".into(), password));
     let run = doctor.run();
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
+
+/// The port goes before the connection's; patterns and the variable that limits hosts know the name alone.
+#[test]
+fn a_host_is_checked_at_its_own_port() {
+    let estate = demo::temporary().expect("the estate");
+    let lab = Lab::start_in_background(&estate, Mode::Native).expect("the lab");
+    lab.host(HOST).set_https_ports(&[6001]);
+    let mut doctor = Doctor::of(&lab).with("port", json!(5986)).with("hosts", json!([HOST]));
+    doctor.environment.push(("AZUREMFA_ALLOWED_HOSTS".into(), HOST.into()));
+    assert_eq!(doctor.run().code, 1, "nothing listens at the connection's port");
+    doctor.host.push_str(":6001");
+    let (code, report) = doctor.report();
+    assert_eq!((code, &report["host"]), (0, &json!(HOST)), "{report}");
+    assert_eq!(report["url"], "https://mfa01.contoso.com:6001/wsman");
 }
 
 #[test]

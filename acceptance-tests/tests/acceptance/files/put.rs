@@ -1,6 +1,9 @@
 //! A file of the runner reaches a host.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use acceptance_tests::lab::wire::faults::{Effect, Injection};
 
 use super::*;
 
@@ -80,5 +83,24 @@ async fn thirty_megabytes_pass_through_real_powershell() {
     assert_eq!(sha256(&bench.host().read(&target()).expect("there")), sha256(&bytes));
     let wire = sent(&bench.wire().record());
     assert!(wire as f64 <= 1.36 * file.length as f64, "{wire} bytes for {}", file.length);
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_knows_how_far_its_host_is() {
+    let bench = Bench::start(Mode::Native).await;
+    let runner = bench.backend.runner();
+    assert_eq!(runner.round_trip(&bench.at), None);
+    // Later ones wait as well; the shortest counts, and an answer of 401 tells nothing of a host's work.
+    let delay = Duration::from_millis(150);
+    bench.wire().inject(Injection::on_any(Effect::Delay(delay)).times(100));
+    bench.backend.observe(&bench.at, false).await.expect("facts");
+    let far = runner.round_trip(&bench.at).expect("heard");
+    assert!(far >= delay, "{far:?}");
+    bench.wire().clear_injections();
+    let (file, _) = bench.file(1);
+    bench.put(&file, 1).await.expect("put");
+    let near = runner.round_trip(&bench.at).expect("heard");
+    assert!(near < far, "{near:?} {far:?}");
     bench.close().await;
 }

@@ -1,11 +1,14 @@
 //! Logins that succeed.
 
+use std::net::TcpListener;
 use std::path::Path;
 
+use acceptance_tests::lab::kerberos::realm::REALM;
 use acceptance_tests::lab::wire::record::{Kind, Record};
 use serde_json::json;
 
 use super::domain::{Domain, Setup, over_http};
+use super::trust::knowing;
 use crate::doctor::run::{Doctor, HOST};
 
 /// `doctor` finds nothing wrong, and the wire saw these logons and sealing.
@@ -63,6 +66,18 @@ fn an_account_without_preauthentication_logs_in() {
     check(&domain, doctor, &format!("the keytab {}", keytab.display()), true);
     let (code, report) = Doctor { password: "not-the-password".to_owned(), ..domain.doctor() }.report();
     assert!(code == 1 && report.to_string().contains("the password of Administrator is wrong"), "{report:#}");
+}
+
+/// As other Kerberos programs find them; the first KDC is down.
+#[test]
+fn realm_and_kdc_are_found_in_the_configuration_of_the_machine() {
+    let Some(domain) = Domain::start(&Setup::default()) else { return };
+    let down = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let kdcs = format!("[realms]\n{REALM} = {{\n  kdc = {down}\n  kdc = {}\n}}\n", domain.realm.kdc());
+    let configuration = domain.realm.write("client.conf", &format!("[libdefaults]\ndefault_realm = {REALM}\n{kdcs}"));
+    let doctor = || domain.doctor().with("realm", json!(null)).with("kdc", json!(null));
+    check(&domain, knowing(doctor(), &configuration), "Administrator", false);
+    check(&domain, over_http(knowing(doctor(), &configuration)), "Administrator", true);
 }
 
 #[test]

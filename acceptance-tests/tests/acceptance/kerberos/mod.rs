@@ -5,4 +5,5 @@ mod estate;
 pub mod faults;
 mod logins;
 mod peers;
+mod tickets;
 mod trust;

@@ -1,5 +1,7 @@
 //! Accounts of one domain on hosts of another one.
 
+use std::path::Path;
+
 use acceptance_tests::lab::kerberos::realm::{CHILD, REALM, Realm};
 
 use super::domain::{Domain, Setup, lab_in, over_http, programs};
@@ -18,16 +20,20 @@ pub fn domains() -> Option<(Domain, Realm)> {
 }
 
 /// With what the machine knows of realms.
-pub fn knowing(mut doctor: Doctor, realm: &Realm) -> Doctor {
-    doctor.environment.push(("KRB5_CONFIG".to_owned(), realm.configuration().display().to_string()));
+pub fn knowing(mut doctor: Doctor, configuration: &Path) -> Doctor {
+    doctor.environment.push(("KRB5_CONFIG".to_owned(), configuration.display().to_string()));
     doctor
 }
 
 #[test]
 fn a_host_of_a_trusting_domain_is_reached() {
     let Some((domain, child)) = domains() else { return };
-    for doctor in [domain.doctor(), over_http(domain.doctor())] {
-        let run = knowing(doctor, &child).run();
+    // One says in which realm the host is; without it the account's KDC refers to that.
+    let kdcs = format!("[realms]\n{CHILD} = {{\n  kdc = {}\n}}\n", child.kdc());
+    let configurations = [child.configuration(), child.write("kdcs.conf", &kdcs)];
+    let doctors = [domain.doctor(), over_http(domain.doctor())];
+    for (doctor, configuration) in doctors.into_iter().zip(configurations) {
+        let run = knowing(doctor, &configuration).run();
         assert_eq!(run.code, 0, "{}{}\n{:?}", run.stdout, run.stderr, domain.lab.host(HOST).record().refusals);
     }
 }

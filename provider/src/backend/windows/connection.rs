@@ -1,6 +1,6 @@
 //! Which way and which account lead to a host: the connections of the provider's settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::address::HostAddress;
@@ -8,6 +8,7 @@ use crate::backend::windows::pattern::Pattern;
 use crate::backend::windows::proxies::{Choice, ProxyRule};
 use crate::secret::Secret;
 use crate::winrm::auth::kerberos::login;
+use crate::winrm::auth::kerberos::tickets::Tickets;
 use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::endpoint::DEFAULT_PATH;
 use crate::winrm::limits::Limits;
@@ -40,6 +41,8 @@ pub struct Connection {
     pub realm: Option<String>,
     /// The KDC, as `host` or `host:port`.
     pub kdc: Option<String>,
+    /// The files that tell of realms.
+    pub krb5_conf: Vec<PathBuf>,
     /// A file with the account's key.
     pub keytab: Option<String>,
     /// A file with the account's ticket.
@@ -59,6 +62,8 @@ pub struct Connection {
     pub proxy: ProxyRule,
     pub timeouts: Timeouts,
     pub limits: Limits,
+    /// The Kerberos tickets, which all connections share.
+    pub tickets: Tickets,
     /// An attribute that is not known yet.
     pub unknown_attribute: Option<&'static str>,
 }
@@ -106,7 +111,14 @@ impl Default for Timeouts {
 impl Connections {
     /// The connection of a host, ready to be used. The error is a full sentence for a person.
     pub fn connection_for(&self, address: &HostAddress) -> Result<&Connection, String> {
-        let host = address.name();
+        let connection = self.chosen_for(address.name())?;
+        connection.credentials(address.name())?;
+        connection.proxy_for(address)?;
+        Ok(connection)
+    }
+
+    /// The connection of a host, whether or not it has what it takes to log in.
+    pub fn chosen_for(&self, host: &str) -> Result<&Connection, String> {
         self.check_allowed(host)?;
         if self.undecided {
             return Err(format!("The connection for {host} cannot be chosen, because `connections` is not known yet."));
@@ -118,8 +130,6 @@ impl Connections {
                 connection.name
             ));
         }
-        connection.check_credentials(host)?;
-        connection.proxy_for(address)?;
         Ok(connection)
     }
 
@@ -200,6 +210,7 @@ impl Connection {
             authentication: Authentication::Negotiate,
             realm: None,
             kdc: None,
+            krb5_conf: Vec::new(),
             keytab: None,
             credential_cache: None,
             ambient_cache: None,
@@ -212,6 +223,7 @@ impl Connection {
             proxy: ProxyRule::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            tickets: Tickets::default(),
             unknown_attribute: None,
         }
     }
@@ -235,22 +247,25 @@ impl Connection {
         address.port().unwrap_or(self.port)
     }
 
-    fn check_credentials(&self, host: &str) -> Result<(), String> {
+    /// By what Kerberos is done, when it is, and that there is what else it takes to log in. Reads the ambient credential
+    /// cache. The error is a full sentence for a person.
+    pub fn credentials(&self, host: &str) -> Result<Option<KerberosCredentials<'_>>, String> {
         if self.authentication == Authentication::Certificate {
             let cannot = |reason: &String| {
                 format!("The connection \"{}\" for {host} cannot log in with a certificate. {reason}", self.name)
             };
             return match &self.client_certificate {
                 Some(Err(reason)) => Err(cannot(reason)),
-                Some(Ok(_)) => Ok(()),
+                Some(Ok(_)) => Ok(None),
                 None => Err(cannot(&"It has none.".to_owned())),
             };
         }
-        if self.kerberos().is_some_and(|credentials| credentials != KerberosCredentials::Password) {
-            return Ok(());
+        let kerberos = self.kerberos(login::is_usable);
+        if kerberos.is_some_and(|credentials| credentials != KerberosCredentials::Password) {
+            return Ok(kerberos);
         }
         let missing = match (&self.username, &self.password) {
-            (Some(_), Some(_)) => return Ok(()),
+            (Some(_), Some(_)) => return Ok(kerberos),
             (None, _) => ("user name", "USERNAME", "username"),
             (_, None) => ("password", "PASSWORD", "password"),
         };
@@ -267,8 +282,13 @@ impl Connection {
         ))
     }
 
-    /// By what Kerberos is done, when it is. What the settings name goes before what happens to be there.
-    pub fn kerberos(&self) -> Option<KerberosCredentials<'_>> {
+    /// Whether the account is one of Kerberos. Nothing is read: where the ambient cache is of no use there is no account.
+    pub fn is_of_kerberos(&self) -> bool {
+        self.kerberos(|_| true).is_some()
+    }
+
+    /// What the settings name goes before what happens to be there.
+    fn kerberos(&self, is_usable: impl FnOnce(&Path) -> bool) -> Option<KerberosCredentials<'_>> {
         if !matches!(self.authentication, Authentication::Kerberos | Authentication::Negotiate) {
             return None;
         }
@@ -283,7 +303,7 @@ impl Connection {
             return (must_be || self.realm.is_some()).then_some(KerberosCredentials::Password);
         }
         let ambient = self.ambient_cache.as_deref()?;
-        let usable = || login::cache_file(ambient).is_some_and(|file| login::is_usable(Path::new(file)));
+        let usable = || login::cache_file(ambient).is_some_and(|file| is_usable(Path::new(file)));
         (must_be || usable()).then_some(KerberosCredentials::Cache(ambient))
     }
 }

@@ -34,7 +34,7 @@ pub fn of(address: &HostAddress, connection: &Connection) -> Result<Endpoint, St
 }
 
 fn authentication(host: &str, connection: &Connection) -> Result<Authentication, String> {
-    if let Some(credentials) = connection.kerberos() {
+    if let Some(credentials) = connection.credentials(host)? {
         return kerberos(host, connection, credentials);
     }
     if connection.authentication == connection::Authentication::Certificate {
@@ -77,8 +77,9 @@ fn kerberos(
         connection::Authentication::Kerberos => HttpScheme::Kerberos,
         _ => HttpScheme::Negotiate,
     };
-    let (realm, kdc) = (connection.realm.clone(), connection.kdc.clone());
-    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, scheme }))
+    let (realm, kdc, krb5_conf) = (connection.realm.clone(), connection.kdc.clone(), connection.krb5_conf.clone());
+    let tickets = connection.tickets.clone();
+    Ok(Authentication::Kerberos(KerberosLogin { credentials, realm, kdc, krb5_conf, scheme, tickets }))
 }
 
 fn username_and_password(host: &str, connection: &Connection) -> Result<(String, Secret), String> {

@@ -110,7 +110,8 @@ async fn push(work: &Work<'_>, setup: &ServerSetup<'_>, why: &str) -> Result<Rep
         fetched = work.backend.downloads().fetch(setup.url, setup.sha256) => fetched,
     };
     let file = fetched.map_err(|cause| work.failure(cause))?;
-    let streams = ranges::streams(file.length, ranges::MOST_STREAMS);
+    let round_trip = work.backend.runner().round_trip(work.at).unwrap_or_default();
+    let streams = ranges::streams(file.length, round_trip, ranges::MOST_STREAMS);
     let already = put(work, &file, &target, streams).await?;
     let note = format!(
         "The machine that runs Terraform fetched {} and sent it to {}, {why}.",

@@ -2,7 +2,8 @@
 //!
 //! A session is a way to one listener. Were it kept by the host alone, then of two sets that name a host with different
 //! ports the one read first would decide where both go, and a wrong port would show in some runs only. What belongs to
-//! the host itself is kept by its name elsewhere: answers, changes, and refusals of credentials.
+//! the host itself is kept by its name elsewhere: answers, changes, and refusals of credentials. A limit on connections
+//! to a host counts for each of its ports; Windows allows far more than both take.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -77,6 +78,11 @@ impl Hosts {
         open.visitors += 1;
         open.last_visit = visit;
         Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), place })
+    }
+
+    /// The round trip to a host, as its session has seen it.
+    pub fn round_trip(&self, host: &str, port: u16) -> Option<Duration> {
+        self.state().open.get(&(address::key(host), port)).and_then(|open| open.session.round_trip())
     }
 
     /// Closes every session, with whatever runs in it.

@@ -100,7 +100,7 @@ impl Refusals {
 fn scope(host: &str, connection: &Connection) -> Scope {
     let named = || connection.username.as_deref().is_some_and(|name| name.contains(['\\', '@']));
     // Kerberos knows accounts of domains alone, whatever their names look like.
-    let in_domain = connection.kerberos().is_some() || named();
+    let in_domain = connection.is_of_kerberos() || named();
     if in_domain { Scope::Connection(connection.name.clone()) } else { Scope::Host(address::key(host)) }
 }
 

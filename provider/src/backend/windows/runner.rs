@@ -1,6 +1,7 @@
 //! Running one script on one host: what everything above asks for, and what tests replace.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,6 +18,11 @@ use crate::backend::windows::scripts::Script;
 pub trait Runner: Send + Sync {
     /// Runs a script and gives back its result. A run that ends without a reply is an error.
     async fn run(&self, host: &HostAddress, call: Call) -> Result<Value, Cause>;
+
+    /// The round trip to a host; none while nothing was heard from it.
+    fn round_trip(&self, _host: &HostAddress) -> Option<Duration> {
+        None
+    }
 
     /// Ends all sessions; a later run opens new ones.
     async fn close(&self) {}

@@ -59,7 +59,7 @@ impl Sessions {
     /// The host's session, to be used. Which connection it takes, and whether the host may be reached at all, is decided
     /// before a byte is sent.
     fn enter(&self, host: &HostAddress) -> Result<(Visit, &Connection), Cause> {
-        let connection = self.connections.connection_for(host).map_err(Cause::NoConnection)?;
+        let connection = self.connections.chosen_for(host.name()).map_err(Cause::NoConnection)?;
         self.refusals.check(host.name(), connection)?;
         let endpoint = || endpoint::of(host, connection).map_err(Cause::NoConnection);
         Ok((self.hosts.enter(host.name(), connection.port_of(host), endpoint)?, connection))
@@ -149,6 +149,11 @@ impl Runner for Sessions {
             Ok(Err(Failure::Session(error))) => Err(self.failed(host, connection, &error)),
             Err(_) => Err(Cause::Lost { reason: format!("no end within {}", in_words(limit)) }),
         }
+    }
+
+    fn round_trip(&self, host: &HostAddress) -> Option<Duration> {
+        let connection = self.connections.connection_for(host).ok()?;
+        self.hosts.round_trip(host.name(), connection.port_of(host))
     }
 
     async fn close(&self) {
@@ -260,5 +265,30 @@ fn cause(error: &Error) -> Cause {
         }
         (_, Started::NotStarted) => Cause::Unreachable { reason, advice },
         (_, Started::Unknown) => Cause::Lost { reason: format!("{reason}. {advice}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::winrm::auth::kerberos::login::sample_cache;
+
+    /// A script finds out nothing by it that the session has not found out, and a run may take longer than a ticket.
+    #[tokio::test]
+    async fn the_ambient_cache_is_looked_at_once_for_a_session() {
+        let cache = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(cache.path(), sample_cache()).expect("it is written");
+        let ambient_cache = Some(cache.path().display().to_string());
+        let connections = vec![Connection { ambient_cache, ..Connection::new("default") }];
+        let sessions = Sessions::new(Arc::new(Connections { connections, ..Connections::default() }));
+        let host = HostAddress::named("mfa01");
+        let (first, connection) = sessions.enter(&host).expect("a session");
+        assert!(!sessions.refusals.is_accepted("mfa01", connection));
+        drop(cache);
+        let (second, _) = sessions.enter(&host).expect("the same session");
+        assert!(first.session.is(&second.session));
+        sessions.close().await;
+        let error = sessions.enter(&host).map(drop).expect_err("another session");
+        assert!(error.to_string().contains("has no user name"), "{error}");
     }
 }

@@ -109,8 +109,8 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, diagnostics: &
     let path = Path::of(NAME);
     let address_of = |host: &String| health::parse(check.on(host).url.as_deref()?).ok();
     for url in desired.hosts.iter().filter_map(address_of) {
-        let asked = url.host_str().unwrap_or_default();
-        if let Some(Err(reason)) = provider.map(|provider| provider.check_allowed(asked)) {
+        let asked = health::host(&url);
+        if let Some(Err(reason)) = provider.map(|provider| provider.check_allowed(&asked)) {
             diagnostics.error_at(
                 path.attribute("url"),
                 format!("{}: the health check may not ask {asked}", desired.name),

@@ -7,7 +7,7 @@ use crate::plan::{Status, View, Views};
 use crate::resource::Outcome;
 use crate::resource::set::actual::{Actual, actual};
 use crate::resource::set::private::Memory;
-use crate::resource::set::{HostSet, observe, private, timeouts};
+use crate::resource::set::{HostSet, names, observe, private, timeouts};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
 
@@ -37,8 +37,7 @@ pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: V
     if state.attribute("version").is_null() {
         set.adopt(&mut new, &views);
     }
-    let names: Vec<String> = hosts.iter().map(|host| host.name().to_owned()).collect();
-    let to_pass = private::decode(bytes).unwrap_or_default().of(&names).to_pass;
+    let to_pass = private::decode(bytes).unwrap_or_default().of(&names(&hosts)).to_pass;
     let memory = Memory { views, to_pass };
     let found = actual(set, &new, &state, &memory);
     if found.version.is_none() && state.attribute("version").is_null() {

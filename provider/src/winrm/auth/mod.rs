@@ -48,6 +48,12 @@ pub trait SecurityContext: Send {
         None
     }
 
+    /// The host has refused the login. Whether another one may do better, because this one was made of something that was
+    /// kept from before, and is not any more.
+    fn is_worth_another(&mut self, _refusal: &Kind) -> bool {
+        false
+    }
+
     /// Encrypts a message in place, and returns its signature.
     fn seal(&mut self, message: &mut Vec<u8>) -> Result<Vec<u8>, Kind>;
 

@@ -70,7 +70,7 @@ impl SecurityContext for Ntlm {
             if result.status != SecurityStatus::ContinueNeeded {
                 self.complete = true;
             }
-            Ok(())
+            Ok::<(), Kind>(())
         })?;
         Ok(output.swap_remove(0).buffer)
     }

@@ -7,7 +7,7 @@ use azuremfa::address::HostAddress;
 use azuremfa::doctor::arguments::Arguments;
 use azuremfa::doctor::settings;
 use azuremfa::secret::Secret;
-use azuremfa::winrm::auth::kerberos::{cache, cached, keytab};
+use azuremfa::winrm::auth::kerberos::{cache, keytab, replay::Replay};
 use azuremfa::winrm::client_certificate::ClientCertificate;
 use azuremfa::winrm::endpoint::TlsOptions;
 use azuremfa::winrm::proxy::Proxy;
@@ -56,10 +56,10 @@ fn decode_keytab(bytes: &[u8]) {
 fn decode_cache(bytes: &[u8]) {
     let Ok(cache) = cache::parse(bytes) else { return };
     for ticket in &cache.tickets {
-        assert!(ticket.ticket.is_empty() || bytes.windows(ticket.ticket.len()).any(|it| it == ticket.ticket));
-        // Another realm's, or with a key that is of no use, it is an error, and no ticket.
-        let answers = cached::answers(ticket, cache.offset);
-        assert_eq!(answers.is_ok(), ticket.session_key.suite().is_some());
+        assert!(ticket.bytes.is_empty() || bytes.windows(ticket.bytes.len()).any(|it| it == ticket.bytes));
+        // With a key that is of no use it is an error, and no ticket.
+        assert_eq!(Replay::of(ticket).is_ok(), ticket.session_key.suite().is_some());
+        let _ = (ticket.lasts(), ticket.has_ended(), ticket.granted_by());
     }
     assert!(cache.ticket_granting().is_none_or(|ticket| ticket.server.names.len() == 2));
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use azuremfa::secret::Secret;
 use azuremfa::winrm::auth::SecurityContext;
-use azuremfa::winrm::auth::kerberos::{Kerberos, cache, cached, krb_error, token, wrap::Unwrapper};
+use azuremfa::winrm::auth::kerberos::reply::{Exchange, write_reply};
+use azuremfa::winrm::auth::kerberos::tickets::Tickets;
+use azuremfa::winrm::auth::kerberos::{Kerberos, cache, krb_error, token, wrap::Unwrapper};
 use azuremfa::winrm::auth::ntlm::Ntlm;
 use azuremfa::winrm::der::{OBJECT_IDENTIFIER, OCTET_STRING, application, context, element, fields, number, write};
 use azuremfa::winrm::endpoint::{Authentication, Endpoint, HttpScheme, KerberosCredentials, KerberosLogin, Timeouts};
@@ -87,7 +89,9 @@ fn decode_kdc_answer(bytes: &[u8]) {
         credentials: KerberosCredentials::Password { username: "svc".to_owned(), password: Secret::new("p") },
         realm: Some("CONTOSO.COM".to_owned()),
         kdc: Some(address.to_string()),
+        krb5_conf: Vec::new(),
         scheme: HttpScheme::Kerberos,
+        tickets: Tickets::default(),
     };
     let timeouts = Timeouts { connect: Duration::from_millis(500), ..anywhere(1).timeouts };
     let endpoint = Endpoint { authentication: Authentication::Kerberos(settings.clone()), timeouts, ..anywhere(5986) };
@@ -179,8 +183,15 @@ fn wrapped() -> Vec<Vec<u8>> {
 /// What a KDC refuses with, and tickets for somebody who has another key.
 fn kdc_answers() -> Vec<Vec<u8>> {
     let cache = cache::parse(&files::caches()[0]).expect("a cache");
-    let mut answers = cached::answers(cache.ticket_granting().expect("a ticket"), 600).expect("answers");
-    for code in [krb_error::CLIENT_UNKNOWN, krb_error::PREAUTH_FAILED, krb_error::CLIENT_REVOKED] {
+    let ticket = cache.ticket_granting().expect("a ticket");
+    let mut answers = vec![write_reply(Exchange::As, ticket, &ticket.session_key, 0).expect("a reply")];
+    for code in [
+        krb_error::PREAUTH_REQUIRED,
+        krb_error::SKEW,
+        krb_error::CLIENT_UNKNOWN,
+        krb_error::PREAUTH_FAILED,
+        krb_error::CLIENT_REVOKED,
+    ] {
         answers.push(krb_error::write(code, Timestamp::UNIX_EPOCH, "CONTOSO.COM"));
     }
     answers

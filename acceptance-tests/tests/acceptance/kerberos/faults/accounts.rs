@@ -20,8 +20,10 @@ pub(super) fn refused() -> Option<Vec<Line>> {
         "modprinc -expire yesterday gone",
         "modprinc -pwexpire yesterday stale",
     ]);
+    // As of an account from before the domain knew AES.
+    domain.realm.administer(&[&format!("addprinc -e arcfour-hmac:normal -pw \"{}\" old", domain.lab.password)]);
     let wrong = Doctor { password: "not-the-password".to_owned(), ..domain.doctor() };
-    let lines = run(
+    let mut lines = run(
         &domain.lab,
         vec![
             (
@@ -29,7 +31,7 @@ pub(super) fn refused() -> Option<Vec<Line>> {
                 account(&domain, "CONTOSO\\Administrator").with("realm", json!(null)),
                 expect![[r#"
                     authentication: connecting to mfa01.contoso.com: the Kerberos realm of `CONTOSO\Administrator` is not known
-                    Set `realm` to the Active Directory domain in capitals (`CONTOSO.COM`), or write the user name as `name@contoso.com`.
+                    Set `realm` to the Active Directory domain in capitals (`CONTOSO.COM`), write the user name as `name@contoso.com`, or name the realm in /etc/krb5.conf on this machine (`default_realm`).
                 "#]],
             ),
             (
@@ -74,6 +76,19 @@ pub(super) fn refused() -> Option<Vec<Line>> {
             ),
         ],
     );
+    // A domain controller of Windows says KDC_ERR_ETYPE_NOSUPP.
+    let old = "The account's password is from before the domain knew AES, or the account is set to RC4.";
+    lines.extend(run(
+        &domain.lab,
+        vec![(
+            old,
+            account(&domain, "old"),
+            expect![[r#"
+            authentication: logging in to mfa01.contoso.com: the KDC has no AES key of old (KDC_ERR_PREAUTH_FAILED)
+            Allow AES for the account (`Set-ADUser name -KerberosEncryptionType AES128,AES256`) and set its password once more, so that AES keys are made of it. RC4 is not used.
+        "#]],
+        )],
+    ));
     // None of them was shown to the host, but for the question that is asked without an account.
     assert_eq!(domain.lab.host(HOST).record().logons, 0);
     Some(lines)

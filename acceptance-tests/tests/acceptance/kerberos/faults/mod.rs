@@ -59,7 +59,8 @@ fn said(lab: &Lab, name: &str, doctor: Doctor) -> Said {
     let mut said = Said::of(name, doctor.clone());
     said.finding = differs.replace_all(&said.finding, "…").into_owned();
     // What changes the process itself, such as its clock, cannot be had in this one.
-    if doctor.environment.iter().all(|(variable, _)| variable == "KRB5CCNAME") {
+    let is_read_alone = |variable: &str| ["KRB5CCNAME", "KRB5_CONFIG"].contains(&variable);
+    if doctor.environment.iter().all(|(variable, _)| is_read_alone(variable)) {
         let planned = plan::says(&doctor);
         let (planned, cure) = (differs.replace_all(&planned, "…"), differs.replace_all(&said.cure, "…"));
         assert!(plan::names(&planned, said.cause(), &cure), "{name}: a plan says something else: {planned}");

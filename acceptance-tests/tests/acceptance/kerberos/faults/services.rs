@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Domain, Setup, run, said};
 use crate::doctor::faults::page::Line;
 use crate::doctor::run::Doctor;
-use crate::kerberos::domain::over_http;
+use crate::kerberos::domain::{over_http, service_names};
 use crate::kerberos::trust;
 
 pub(super) fn kdcs() -> Option<Vec<Line>> {
@@ -21,31 +21,32 @@ pub(super) fn kdcs() -> Option<Vec<Line>> {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let elsewhere = domain.doctor().with("kdc", json!(null)).with("realm", json!("nowhere.invalid"));
+    let elsewhere = trust::knowing(elsewhere, &domain.realm.write("no-realms.conf", ""));
     Some(run(
         &domain.lab,
         vec![
             (
-                "The DNS of this machine does not lead from the domain's name to a domain controller.",
+                "Neither the connection nor this machine's Kerberos settings nor its DNS lead to a domain controller.",
                 elsewhere,
                 expect![[r#"
-                authentication: logging in to mfa01.contoso.com: the KDC nowhere.invalid:88 of the realm NOWHERE.INVALID could not be asked: the name `nowhere.invalid` could not be resolved: failed to lookup address information: Name or service not known
-                Check that this machine resolves the realm's name to its domain controllers and reaches TCP port 88 there, or set `kdc` to a domain controller (`dc01.contoso.com`).
-            "#]],
+                    authentication: logging in to mfa01.contoso.com: no KDC of the realm NOWHERE.INVALID is known: …no-realms.conf names none, DNS has no record _kerberos._tcp.nowhere.invalid, and the name nowhere.invalid has no address
+                    Set `kdc` to a domain controller (`dc01.contoso.com`), name one in /etc/krb5.conf on this machine (`[realms] CONTOSO.COM = { kdc = dc01.contoso.com }`), or let this machine ask the domain's DNS (`nslookup -type=SRV _kerberos._tcp.contoso.com`). Check the spelling of `realm`.
+                "#]],
             ),
             (
                 "The machine is up, and is no domain controller.",
                 kdc(closed.to_string()),
                 expect![[r#"
-                authentication: logging in to mfa01.contoso.com: the KDC … of the realm CONTOSO.COM could not be asked: … refused the connection
-                Check that this machine resolves the realm's name to its domain controllers and reaches TCP port 88 there, or set `kdc` to a domain controller (`dc01.contoso.com`).
-            "#]],
+                    authentication: logging in to mfa01.contoso.com: the KDC … of the realm CONTOSO.COM could not be asked: … refused the connection
+                    Check that the domain controller is up and that this machine reaches TCP port 88 there, or set `kdc` to another one (`dc01.contoso.com`).
+                "#]],
             ),
             (
                 "Packets to the domain controller are dropped, or it is down.",
                 kdc(silent.local_addr().expect("an address").to_string()),
                 expect![[r#"
                     authentication: logging in to mfa01.contoso.com: the KDC … of the realm CONTOSO.COM could not be asked: … did not answer within 5 s
-                    Check that this machine resolves the realm's name to its domain controllers and reaches TCP port 88 there, or set `kdc` to a domain controller (`dc01.contoso.com`).
+                    Check that the domain controller is up and that this machine reaches TCP port 88 there, or set `kdc` to another one (`dc01.contoso.com`).
                 "#]],
             ),
             (
@@ -119,6 +120,15 @@ pub(super) fn hosts() -> Option<Vec<Line>> {
     "#]],
         )],
     );
+    let old = Domain::start(&Setup::default())?;
+    let session_keys = |service: &String| format!("setstr {service} session_enctypes arcfour-hmac");
+    let queries: Vec<_> = service_names().iter().map(session_keys).collect();
+    old.realm.administer(&queries.iter().map(String::as_str).collect::<Vec<_>>());
+    let means = "The host's account in the domain, or the host, is set to RC4.";
+    lines.extend(run(&old.lab, vec![(means, old.doctor(), expect![[r#"
+        authentication: logging in to mfa01.contoso.com: the KDC has no AES key of WSMAN/mfa01.contoso.com (KDC_ERR_ETYPE_NOSUPP)
+        Allow AES for the account that has the host's service principal names (`Set-ADComputer mfa01 -KerberosEncryptionType AES128,AES256`), and in the policy "Network security: Configure encryption types allowed for Kerberos" of the host and of the domain controllers. RC4 is not used.
+    "#]])]));
     let estate = demo::temporary().expect("the estate");
     let lab = Lab::start_in_background(&estate, Mode::Native).expect("the lab");
     // The ticket can be had; a plan asks for it before it comes to the host.
@@ -136,7 +146,7 @@ pub(super) fn hosts() -> Option<Vec<Line>> {
 
 pub(super) fn other_realms() -> Option<Vec<Line>> {
     let (domain, _child) = trust::domains()?;
-    let doctor = trust::knowing(domain.doctor(), &domain.realm);
+    let doctor = trust::knowing(domain.doctor(), &domain.realm.configuration());
     let means = "The host is in another domain than the account, and this machine does not know where that one is.";
     Some(run(
         &domain.lab,
@@ -144,9 +154,9 @@ pub(super) fn other_realms() -> Option<Vec<Line>> {
             means,
             doctor,
             expect![[r#"
-        authentication: logging in to mfa01.contoso.com: the realm CONTOSO.COM refers to a realm whose KDC is not known
-        Name the KDC of the host's realm in /etc/krb5.conf on this machine (`[realms] CHILD.CONTOSO.COM = { kdc = dc01.child.contoso.com }`), or use an account of the host's own domain.
-    "#]],
+                authentication: logging in to mfa01.contoso.com: the realm CONTOSO.COM refers to the realm CHILD.CONTOSO.COM, and no KDC of that one is known: …krb5.conf names none, `dns_lookup_kdc` there forbids to ask DNS, and the name child.contoso.com has no address
+                Name the KDC of the host's realm in /etc/krb5.conf on this machine (`[realms] CHILD.CONTOSO.COM = { kdc = dc01.child.contoso.com }`), let this machine ask the domain's DNS, or use an account of the host's own domain.
+            "#]],
         )],
     ))
 }

@@ -1,6 +1,6 @@
 //! What an operator can do about each failure of Kerberos: full sentences, naming settings and commands.
 
-use crate::winrm::auth::kerberos::failure::{Failure, Proof};
+use crate::winrm::auth::kerberos::failure::{Failure, Proof, Whose};
 
 impl Failure {
     /// The cure.
@@ -11,7 +11,7 @@ impl Failure {
             | Self::WrongSecret { .. }
             | Self::Revoked { .. }
             | Self::PasswordExpired { .. }
-            | Self::EncryptionType { .. }
+            | Self::EncryptionType { whose: Whose::Account(_), .. }
             | Self::Keytab { .. }
             | Self::Cache { .. }
             | Self::TicketExpired { .. } => for_the_account(self),
@@ -23,8 +23,8 @@ impl Failure {
 fn for_the_account(failure: &Failure) -> &'static str {
     match failure {
         Failure::NoRealm(_) => {
-            "Set `realm` to the Active Directory domain in capitals (`CONTOSO.COM`), or write the user name as \
-             `name@contoso.com`."
+            "Set `realm` to the Active Directory domain in capitals (`CONTOSO.COM`), write the user name as \
+             `name@contoso.com`, or name the realm in /etc/krb5.conf on this machine (`default_realm`)."
         }
         Failure::ClientUnknown { .. } => {
             "Check the user name and the realm (`Get-ADUser -LDAPFilter '(sAMAccountName=name)'`). A local account \
@@ -50,7 +50,7 @@ fn for_the_account(failure: &Failure) -> &'static str {
         }
         Failure::EncryptionType { .. } => {
             "Allow AES for the account (`Set-ADUser name -KerberosEncryptionType AES128,AES256`) and set its \
-             password once more, so that AES keys are made of it."
+             password once more, so that AES keys are made of it. RC4 is not used."
         }
         Failure::Keytab { .. } => {
             "Check the path and that this process may read it; `klist -k -e name.keytab` lists what it holds, and \
@@ -67,17 +67,28 @@ fn for_the_account(failure: &Failure) -> &'static str {
 fn for_the_service(failure: &Failure) -> &'static str {
     match failure {
         Failure::Kdc { .. } => {
-            "Check that this machine resolves the realm's name to its domain controllers and reaches TCP port 88 \
-             there, or set `kdc` to a domain controller (`dc01.contoso.com`)."
+            "Check that the domain controller is up and that this machine reaches TCP port 88 there, or set `kdc` to \
+             another one (`dc01.contoso.com`)."
         }
-        Failure::Referral(_) => {
+        Failure::NoKdc { referring: Some(_), .. } => {
             "Name the KDC of the host's realm in /etc/krb5.conf on this machine (`[realms] CHILD.CONTOSO.COM = \
-             { kdc = dc01.child.contoso.com }`), or use an account of the host's own domain."
+             { kdc = dc01.child.contoso.com }`), let this machine ask the domain's DNS, or use an account of the host's \
+             own domain."
+        }
+        Failure::NoKdc { .. } => {
+            "Set `kdc` to a domain controller (`dc01.contoso.com`), name one in /etc/krb5.conf on this machine \
+             (`[realms] CONTOSO.COM = { kdc = dc01.contoso.com }`), or let this machine ask the domain's DNS \
+             (`nslookup -type=SRV _kerberos._tcp.contoso.com`). Check the spelling of `realm`."
         }
         Failure::ServiceUnknown { .. } => {
             "Name the host as its service principal names do (`setspn -L mfa01` lists them; an IP address is none), \
              or register them for the host's computer account: `setspn -S WSMAN/mfa01.contoso.com mfa01` and \
              `setspn -S HTTP/mfa01.contoso.com mfa01`."
+        }
+        Failure::EncryptionType { .. } => {
+            "Allow AES for the account that has the host's service principal names (`Set-ADComputer mfa01 \
+             -KerberosEncryptionType AES128,AES256`), and in the policy \"Network security: Configure encryption types \
+             allowed for Kerberos\" of the host and of the domain controllers. RC4 is not used."
         }
         Failure::Skew { .. } => {
             "Correct the clock: `w32tm /resync` on Windows, `chronyc makestep` or `timedatectl set-ntp true` on \

@@ -4,35 +4,14 @@ use jiff::Timestamp;
 
 use crate::winrm::auth::kerberos::bytes::Reader;
 use crate::winrm::auth::kerberos::enctype::Key;
+use crate::winrm::auth::kerberos::ticket::{GRANTING, Principal, Ticket};
 
 /// What a cache holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     /// Whose tickets they are.
     pub client: Principal,
-    /// How far the KDC's clock was ahead of this machine's when the tickets were fetched, in seconds.
-    pub offset: i64,
-    pub tickets: Vec<CachedTicket>,
-}
-
-/// A name in a realm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    pub kind: u32,
-    pub realm: String,
-    pub names: Vec<String>,
-}
-
-/// A ticket with its session key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CachedTicket {
-    pub client: Principal,
-    pub server: Principal,
-    pub session_key: Key,
-    pub end: Timestamp,
-    pub flags: u32,
-    /// The ticket in DER.
-    pub ticket: Vec<u8>,
+    pub tickets: Vec<Ticket>,
 }
 
 /// The header's field with the offset of the clocks.
@@ -50,9 +29,9 @@ fn read(reader: &mut Reader<'_>) -> Option<Cache> {
     let client = principal(reader)?;
     let mut tickets = Vec::new();
     while !reader.is_empty() {
-        tickets.push(ticket(reader)?);
+        tickets.push(ticket(reader, offset)?);
     }
-    Some(Cache { client, offset, tickets })
+    Some(Cache { client, tickets })
 }
 
 fn offset(mut header: Reader<'_>) -> Option<i64> {
@@ -68,7 +47,7 @@ fn offset(mut header: Reader<'_>) -> Option<i64> {
 }
 
 fn principal(reader: &mut Reader<'_>) -> Option<Principal> {
-    let kind = reader.u32()?;
+    let kind = reader.i32()?;
     let components = reader.u32()?;
     let realm = reader.text32()?;
     // Each component takes bytes, so a count that lies ends the loop soon.
@@ -76,10 +55,10 @@ fn principal(reader: &mut Reader<'_>) -> Option<Principal> {
     Some(Principal { kind, realm, names })
 }
 
-fn ticket(reader: &mut Reader<'_>) -> Option<CachedTicket> {
+fn ticket(reader: &mut Reader<'_>, offset: i64) -> Option<Ticket> {
     let (client, server) = (principal(reader)?, principal(reader)?);
     let session_key = Key::new(i32::from(reader.u16()?), reader.data32()?);
-    let (_authenticated, _start, end, _renewable) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
+    let (authenticated, start, end, _renewable) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
     let _in_session_key = reader.u8()?;
     let flags = reader.u32()?;
     for _of_addresses_then_of_authorization in 0..2 {
@@ -88,33 +67,22 @@ fn ticket(reader: &mut Reader<'_>) -> Option<CachedTicket> {
             reader.data32()?;
         }
     }
-    let ticket = reader.data32()?.to_vec();
+    let bytes = reader.data32()?.to_vec();
     let _second = reader.data32()?;
-    let end = Timestamp::from_second(i64::from(end)).ok()?;
-    Some(CachedTicket { client, server, session_key, end, flags, ticket })
+    let time = |seconds: u32| Timestamp::from_second(i64::from(seconds)).ok();
+    // A ticket that could be used at once may have no beginning of its own.
+    let (start, end) = (time(if start == 0 { authenticated } else { start })?, time(end)?);
+    Some(Ticket { client, server, session_key, start, end, flags, bytes, offset })
 }
 
 impl Cache {
     /// The ticket with which the client's own realm gives out tickets for services; the one that ends last.
-    pub fn ticket_granting(&self) -> Option<&CachedTicket> {
+    pub fn ticket_granting(&self) -> Option<&Ticket> {
         let realm = &self.client.realm;
         self.tickets
             .iter()
-            .filter(|ticket| &ticket.server.realm == realm && ticket.server.names == ["krbtgt", realm])
+            .filter(|ticket| &ticket.server.realm == realm && ticket.server.names == [GRANTING, realm])
             .max_by_key(|ticket| ticket.end)
-    }
-}
-
-impl Principal {
-    /// The names with `/` between them.
-    pub fn name(&self) -> String {
-        self.names.join("/")
-    }
-}
-
-impl std::fmt::Display for Principal {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}@{}", self.name(), self.realm)
     }
 }
 
@@ -161,7 +129,7 @@ pub(super) mod tests {
     }
 
     /// A cache with an entry of configuration, a foreign ticket and two ticket-granting ones.
-    pub fn sample() -> Vec<u8> {
+    pub(in crate::winrm::auth::kerberos) fn sample() -> Vec<u8> {
         let mut bytes = vec![5, 4, 0, 12, 0, 1, 0, 8];
         bytes.extend((-7_i32).to_be_bytes());
         bytes.extend([0; 4]);
@@ -177,10 +145,11 @@ pub(super) mod tests {
     fn reads_every_ticket() {
         let cache = parse(&sample()).expect("a cache");
         assert_eq!(cache.client.to_string(), "svc@CONTOSO.COM");
-        assert_eq!((cache.offset, cache.tickets.len()), (-7, 4));
+        assert_eq!(cache.tickets.len(), 4);
         let granting = cache.ticket_granting().expect("a ticket");
-        assert_eq!(granting.end.as_second(), 2_000_000_000);
-        assert_eq!((granting.ticket.as_slice(), granting.flags), (b"ticket".as_slice(), 0x40e1_0000));
+        assert_eq!((granting.start.as_second(), granting.end.as_second()), (2, 2_000_000_000));
+        assert_eq!((granting.bytes.as_slice(), granting.flags), (b"ticket".as_slice(), 0x40e1_0000));
+        assert_eq!(granting.offset, -7);
         assert!(granting.session_key.suite().is_some());
         assert!(!format!("{cache:?}").contains("3, 3, 3"));
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::winrm::auth::kerberos::krb_error::{self, KrbError};
 use crate::winrm::error::Kind;
@@ -20,9 +21,15 @@ pub enum Failure {
         #[source]
         source: Box<Kind>,
     },
-    /// The host is in another realm, and nothing says where its KDC is.
-    #[error("the realm {0} refers to a realm whose KDC is not known")]
-    Referral(String),
+    /// Nothing says where the KDCs of a realm are.
+    #[error("{} is known: {looked}", no_kdc(.realm, .referring.as_deref()))]
+    NoKdc {
+        realm: String,
+        /// The realm that refers to that one.
+        referring: Option<String>,
+        /// Where was looked, and what was found there.
+        looked: String,
+    },
     /// The KDC does not know the account.
     #[error("the realm {realm} has no account {client} (KDC_ERR_C_PRINCIPAL_UNKNOWN)")]
     ClientUnknown { client: String, realm: String },
@@ -44,9 +51,15 @@ pub enum Failure {
     /// The ticket was made for another account than the one that the host's service runs as.
     #[error("the host cannot open the ticket for {service} ({code})")]
     WrongService { service: String, code: &'static str },
-    /// The account has no AES keys, or the KDC issues none.
-    #[error("{client} and the KDC have no encryption type in common (KDC_ERR_ETYPE_NOSUPP)")]
-    EncryptionType { client: String },
+    /// There is no AES key, or the KDC uses none.
+    #[error("{}", no_aes(.whose, *.kind, .code))]
+    EncryptionType {
+        whose: Whose,
+        /// The encryption type of the answer, when there was one.
+        kind: Option<i64>,
+        /// What the KDC said.
+        code: &'static str,
+    },
     /// The keytab cannot be used.
     #[error("the keytab {}: {problem}", .file.display())]
     Keytab { file: PathBuf, problem: String },
@@ -89,6 +102,25 @@ impl std::fmt::Display for Proof {
     }
 }
 
+fn no_kdc(realm: &str, referring: Option<&str>) -> String {
+    match referring {
+        Some(first) => format!("the realm {first} refers to the realm {realm}, and no KDC of that one"),
+        None => format!("no KDC of the realm {realm}"),
+    }
+}
+
+/// AES alone is asked for, and RC4 is what is used by whatever is too old for it.
+fn no_aes(whose: &Whose, kind: Option<i64>, code: &str) -> String {
+    let name = match whose {
+        Whose::Account(name) | Whose::Service(name) => name,
+    };
+    match kind {
+        None => format!("the KDC has no AES key of {name} ({code})"),
+        Some(23) => format!("the KDC answers for {name} with RC4 instead of AES"),
+        Some(kind) => format!("the KDC answers for {name} with encryption type {kind} instead of AES"),
+    }
+}
+
 fn by(seconds: Option<i64>) -> String {
     match seconds {
         Some(seconds) if seconds != 0 => {
@@ -103,6 +135,13 @@ fn at(end: &Option<jiff::Timestamp>) -> String {
     end.map(|end| format!(" at {end:.0}")).unwrap_or_default()
 }
 
+/// Who has keys at a KDC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Account(String),
+    Service(String),
+}
+
 /// The account that a refusal is about.
 pub struct Subject<'a> {
     pub client: &'a str,
@@ -110,6 +149,18 @@ pub struct Subject<'a> {
     pub proof: Proof,
     /// Where the ticket comes from, when a ticket is the proof.
     pub source: &'a str,
+}
+
+impl From<Failure> for Kind {
+    fn from(failure: Failure) -> Self {
+        Self::Kerberos(Arc::new(failure))
+    }
+}
+
+impl From<Arc<Failure>> for Kind {
+    fn from(failure: Arc<Failure>) -> Self {
+        Self::Kerberos(failure)
+    }
 }
 
 impl Failure {
@@ -125,9 +176,23 @@ impl Failure {
         )
     }
 
+    /// Whether a KDC may have refused the ticket that gets others, so that it may take a new one.
+    pub fn is_of_the_granting_ticket(&self) -> bool {
+        match self {
+            Self::TicketExpired { .. } | Self::Skew { .. } => true,
+            Self::Refused { code, .. } => *code != krb_error::POLICY,
+            _ => false,
+        }
+    }
+
+    /// Whether the host refused the ticket itself, so that it may take a new one.
+    pub fn is_of_the_service_ticket(&self) -> bool {
+        matches!(self, Self::WrongService { .. } | Self::TicketExpired { .. })
+    }
+
     /// Whether no KDC could be reached, which says nothing of account or host.
     pub fn is_of_the_network(&self) -> bool {
-        matches!(self, Self::Kdc { .. })
+        matches!(self, Self::Kdc { .. } | Self::NoKdc { .. })
     }
 
     /// What a KDC's refusal of a request means. `service` was asked for, when a service was.
@@ -147,7 +212,10 @@ impl Failure {
             krb_error::KEY_EXPIRED => Self::PasswordExpired { client },
             krb_error::TICKET_EXPIRED => Self::TicketExpired { client, from: about.source.to_owned(), end: None },
             krb_error::SKEW => Self::Skew { whose: format!("the KDC {kdc}"), seconds: error.offset() },
-            krb_error::ENCRYPTION_TYPE => Self::EncryptionType { client },
+            krb_error::ENCRYPTION_TYPE => {
+                let whose = service.map_or(Whose::Account(client), |service| Whose::Service(service.to_owned()));
+                Self::EncryptionType { whose, kind: None, code: error.name() }
+            }
             krb_error::SERVICE_UNKNOWN => {
                 Self::ServiceUnknown { names: service.into_iter().map(str::to_owned).collect(), realm }
             }
@@ -170,6 +238,11 @@ impl Failure {
             code => Self::Refused { whose: format!("the host {host}"), name: error.name(), code },
         }
     }
+}
+
+/// A message that could not be made or read.
+pub fn protocol(step: &'static str) -> Failure {
+    Failure::Protocol { step, source: None }
 }
 
 /// Windows says more than the code does.
@@ -211,6 +284,8 @@ mod tests {
         check(23, None, "the password of svc has expired (KDC_ERR_KEY_EXPIRED)", "PasswordNeverExpires");
         let service = "the realm CONTOSO.COM has no service WSMAN/mfa01 (KDC_ERR_S_PRINCIPAL_UNKNOWN)";
         check(7, None, service, "setspn -S WSMAN/");
+        let aes = "the KDC has no AES key of WSMAN/mfa01 (KDC_ERR_ETYPE_NOSUPP)";
+        check(14, None, aes, "Set-ADComputer");
         let skew = "the clocks of this machine and of the KDC dc01:88 differ too much (KRB_AP_ERR_SKEW)";
         check(37, None, skew, "w32tm /resync");
         check(60, None, "the KDC dc01:88 refused: a Kerberos error, code 60", "4768");

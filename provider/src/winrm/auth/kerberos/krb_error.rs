@@ -47,6 +47,13 @@ pub fn parse(bytes: &[u8]) -> Option<KrbError> {
     Some(KrbError { code, time, status })
 }
 
+/// The PA-DATA of a KDC that demands a proof.
+pub fn pre_authentication(bytes: &[u8]) -> Option<&[u8]> {
+    let (message, _) = element(bytes, application(30))?;
+    let (message, _) = element(message, SEQUENCE)?;
+    element(field_of(message, 12, OCTET_STRING)?, SEQUENCE).map(|(data, _)| data)
+}
+
 /// NTSTATUS of a KERB-ERROR-DATA of type 3 (MS-KILE 2.2.1 and 2.2.2).
 fn status(data: &[u8]) -> Option<u32> {
     let (data, _) = element(data, SEQUENCE)?;
@@ -55,7 +62,8 @@ fn status(data: &[u8]) -> Option<u32> {
     value.first_chunk().filter(|_| extended && value.len() == 12).map(|status| u32::from_le_bytes(*status))
 }
 
-fn parse_time(text: &[u8]) -> Option<Timestamp> {
+/// The contents of a KerberosTime.
+pub fn parse_time(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?;
     let civil = DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?;
     TimeZone::UTC.to_timestamp(civil).ok()

@@ -1,30 +1,50 @@
-//! From the settings to what `sspi` logs in with.
+//! From the settings to who logs in, and by what.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use jiff::Timestamp;
 use sspi::{AuthIdentityBuffers, CredentialsBuffers, KeytabIdentity, Username};
 
-use crate::winrm::auth::kerberos::cache::{self, Cache, CachedTicket};
+use crate::secret::Secret;
+use crate::winrm::auth::kerberos::cache::{self, Cache};
 use crate::winrm::auth::kerberos::enctype::Key;
-use crate::winrm::auth::kerberos::failure::{Failure, Proof};
-use crate::winrm::auth::kerberos::{cached, identity, keytab};
+use crate::winrm::auth::kerberos::failure::{Failure, Proof, Subject};
+use crate::winrm::auth::kerberos::identity::{self, Client};
+use crate::winrm::auth::kerberos::krb5_conf::Krb5Conf;
+use crate::winrm::auth::kerberos::reply::Reply;
+use crate::winrm::auth::kerberos::ticket::Ticket;
+use crate::winrm::auth::kerberos::{keytab, salt};
 use crate::winrm::endpoint::{KerberosCredentials, KerberosLogin};
 
-/// Who logs in where, and by what.
+/// Who logs in where, and by what. Tickets are shared by logins that are equal.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The account, for people.
     pub client: String,
     pub realm: String,
-    /// Host and port.
-    pub kdc: String,
-    pub proof: Proof,
-    /// Where the ticket is from, for people.
-    pub source: String,
-    pub credentials: CredentialsBuffers,
-    ticket: Option<(CachedTicket, i64)>,
+    /// The KDC that the settings name.
+    pub kdc: Option<String>,
+    /// The files that tell of realms.
+    pub krb5_conf: Vec<PathBuf>,
+    credentials: Credentials,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Credentials {
+    Password {
+        name: String,
+        password: Secret,
+    },
+    Keytab {
+        name: String,
+        key: Key,
+    },
+    Ticket {
+        ticket: Ticket,
+        /// Where it is from, for people.
+        source: String,
+    },
 }
 
 impl Login {
@@ -32,26 +52,18 @@ impl Login {
     pub fn read(settings: &KerberosLogin) -> Result<Self, Failure> {
         match &settings.credentials {
             KerberosCredentials::Password { username, password } => {
-                let client = identity::client(username, settings.realm.as_deref())?;
-                let credentials = AuthIdentityBuffers::from_utf8(&client.name, &client.realm, password.expose());
-                let credentials = CredentialsBuffers::AuthIdentity(credentials);
-                Ok(Self::new(settings, username, client.realm, Proof::Password, credentials))
+                let client = client(username, settings)?;
+                let credentials = Credentials::Password { name: client.name, password: password.clone() };
+                Ok(Self::new(settings, username, client.realm, credentials))
             }
             KerberosCredentials::Keytab { file, username } => Self::of_keytab(settings, file, username.as_deref()),
             KerberosCredentials::Cache { file } => Self::of_cache(settings, file),
         }
     }
 
-    fn new(
-        settings: &KerberosLogin,
-        client: &str,
-        realm: String,
-        proof: Proof,
-        credentials: CredentialsBuffers,
-    ) -> Self {
-        let kdc = identity::kdc(settings.kdc.as_deref(), &realm);
-        let client = client.to_owned();
-        Self { client, realm, kdc, proof, source: String::new(), credentials, ticket: None }
+    fn new(settings: &KerberosLogin, client: &str, realm: String, credentials: Credentials) -> Self {
+        let (kdc, krb5_conf) = (settings.kdc.clone(), settings.krb5_conf.clone());
+        Self { client: client.to_owned(), realm, kdc, krb5_conf, credentials }
     }
 
     fn of_keytab(settings: &KerberosLogin, file: &Path, username: Option<&str>) -> Result<Self, Failure> {
@@ -60,7 +72,7 @@ impl Login {
         let entries = keytab::parse(&bytes).map_err(|problem| failed(problem.to_owned()))?;
         // The entry itself tells the realm of a name without one.
         let (name, realm) = match username {
-            Some(username) => match identity::client(username, settings.realm.as_deref()) {
+            Some(username) => match client(username, settings) {
                 Ok(client) => (Some(client.name), Some(client.realm)),
                 Err(_) => (Some(username.rsplit('\\').next().unwrap_or(username).to_owned()), None),
             },
@@ -68,43 +80,81 @@ impl Login {
         };
         let entry = keytab::choose(&entries, name.as_deref(), realm.as_deref()).map_err(failed)?;
         let client = format!("{}@{}", entry.name, entry.realm);
-        let credentials = with_key(&entry.name, &entry.realm, &entry.key)
+        with_key(&entry.name, &entry.realm, &entry.key)
             .ok_or_else(|| failed(format!("its principal {client} cannot be used")))?;
-        Ok(Self::new(settings, &client, entry.realm.clone(), Proof::Keytab, credentials))
+        let credentials = Credentials::Keytab { name: entry.name.clone(), key: entry.key.clone() };
+        Ok(Self::new(settings, &client, entry.realm.clone(), credentials))
     }
 
     fn of_cache(settings: &KerberosLogin, file: &Path) -> Result<Self, Failure> {
         let failed = |problem: String| Failure::Cache { file: file.to_owned(), problem };
         let cache = read_cache(file).map_err(failed)?;
-        let ticket = ticket_granting(&cache).map_err(failed)?;
+        let ticket = granting(&cache).map_err(failed)?;
         let client = cache.client.to_string();
         let realm = &cache.client.realm;
         if let Some(wanted) = settings.realm.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(realm)) {
             return Err(failed(format!("it holds tickets of {client}, and `realm` is {wanted}")));
         }
         let source = file.display().to_string();
-        if ticket.end <= Timestamp::now() {
+        if ticket.has_ended() {
             return Err(Failure::TicketExpired { client, from: source, end: Some(ticket.end) });
         }
-        let credentials = with_key(&cache.client.name(), realm, &ticket.session_key)
-            .ok_or_else(|| failed(format!("its principal {client} cannot be used")))?;
-        let mut login = Self::new(settings, &client, realm.clone(), Proof::Ticket, credentials);
-        login.source = source;
-        login.ticket = Some((ticket.clone(), cache.offset));
-        Ok(login)
+        let credentials = Credentials::Ticket { ticket: ticket.clone(), source };
+        Ok(Self::new(settings, &client, realm.clone(), credentials))
     }
 
-    /// The answers that a cached ticket gives in the KDC's place.
-    pub fn prepared_answers(&self) -> Result<Vec<Vec<u8>>, Failure> {
-        let Some((ticket, offset)) = &self.ticket else { return Ok(Vec::new()) };
-        cached::answers(ticket, *offset).map_err(|error| Failure::Protocol {
-            step: "the cached ticket is not usable",
-            source: Some(Box::new(error)),
-        })
+    /// The ticket by which the account proves itself, when that is how.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match &self.credentials {
+            Credentials::Ticket { ticket, .. } => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// What the AS exchange takes; nothing when the account has been through it already.
+    pub fn proves_itself_with(&self) -> Option<CredentialsBuffers> {
+        match &self.credentials {
+            Credentials::Password { name, password } => {
+                let identity = AuthIdentityBuffers::from_utf8(name, &self.realm, password.expose());
+                Some(CredentialsBuffers::AuthIdentity(identity))
+            }
+            Credentials::Keytab { name, key } => with_key(name, &self.realm, key),
+            Credentials::Ticket { .. } => None,
+        }
+    }
+
+    /// The account's own key, which opens a reply of the AS exchange. `demand` is the PA-DATA of the KDC's demand for a
+    /// proof.
+    pub fn key(&self, reply: Reply<'_>, demand: &[u8]) -> Option<Key> {
+        match &self.credentials {
+            Credentials::Password { password, .. } => {
+                let kind = reply.encryption_type()?;
+                let salt = salt::of(&reply.client()?, kind, [reply.pre_authentication(), demand]);
+                Key::of_password(kind, password, &salt)
+            }
+            Credentials::Keytab { key, .. } => Some(key.clone()),
+            Credentials::Ticket { .. } => None,
+        }
+    }
+
+    /// Whom a refusal is about.
+    pub fn subject(&self) -> Subject<'_> {
+        let (proof, source) = match &self.credentials {
+            Credentials::Password { .. } => (Proof::Password, ""),
+            Credentials::Keytab { .. } => (Proof::Keytab, ""),
+            Credentials::Ticket { source, .. } => (Proof::Ticket, source.as_str()),
+        };
+        Subject { client: &self.client, realm: &self.realm, proof, source }
     }
 }
 
-fn with_key(name: &str, realm: &str, key: &Key) -> Option<CredentialsBuffers> {
+fn client(username: &str, settings: &KerberosLogin) -> Result<Client, Failure> {
+    let default = || Krb5Conf::read(&settings.krb5_conf).default_realm;
+    identity::client(username, settings.realm.as_deref(), default)
+}
+
+/// Credentials that are a key.
+pub fn with_key(name: &str, realm: &str, key: &Key) -> Option<CredentialsBuffers> {
     Some(CredentialsBuffers::Keytab(KeytabIdentity {
         principal: Username::new(name, Some(realm)).ok()?,
         key: key.bytes.to_vec().into(),
@@ -112,12 +162,18 @@ fn with_key(name: &str, realm: &str, key: &Key) -> Option<CredentialsBuffers> {
     }))
 }
 
+/// A credential cache with a ticket.
+#[cfg(test)]
+pub(crate) fn sample_cache() -> Vec<u8> {
+    cache::tests::sample()
+}
+
 fn read_cache(file: &Path) -> Result<Cache, String> {
     let bytes = fs::read(file).map(zeroize::Zeroizing::new).map_err(|error| error.to_string())?;
     cache::parse(&bytes).map_err(str::to_owned)
 }
 
-fn ticket_granting(cache: &Cache) -> Result<&CachedTicket, String> {
+fn granting(cache: &Cache) -> Result<&Ticket, String> {
     let ticket = cache.ticket_granting().ok_or("it has no ticket-granting ticket")?;
     match ticket.session_key.suite() {
         Some(_) => Ok(ticket),
@@ -127,7 +183,7 @@ fn ticket_granting(cache: &Cache) -> Result<&CachedTicket, String> {
 
 /// Whether a credential cache has a ticket that can be used now.
 pub fn is_usable(file: &Path) -> bool {
-    read_cache(file).is_ok_and(|cache| ticket_granting(&cache).is_ok_and(|ticket| ticket.end > Timestamp::now()))
+    read_cache(file).is_ok_and(|cache| granting(&cache).is_ok_and(|ticket| !ticket.has_ended()))
 }
 
 /// The file that the name of a credential cache, as `KRB5CCNAME` has it, stands for. Other kinds are not files.
