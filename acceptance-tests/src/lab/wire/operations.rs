@@ -93,14 +93,18 @@ fn open_shell(
     if request.resource == psrp::RESOURCE {
         let malformed = |error: psrp::Malformed| Fault::schema(&error.to_string());
         let pool = Pool::open(create.creation.as_deref().unwrap_or_default()).map_err(malformed)?;
-        let shell = Shell::of_powershell(shell_id(host, create)?, &account.name, create.clone(), pool);
+        let shell = Shell::of_powershell(&account.name, create.clone(), pool);
         return opened(host, peer, request, shell);
     }
     // The PowerShell endpoint lets others in as well.
     if !account.administrator {
         return Err(Fault::access_denied());
     }
-    let id = shell_id(host, create)?;
+    let id = match (host.settings.shell_ids, &create.shell_id) {
+        (ShellIds::Refused, Some(_)) => return Err(Fault::schema("ShellId")),
+        (ShellIds::Taken, Some(id)) => shells::chosen_id(id).ok_or_else(Fault::invalid_parameter)?,
+        _ => shells::new_id(),
+    };
     let code_page =
         request.options.get("WINRS_CODEPAGE").map(|page| page.parse().map_err(|_| Fault::invalid_parameter()));
     let no_profile = request.option_is_true("WINRS_NOPROFILE");
