@@ -51,16 +51,7 @@ async fn answer(host: &SimulatedHost, account: &Account, peer: IpAddr, request: 
         Operation::Get => get(host, account, peer, request),
         Operation::Create(create) => open_shell(host, account, peer, request, create),
         Operation::Command { id, program, arguments } => {
-            let shell = shell()?;
-            shell.admit(&host.settings.quotas)?;
-            let process = match &shell.runspace {
-                Some(runspace) => {
-                    let create = arguments.first().map_or("", String::as_str);
-                    runspace.pool.pipeline(&host.machine, create).map_err(|error| Fault::schema(&error.to_string()))?
-                }
-                None => start(host, account, request, &shell, program, arguments)?,
-            };
-            let id = shell.insert(id.as_deref(), Command::new(process))?;
+            let id = run(host, account, request, &shell()?, (id.as_deref(), program, arguments))?;
             done(
                 "CommandResponse",
                 &format!("<rsp:CommandResponse><rsp:CommandId>{id}</rsp:CommandId></rsp:CommandResponse>"),
@@ -72,21 +63,8 @@ async fn answer(host: &SimulatedHost, account: &Account, peer: IpAddr, request: 
             done("SendResponse", "<rsp:SendResponse/>")
         }
         Operation::Receive { command_id } => {
-            let shell = shell()?;
-            let largest = request.max_envelope_size.min(host.settings.quotas.max_envelope_size_kb * 1024);
-            let limit = largest.saturating_sub(RECEIVE_OVERHEAD).max(1024) / 4 * 3;
-            let (timeout, gathering) = (request.operation_timeout, host.settings.gathering.unwrap_or(GATHERING));
-            let Some(command_id) = command_id else {
-                // A command shell itself has no streams.
-                let runspace = shell.runspace.as_ref().ok_or_else(Fault::invalid_parameter)?;
-                let received = runspace.streams.receive(timeout, gathering, limit).await?;
-                return done("ReceiveResponse", &streams(None, &received));
-            };
-            let received = shell.command(command_id)?.receive(timeout, gathering, limit).await?;
-            if received.exit_code.is_some() {
-                shell.forget(command_id);
-            }
-            done("ReceiveResponse", &streams(Some(command_id), &received))
+            let received = receive(host, request, &*shell()?, command_id.as_deref()).await?;
+            done("ReceiveResponse", &streams(command_id.as_deref(), &received))
         }
         Operation::Signal { command_id, code } => {
             let shell = shell()?;
@@ -146,6 +124,47 @@ fn opened(host: &SimulatedHost, peer: IpAddr, request: &Envelope, shell: Shell) 
         shell = describe(&shell, peer),
     );
     Ok(reply::success(request, &format!("{}/CreateResponse", namespace::TRANSFER), &body))
+}
+
+/// Starts a command, or a pipeline in a shell of PowerShell; gives its identifier.
+fn run(
+    host: &SimulatedHost,
+    account: &Account,
+    request: &Envelope,
+    shell: &Arc<Shell>,
+    (id, program, arguments): (Option<&str>, &str, &[String]),
+) -> Result<String, Fault> {
+    shell.admit(&host.settings.quotas)?;
+    let process = match &shell.runspace {
+        Some(runspace) => {
+            let create = arguments.first().map_or("", String::as_str);
+            runspace.pool.pipeline(&host.machine, create).map_err(|error| Fault::schema(&error.to_string()))?
+        }
+        None => start(host, account, request, shell, program, arguments)?,
+    };
+    shell.insert(id, Command::new(process))
+}
+
+/// Waits for output of a command, or of the shell itself.
+async fn receive(
+    host: &SimulatedHost,
+    request: &Envelope,
+    shell: &Shell,
+    command_id: Option<&str>,
+) -> Result<Received, Fault> {
+    let largest = request.max_envelope_size.min(host.settings.quotas.max_envelope_size_kb * 1024);
+    let limit = largest.saturating_sub(RECEIVE_OVERHEAD).max(1024) / 4 * 3;
+    let (timeout, gathering) = (request.operation_timeout, host.settings.gathering.unwrap_or(GATHERING));
+    let Some(command_id) = command_id else {
+        // A command shell itself has no streams.
+        let runspace = shell.runspace.as_ref().ok_or_else(Fault::invalid_parameter)?;
+        return runspace.streams.receive(timeout, gathering, limit).await;
+    };
+    let received = shell.command(command_id)?.receive(timeout, gathering, limit).await?;
+    if received.exit_code.is_some() {
+        shell.forget(command_id);
+    }
+    Ok(received)
 }
 
 fn start(
