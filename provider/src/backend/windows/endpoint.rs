@@ -132,6 +132,20 @@ mod tests {
         assert!(found == expected || expected.ends_with('.') && found.contains(expected), "{found}");
     }
 
+    #[track_caller]
+    fn check_url(host: &str, expected: &str) {
+        let address = host.parse().expect("a host");
+        assert_eq!(of(&address, &connection(with_password)).expect("an endpoint").url(), expected);
+    }
+
+    #[test]
+    fn the_port_of_a_host_goes_before_the_connection_s() {
+        check_url("mfa01.contoso.com", "https://mfa01.contoso.com:5986/wsman");
+        check_url("mfa01.contoso.com:6001", "https://mfa01.contoso.com:6001/wsman");
+        check_url("[fd00::7]", "https://[fd00::7]:5986/wsman");
+        check_url("[fd00::7]:6001", "https://[fd00::7]:6001/wsman");
+    }
+
     #[test]
     fn negotiate_is_kerberos_where_something_says_so() {
         check(with_password, "ntlm");

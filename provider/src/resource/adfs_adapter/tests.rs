@@ -194,11 +194,15 @@ async fn a_run_is_not_stopped_in_the_gap() {
 async fn a_connection_that_comes_back_does_not_leave_the_gap_open() {
     let estate = estate("6.3.1.1");
     let mut workspace = imported(&estate).await;
-    let planned = workspace.plan(&wanted("7.0.0.9")).await;
+    let (mut config, at) = (wanted("7.0.0.9"), FARM.map(|host| format!("{host}:5001")));
+    config.set("batches", Value::List(at.iter().map(|host| Value::strings([host.as_str()])).collect()));
+    let planned = workspace.plan(&config).await;
+    estate.reached();
     estate.set_lost("register AzureMfaServerAuthentication", 2);
     let applied = workspace.apply(&planned).await;
     assert!(applied.has_errors());
     assert!(asks(&estate));
+    assert_eq!(estate.reached(), at, "the way out goes to the ports as well");
 }
 
 /// Closing the gap may make the farm whole that waits, which only apply can see.

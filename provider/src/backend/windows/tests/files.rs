@@ -5,6 +5,8 @@ use crate::address::HostAddress;
 use crate::backend::error::ScriptErrorKind;
 use crate::backend::release::Delivery;
 use crate::backend::step::Backup;
+use crate::backend::windows::put::{LocalFile, put};
+use crate::backend::windows::work::Work;
 
 fn bring() -> Action {
     Action::BringFiles {
@@ -133,6 +135,15 @@ async fn both_hosts_are_reached_at_their_ports() {
     let action = Action::BringFiles { version, from, files };
     assert_eq!(action.to_string(), "bring a.msi 7.0.0.9 from mfa02");
     assert!(!estate.perform("portal01:5003", action).await.expect("done").already);
+}
+
+#[tokio::test]
+async fn a_file_of_this_machine_goes_to_the_port_of_the_host() {
+    let estate = Estate::new().answer("mfa01:5001", "Initialize-PartialFile", json!({"already": true, "kept": false}));
+    let (at, operation) = ("mfa01:5001".parse().expect("a host"), "put a file".to_owned());
+    let work = Work { backend: &estate.backend, host: "mfa01", at: &at, operation, stop: &estate.stop };
+    let file = LocalFile { path: "Setup.exe".into(), length: 1, sha256: SHA256.to_owned() };
+    assert!(put(&work, &file, "C:\\staging\\Setup.exe", 1).await.expect("it is there"));
 }
 
 #[tokio::test]
