@@ -31,6 +31,9 @@ const BUSY_ATTEMPTS: u32 = 3;
 /// How often a `Receive` is repeated over a new connection.
 const LOST_ATTEMPTS: u32 = 4;
 
+/// How often ending a command is tried.
+const SIGNAL_ATTEMPTS: u32 = 3;
+
 /// Below this a host does not take messages at all.
 const SMALLEST_PIECE: usize = 8 * 1024;
 
@@ -210,12 +213,18 @@ impl Drop for Command {
 }
 
 async fn terminate(host: &Arc<Host>, shell: &Shell, id: &str) {
-    let operation = Operation::SignalCommand;
-    let mut lease = host.connections.lease_for_cleaning();
-    let signalled = lease.exchange(operation, host.sender.terminate(&shell.id, id)).await.and_then(|reply| {
-        let confirmed = reply.document().and_then(|document| reply::confirmed(&document, "SignalResponse"));
-        confirmed.map_err(|kind| Error::new(&host.name, operation, kind))
-    });
+    let mut attempt = 1;
+    let signalled = loop {
+        match signal(host, shell, id).await {
+            // A command is often left because its connection broke, and then this one may break as well.
+            Err(error) if is_lost(&error.kind) && attempt < SIGNAL_ATTEMPTS => {
+                tracing::info!(host = %host.name, command = %id, attempt, error = %error.kind, "ending it again");
+                host.pause(attempt).await;
+                attempt += 1;
+            }
+            result => break result,
+        }
+    };
     match signalled {
         Ok(()) => tracing::debug!(host = %host.name, command = %id, "ended the command"),
         Err(error) => tracing::warn!(
@@ -223,6 +232,16 @@ async fn terminate(host: &Arc<Host>, shell: &Shell, id: &str) {
             "the command could not be ended; the host ends it with its shell"
         ),
     }
+}
+
+async fn signal(host: &Arc<Host>, shell: &Shell, id: &str) -> Result<(), Error> {
+    let operation = Operation::SignalCommand;
+    let mut lease = host.connections.lease_for_cleaning();
+    let reply = lease.exchange(operation, host.sender.terminate(&shell.id, id)).await?;
+    reply
+        .document()
+        .and_then(|document| reply::confirmed(&document, "SignalResponse"))
+        .map_err(|kind| Error::new(&host.name, operation, kind))
 }
 
 async fn start_in_shell(

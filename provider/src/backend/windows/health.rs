@@ -25,7 +25,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
         work.failure(Cause::Local(format!("this machine cannot ask {}: {reason}", web_address::shown(&url))))
     })?;
     let clock = work.backend.clock();
-    let deadline = clock.now() + check.timeout;
+    let deadline = clock.now().saturating_add(check.timeout);
     let mut asked = 0;
     loop {
         let left = deadline.saturating_sub(clock.now());
@@ -35,7 +35,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
             return Ok(Report::default());
         };
         tracing::debug!(url = web_address::shown(&url), asked, last, "not healthy yet");
-        if clock.now() + check.interval >= deadline {
+        if clock.now().saturating_add(check.interval) >= deadline {
             return Err(work.failure(Cause::Unhealthy(format!(
                 "no healthy answer within {}: {} was asked {}, and at last {last}",
                 seconds(check.timeout),

@@ -229,8 +229,8 @@ impl Put {
         }
     }
 
-    /// Tries again while the failure may pass: a silent host for at most `silence`, anything else a few times since it last
-    /// got further. Only for what may be done twice.
+    /// Tries again while the failure may pass: a silent host, or one on which something still has the file open, for at most
+    /// `silence`, anything else a few times since it last got further. Only for what may be done twice.
     async fn persist<T, F>(
         &self,
         silence: Duration,
@@ -253,7 +253,7 @@ impl Put {
                 outcome => return outcome,
             };
             // What began took its time, which is no silence.
-            if !matches!(cause, Cause::Unreachable { .. }) {
+            if !matches!(cause, Cause::Unreachable { .. }) && !is_busy(&cause) {
                 attempts += 1;
                 poll = None;
             }
@@ -278,13 +278,12 @@ impl Put {
 
 /// Whether the same may succeed later: the connection broke, or a run that was cut off still has the file open.
 fn may_pass(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Unreachable { .. }
-            | Cause::Lost { .. }
-            | Cause::Unintelligible(_)
-            | Cause::Script { kind: ScriptErrorKind::Busy, .. }
-    )
+    matches!(cause, Cause::Unreachable { .. } | Cause::Lost { .. } | Cause::Unintelligible(_)) || is_busy(cause)
+}
+
+/// A command whose connection broke keeps the file open until the host has been told, or has noticed.
+fn is_busy(cause: &Cause) -> bool {
+    matches!(cause, Cause::Script { kind: ScriptErrorKind::Busy, .. })
 }
 
 /// Whether the temporary file may be there after a failure.

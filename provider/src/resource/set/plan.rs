@@ -160,12 +160,13 @@ fn blur(wanted: &Wanted, request: &PlanRequest<'_>, planned: &mut Value) {
 /// Whether something is to be done, whatever the unknown deciders turn out to be.
 fn is_pending(set: &dyn HostSet, desired: &Desired, own: &Value, views: &Views) -> bool {
     let gaps = set.gaps(own, &desired.hosts, views, &desired.pin);
+    let may_be_checked = desired.health_check.is_some() || own.attribute(health::NAME).is_unknown();
     desired.hosts.iter().any(|host| match views.get(host) {
         None => true,
         Some(View::Unreachable { .. }) => false,
         Some(View::Seen(_)) => {
             gaps.iter().any(|gap| gap.host == *host)
-                || desired.awaits_health(host)
+                || desired.to_pass.contains(host) && may_be_checked
                 || set
                     .evidence(own, host, views)
                     .is_some_and(|evidence| evidence.lowest < desired.pin || !evidence.agrees)

@@ -168,11 +168,7 @@ impl Failure {
     pub fn refuses_credentials(&self) -> bool {
         matches!(
             self,
-            Self::ClientUnknown { .. }
-                | Self::WrongSecret { .. }
-                | Self::Revoked { .. }
-                | Self::PasswordExpired { .. }
-                | Self::TicketExpired { .. }
+            Self::ClientUnknown { .. } | Self::WrongSecret { .. } | Self::Revoked { .. } | Self::PasswordExpired { .. }
         )
     }
 
@@ -187,7 +183,7 @@ impl Failure {
 
     /// Whether the host refused the ticket itself, so that it may take a new one.
     pub fn is_of_the_service_ticket(&self) -> bool {
-        matches!(self, Self::WrongService { .. } | Self::TicketExpired { .. })
+        matches!(self, Self::WrongService { .. } | Self::TicketExpired { .. } | Self::Skew { .. })
     }
 
     /// Whether no KDC could be reached, which says nothing of account or host.

@@ -56,6 +56,8 @@ impl Realms {
     }
 
     async fn ask_dns(&self, realm: &str, conf: &Krb5Conf, limit: Duration) -> Result<Vec<String>, Failure> {
+        // Two questions, and time for the KDCs themselves.
+        let limit = limit / 3;
         let name = format!("_kerberos._tcp.{}", realm.to_ascii_lowercase());
         let records = if conf.looks_up_kdcs() {
             match timeout(limit, records(&name)).await {
