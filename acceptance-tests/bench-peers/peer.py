@@ -15,6 +15,22 @@ PASSWORD = os.environ["LAB_PASSWORD"]
 AUTHORITY = os.environ["LAB_AUTHORITY"]
 
 
+def endpoint(authentication, url):
+    """What pypsrp's clients take."""
+    parsed = urllib.parse.urlsplit(url)
+    secure = parsed.scheme == "https"
+    return {
+        "server": parsed.hostname,
+        "port": parsed.port,
+        "ssl": secure,
+        "cert_validation": AUTHORITY if secure else True,
+        "auth": authentication,
+        "username": USER,
+        "password": PASSWORD,
+        "no_proxy": True,
+    }
+
+
 class Pypsrp:
     """A WinRS shell of pypsrp."""
 
@@ -33,18 +49,7 @@ class Pypsrp:
         from pypsrp.shell import WinRS
         from pypsrp.wsman import WSMan
 
-        parsed = urllib.parse.urlsplit(url)
-        secure = parsed.scheme == "https"
-        self.connection = WSMan(
-            parsed.hostname,
-            port=parsed.port,
-            ssl=secure,
-            cert_validation=AUTHORITY if secure else True,
-            auth=authentication,
-            username=USER,
-            password=PASSWORD,
-            no_proxy=True,
-        )
+        self.connection = WSMan(**endpoint(authentication, url))
         self.shell = WinRS(self.connection)
         self.shell.open()
 
@@ -187,18 +192,7 @@ def copy(authentication, url, file, destination):
     """pypsrp's own way, by PowerShell remoting."""
     from pypsrp.client import Client
 
-    parsed = urllib.parse.urlsplit(url)
-    secure = parsed.scheme == "https"
-    with Client(
-        parsed.hostname,
-        port=parsed.port,
-        ssl=secure,
-        cert_validation=AUTHORITY if secure else True,
-        auth=authentication,
-        username=USER,
-        password=PASSWORD,
-        no_proxy=True,
-    ) as client:
+    with Client(**endpoint(authentication, url)) as client:
         expect(client.copy(file, destination), destination)
 
 

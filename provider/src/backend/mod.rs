@@ -28,9 +28,9 @@ pub trait Backend: Send + Sync {
     /// unless `fresh` is set; a step performed on the host always ends that.
     async fn observe(&self, host: &HostAddress, fresh: bool) -> Result<HostFacts, HostError>;
 
-    /// Performs one step on its host, which is reached at `at`. A step first looks whether its work is already done. When `stop` is cancelled, a step
-    /// that can be cut returns [`error::Cause::Stopped`]. An installer is not cut: the wait for it is, it goes on on
-    /// the host, and the next run takes it up.
+    /// Performs one step on its host, which is reached at `at`. A step first looks whether its work is already done. When
+    /// `stop` is cancelled, a step that can be cut returns [`error::Cause::Stopped`]. An installer is not cut: the wait for
+    /// it is, it goes on on the host, and the next run takes it up.
     async fn perform(&self, step: &Step, at: &HostAddress, stop: &CancellationToken) -> Result<Report, HostError>;
 
     /// Ends what is open on the hosts; the process is about to end.

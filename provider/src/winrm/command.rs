@@ -165,14 +165,7 @@ impl Command {
             Some(lease) => lease,
             none => none.insert(self.host.connections.lease().await),
         };
-        let result = match lease.exchange(operation, message).await {
-            Ok(reply) => reply
-                .document()
-                .and_then(|document| read(&document))
-                .map_err(|kind| Error::new(&self.host.name, operation, kind)),
-            Err(error) => Err(error),
-        };
-        let error = match result {
+        let error = match lease.exchange(operation, message, read).await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -235,13 +228,9 @@ async fn terminate(host: &Arc<Host>, shell: &Shell, id: &str) {
 }
 
 async fn signal(host: &Arc<Host>, shell: &Shell, id: &str) -> Result<(), Error> {
-    let operation = Operation::SignalCommand;
     let mut lease = host.connections.lease_for_cleaning();
-    let reply = lease.exchange(operation, host.sender.terminate(&shell.id, id)).await?;
-    reply
-        .document()
-        .and_then(|document| reply::confirmed(&document, "SignalResponse"))
-        .map_err(|kind| Error::new(&host.name, operation, kind))
+    let message = host.sender.terminate(&shell.id, id);
+    lease.exchange(Operation::SignalCommand, message, |reply| reply::confirmed(reply, "SignalResponse")).await
 }
 
 async fn start_in_shell(
@@ -290,11 +279,7 @@ async fn request_start(
         .sender
         .command(&shell.id, command, arguments)
         .map_err(|kind| Error::before_start(&host.name, operation, kind))?;
-    let reply = lease.exchange(operation, message).await?;
-    reply
-        .document()
-        .and_then(|document| reply::command_id(&document))
-        .map_err(|kind| Error::new(&host.name, operation, kind))
+    lease.exchange(operation, message, reply::command_id).await
 }
 
 /// Whether a connection failed under a request, or could not be replaced.

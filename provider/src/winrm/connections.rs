@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use roxmltree::Document;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::winrm::connection::{Another, Connection, Logon, Reply};
@@ -172,13 +173,22 @@ impl Connections {
 }
 
 impl Lease {
-    /// Waits for a connection, sends a message and waits for the reply.
-    pub async fn exchange(&mut self, operation: Operation, message: String) -> Result<Reply, Error> {
+    /// Waits for a connection, sends a message, waits for the reply and reads what it says.
+    pub async fn exchange<T>(
+        &mut self,
+        operation: Operation,
+        message: String,
+        read: impl FnOnce(&Document<'_>) -> Result<T, Kind>,
+    ) -> Result<T, Error> {
         let mut place = match self.command {
             Some(_) => self.connections.place().await,
             None => self.connections.place_soon().await,
         };
-        place.exchange(operation, Bytes::from(message)).await
+        let reply = place.exchange(operation, Bytes::from(message)).await?;
+        // Others may have the connection while this one is read.
+        drop(place);
+        let host = &self.connections.endpoint.host;
+        reply.document().and_then(|document| read(&document)).map_err(|kind| Error::new(host, operation, kind))
     }
 }
 

@@ -123,12 +123,7 @@ impl Host {
     }
 
     async fn request_shell(&self, lease: &mut Lease, id: Option<Uuid>) -> Result<Shell, Error> {
-        let operation = Operation::CreateShell;
-        let reply = lease.exchange(operation, self.sender.create_shell(id)).await?;
-        let id = reply
-            .document()
-            .and_then(|document| reply::shell_id(&document))
-            .map_err(|kind| Error::new(&self.name, operation, kind))?;
+        let id = lease.exchange(Operation::CreateShell, self.sender.create_shell(id), reply::shell_id).await?;
         tracing::debug!(host = %self.name, shell = %id, "opened a shell");
         Ok(Shell::new(id))
     }
@@ -190,11 +185,8 @@ impl Host {
         let operation = Operation::DeleteShell;
         let mut attempt = 1;
         loop {
-            let deleted = lease.exchange(operation, self.sender.delete_shell(&shell.id)).await.and_then(|reply| {
-                let confirmed = reply.document().and_then(|document| reply::confirmed(&document, "DeleteResponse"));
-                confirmed.map_err(|kind| Error::new(&self.name, operation, kind))
-            });
-            match deleted {
+            let message = self.sender.delete_shell(&shell.id);
+            match lease.exchange(operation, message, |reply| reply::confirmed(reply, "DeleteResponse")).await {
                 Ok(()) => tracing::debug!(host = %self.name, shell = %shell.id, "closed the shell"),
                 Err(Error { kind: Kind::ShellGone(_), .. }) => {
                     tracing::debug!(host = %self.name, shell = %shell.id, "the shell was gone");

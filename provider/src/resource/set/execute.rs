@@ -25,8 +25,8 @@ pub struct Halt {
     pub recovery: Option<Recovery>,
 }
 
-/// Performs the steps, on hosts that are reached at `addresses`. After one failure the rest stays untouched. What a person should know of the steps that were
-/// done is added as one warning.
+/// Performs the steps, on hosts that are reached at `addresses`. After one failure the rest stays untouched. What a person
+/// should know of the steps that were done is added as one warning.
 pub async fn perform(
     provider: &ProviderConfig,
     name: &str,
