@@ -44,6 +44,7 @@ pub struct Seen {
 }
 
 /// What to do with a request instead of granting it.
+#[derive(Debug)]
 pub enum Turn {
     Fault(u32, &'static str),
     Output(&'static [u8], &'static [u8], Option<i32>),

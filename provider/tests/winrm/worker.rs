@@ -142,6 +142,40 @@ async fn a_call_whose_input_may_have_arrived_is_not_repeated() {
     assert_eq!(count(&server, Action::Command), 2);
 }
 
+/// A gateway can have handed the request on before it gave an answer of its own, and over plain HTTP so can anybody.
+#[tokio::test]
+async fn an_answer_of_somebody_else_does_not_prove_that_nothing_began() {
+    let answers = [
+        Turn::Http("HTTP/1.1 200 OK\r\nContent-Type: text/html", "<html>"),
+        Turn::Http("HTTP/1.1 302 Found\r\nLocation: /login", ""),
+        Turn::Http("HTTP/1.1 403 Forbidden", ""),
+        Turn::Http("HTTP/1.1 404 Not Found", ""),
+        Turn::Http("HTTP/1.1 502 Bad Gateway", ""),
+        Turn::Http("HTTP/1.1 503 Service Unavailable", ""),
+    ];
+    for answer in answers {
+        let (server, sessions) = start().await;
+        server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+        run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
+        let shown = format!("{answer:?}");
+        server.expect(Action::Send, answer);
+        let error = run(&sessions, COMPLETE_BACKUP).await.expect_err(&shown);
+        assert!(matches!(error, Cause::Lost { .. }), "{shown}: {error:?}");
+        assert_eq!((count(&server, Action::Command), count(&server, Action::Send)), (1, 2), "{shown}");
+    }
+    // These are the service's own, before anything is handed on.
+    for answer in [Turn::Http("HTTP/1.1 413 Request Entity Too Large", ""), Turn::Fault(2_150_859_175, "w:QuotaLimit")]
+    {
+        let (server, sessions) = start().await;
+        server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+        run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
+        server.expect(Action::Send, answer);
+        server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
+        run(&sessions, COMPLETE_BACKUP).await.expect("a reply of another process");
+        assert_eq!(count(&server, Action::Command), 2);
+    }
+}
+
 #[tokio::test]
 async fn a_reply_that_was_lost_with_a_connection_is_asked_for() {
     let (server, sessions) = start().await;
