@@ -4,6 +4,7 @@ mod cancellation;
 mod damage;
 mod decoders;
 mod faults;
+mod hostile;
 mod limits;
 mod logons;
 mod logs;
@@ -13,6 +14,7 @@ mod retries;
 mod robustness;
 mod server;
 mod worker;
+mod worker_robustness;
 
 use std::time::Duration;
 
