@@ -6,6 +6,7 @@ mod decoders;
 mod faults;
 mod hostile;
 mod limits;
+mod listening;
 mod logons;
 mod logs;
 mod ntlm_server;
