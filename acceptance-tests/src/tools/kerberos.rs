@@ -104,7 +104,9 @@ impl Kerberos {
         let environment = [
             ("PATH", format!("{}:{path}", root.join("usr/bin").display())),
             ("C_INCLUDE_PATH", both(root.join("usr/include"), "mit-krb5")),
-            ("LIBRARY_PATH", both(libraries, "mit-krb5")),
+            ("LIBRARY_PATH", both(libraries.clone(), "mit-krb5")),
+            // krb5's setup also loads the library, to see what it has.
+            ("LD_LIBRARY_PATH", format!("{}:{}", libraries.display(), self.libraries().display())),
         ];
         python_environment_with("kerberos-clients", &CLIENTS, &environment)
     }
