@@ -293,6 +293,10 @@ impl Connection {
         let (begin, is_message) = (Instant::now(), !body.is_empty());
         let answer = self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
             Failure::NotSent(kind) => Error::before_start(&self.host, operation, kind),
+            // Silence after what may have started something is more than a port's.
+            Failure::Sent(Kind::Silent { after, .. }) if !starts_nothing(operation) => {
+                Error::new(&self.host, operation, Kind::Timeout { after })
+            }
             Failure::Sent(kind) => Error::new(&self.host, operation, kind),
         })?;
         if is_message {
@@ -360,6 +364,10 @@ impl Connection {
             _ => answer.without_message(),
         }
     }
+}
+
+fn starts_nothing(operation: Operation) -> bool {
+    matches!(operation, Operation::Authenticate | Operation::CreateShell)
 }
 
 impl Reply {
