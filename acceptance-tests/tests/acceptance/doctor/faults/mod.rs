@@ -14,6 +14,7 @@ mod numbers;
 pub mod page;
 pub mod plan;
 mod policy;
+mod requirements;
 mod work;
 
 use std::io::{Read as _, Write as _};
