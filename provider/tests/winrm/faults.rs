@@ -316,5 +316,35 @@ async fn a_proxy_that_says_nothing_is_given_up() {
     endpoint.proxy = Some(proxy(silent.local_addr().expect("an address").port()));
     endpoint.timeouts.connect = Duration::from_millis(100);
     let result = Session::new(endpoint).run("a", &[], Stdin::None).await;
-    expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::ConnectTimeout { .. }));
+    expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::ProxySilent { .. }));
+}
+
+/// Before the first answer nobody knows whether WinRM is there at all; after it the host has gone quiet over a request.
+#[tokio::test]
+async fn a_port_that_never_answers_is_told_from_a_host_that_stops_to() {
+    type Case = (Setup, Action, Operation, Started, fn(&Kind) -> bool);
+    let cases: [Case; 3] = [
+        (
+            BASIC,
+            Action::Create,
+            Operation::CreateShell,
+            Started::NotStarted,
+            |kind| matches!(kind, Kind::Silent { address, .. } if address == "mfa01.contoso.com:5986"),
+        ),
+        (BOUND, Action::Create, Operation::CreateShell, Started::NotStarted, |kind| {
+            matches!(kind, Kind::Timeout { .. })
+        }),
+        (BASIC, Action::Command, Operation::StartCommand, Started::Unknown, |kind| {
+            matches!(kind, Kind::Timeout { .. })
+        }),
+    ];
+    for (setup, action, operation, started, matches) in cases {
+        let server = Server::start(setup).await;
+        server.expect(action, Turn::Hang);
+        let mut endpoint = endpoint(&server, setup);
+        endpoint.timeouts.operation = Duration::from_secs(1);
+        endpoint.timeouts.margin = Duration::from_millis(300);
+        let result = Session::new(endpoint).run("a", &[], Stdin::None).await;
+        expect_error(result, operation, started, matches);
+    }
 }
