@@ -43,9 +43,9 @@ function Open-DomainPolicy {
     # the call for minutes.
     param([string] $Domain)
     $seconds = 15
-    $request = [System.Net.WebRequest]::Create("file://$Domain/SYSVOL/$Domain/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI")
-    $request.Timeout = $seconds * 1000
     try {
+        $request = [System.Net.WebRequest]::Create("file://$Domain/SYSVOL/$Domain/Policies/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI")
+        $request.Timeout = $seconds * 1000
         $request.GetResponse().Close()
         return @{ outcome = 'opened'; problem = $null }
     }
@@ -62,6 +62,8 @@ function Open-DomainPolicy {
     @{ outcome = 'unreachable'; problem = $problem }
 }
 
+# Before the clock is read: it may take its time.
+$hop = Get-SecondHop
 $system = Get-CimInstance -ClassName Win32_OperatingSystem
 $drive = Get-CimInstance -ClassName Win32_LogicalDisk -Filter "DeviceID='$env:SystemDrive'"
 if ($null -eq $drive) { throw (New-Failure not_found "there is no drive $env:SystemDrive") }
@@ -78,5 +80,5 @@ if ($null -eq $drive) { throw (New-Failure not_found "there is no drive $env:Sys
     }
     now = Format-Utc $system.LocalDateTime
     system_drive = [ordered]@{ name = [string]$drive.DeviceID; size = [long]$drive.Size; free = [long]$drive.FreeSpace }
-    second_hop = Get-SecondHop
+    second_hop = $hop
 }
