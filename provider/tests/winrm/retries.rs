@@ -1,53 +1,12 @@
 //! How often each request is made when its answer never gets better, and that each further time is said in the log.
 
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
-
 use azuremfa::winrm::stdin::Stdin;
 use bytes::Bytes;
-use tracing::field::{Field, Visit};
-use tracing::span;
+use tracing::Level;
 
+use crate::listening::{Entry, Listening};
 use crate::server::{Action, Turn};
 use crate::{BASIC, BOUND, SEALED, start};
-
-/// Counts what is logged at the level `info`: what an operator sees without asking for more.
-#[derive(Clone, Default)]
-struct Infos(Arc<Mutex<Vec<String>>>);
-
-struct Message(String);
-
-impl Visit for Message {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
-        }
-    }
-}
-
-impl tracing::Subscriber for Infos {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() == tracing::Level::INFO && metadata.target().starts_with("azuremfa::winrm")
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        self.0.lock().expect("unpoisoned").push(message.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
 
 const LOST: fn() -> Turn = || Turn::Drop;
 const TIMED_OUT: fn() -> Turn = || Turn::Fault(2_150_858_793, "TimedOut");
@@ -110,14 +69,15 @@ const ROWS: [Row; 31] = [
 
 #[tokio::test]
 async fn requests_are_repeated_as_often_as_is_safe_and_it_is_said() {
-    let infos = Infos::default();
-    let _guard = tracing::subscriber::set_default(infos.clone());
+    let listening = Listening::start();
+    // What an operator sees without asking for more.
+    let is_shown = |entry: &Entry| entry.level == Level::INFO && entry.target.starts_with("azuremfa::winrm");
     for setup in [BASIC, SEALED, BOUND] {
         for (action, turn, times, announced) in ROWS {
             // The first message over plain HTTP comes with the logon, which a host may not be used to.
             let with_logon = setup.ntlm && !setup.tls && action == Action::Create && matches!(turn(), Turn::Http(..));
             let (times, announced) = if with_logon { (2, LOGON_ALONE) } else { (times, announced) };
-            infos.0.lock().expect("unpoisoned").clear();
+            listening.take();
             let (server, session) = start(setup).await;
             for _ in 0..20 {
                 server.expect(action, turn());
@@ -129,7 +89,7 @@ async fn requests_are_repeated_as_often_as_is_safe_and_it_is_said() {
             // Only what comes before the end of the session, but for the end itself.
             let actions = if action == Action::Delete { server.actions() } else { actions };
             assert_eq!(actions.iter().filter(|seen| **seen == action).count(), times, "{what}");
-            let said = infos.0.lock().expect("unpoisoned").clone();
+            let said: Vec<String> = listening.take().into_iter().filter(is_shown).map(|entry| entry.message).collect();
             assert_eq!(said, vec![announced; times - 1], "{what}");
         }
     }
