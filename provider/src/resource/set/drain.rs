@@ -60,6 +60,9 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, steps: &[Step]
     for balancer in BTreeSet::from_iter(earlier.chain([&drain.balancer])) {
         check(provider, desired, balancer, steps, diagnostics);
     }
+    if !diagnostics.has_errors() {
+        warn_of_left(desired, steps, diagnostics);
+    }
 }
 
 /// Whether a balancer can be asked for the hosts of a set.
@@ -130,6 +133,22 @@ fn warn_of_forgotten(desired: &Desired, diagnostics: &mut Diagnostics) {
         "An earlier run has taken it out, and `drain` is not set any more. Put it back yourself, or set `drain` again. After \
          the next apply nothing is known of it any more.",
     );
+}
+
+/// A run may have no business with a host that is out: the set is held or waits, or the host is away or ahead.
+fn warn_of_left(desired: &Desired, steps: &[Step], diagnostics: &mut Diagnostics) {
+    let is_put_back =
+        |host: &str| steps.iter().any(|step| step.host == host && matches!(step.action, Action::PutBack { .. }));
+    let mut left = desired.out.clone();
+    left.retain(|host, _| !is_put_back(host));
+    if !left.is_empty() {
+        diagnostics.warning_at(
+            Path::of(NAME),
+            format!("{}: out of a balancer, and not put back by this run: {}", desired.name, listed(&left)),
+            "An earlier run has taken it out and was not finished, and this one does not finish it. Put it back yourself if it \
+             serves; the run that finishes it does it once more.",
+        );
+    }
 }
 
 /// Hosts, each with the balancers it is out of.

@@ -191,6 +191,21 @@ async fn a_host_that_is_out_is_waited_for_while_it_is_away() {
     assert_eq!(planned.steps(), ["1. mfa01.contoso.com: by hand: make mfa01.contoso.com reachable again"]);
 }
 
+/// What no run of this plan puts back is said, whatever holds it.
+#[tokio::test]
+async fn a_host_that_a_run_leaves_out_is_told() {
+    let (estate, mut workspace, mut config) = left_out().await;
+    let told = "warning: mfa-eu: out of a balancer, and not put back by this run: mfa01 (f5)";
+    assert!(!summaries(&workspace.refresh_and_plan(&config).await.diagnostics).contains(told));
+    config.set("hold", "CHG-7 is not approved".into());
+    let held = workspace.refresh_and_plan(&config).await;
+    assert_eq!(summaries(&held.diagnostics), format!("warning: mfa-eu is held\n{told}"));
+    config.set("hold", Value::Null);
+    estate.change(HOSTS[0], |facts| *facts = server_with_sdk(HOSTS[0], "8.0.1.1"));
+    let ahead = workspace.refresh_and_plan(&config).await;
+    assert!(summaries(&ahead.diagnostics).contains(told), "{:?}", ahead.diagnostics);
+}
+
 #[tokio::test]
 async fn another_balancer_does_not_lose_the_first() {
     let (_estate, mut workspace, mut config) = left_out().await;
