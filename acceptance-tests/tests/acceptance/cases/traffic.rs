@@ -1,6 +1,9 @@
 //! Traffic: a host is out of its balancer while it is changed, and back once it is whole.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use acceptance_tests::lab::balancer::{Balancer, Call};
 use acceptance_tests::lab::host::faults::{InstallerFault, Moment};
@@ -8,6 +11,7 @@ use acceptance_tests::lab::host::product::component::Component;
 use acceptance_tests::paths;
 use acceptance_tests::workspace::Run;
 
+use crate::cases::interruptions::{Signal, send, wait};
 use crate::support::case::Case;
 use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
@@ -31,7 +35,7 @@ impl Behind {
 
     /// Writes the provider's settings; `further` is put into those of the balancer.
     fn settings(&self, url: &str, further: &str) {
-        self.case.provider(&settings(&format!("\"{url}/members/{{host}}\""), further));
+        self.case.provider(&settings(&members(url), further));
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
@@ -58,6 +62,11 @@ impl Behind {
         let entries = self.case.journal().into_iter().filter(is_shown);
         entries.map(|entry| entry.replace(".dmz.contoso.com", "").replace(".contoso.com", "")).collect()
     }
+}
+
+/// The address of a host's member, as an expression.
+fn members(url: &str) -> String {
+    format!("\"{url}/members/{{host}}\"")
 }
 
 /// The settings of a balancer that is reached at an address, an expression.
@@ -284,7 +293,7 @@ fn a_balancer_that_refuses_in_the_gap_leaves_none() {
     let servers = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
     let adapter = hcl::adapter("7.0.0.9", &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {}", hcl::GAP));
     // Taken out by a balancer, and put back by nobody: the address of that order is wrong.
-    let wrong = settings(&format!("\"{}/members/{{host}}\"", behind.balancer.url), "");
+    let wrong = settings(&members(&behind.balancer.url), "");
     let (out, back) = wrong.split_once("put_back").expect("both orders");
     behind.case.provider(&format!("{out}put_back{}", back.replacen("/members/", "/nothing/", 1)));
     behind.case.configure(&[&servers, &adapter]);
@@ -301,6 +310,34 @@ fn a_balancer_that_refuses_in_the_gap_leaves_none() {
     behind.plan().ended(2);
     behind.apply().succeeded();
     behind.settled();
+}
+
+/// Ctrl-C while connections run out: the run ends at once, and the host is as it was but for the balancer.
+#[test]
+fn a_run_that_is_stopped_does_not_wait_for_connections() {
+    let Some(case) = Case::demo() else { return };
+    let behind = Behind::new(case);
+    let patient = settings(&members(&behind.balancer.url), "").replace("drain_wait = \"1s\"", "drain_wait = \"10m\"");
+    behind.case.provider(&patient);
+    behind.case.configure(&[&group("")]);
+    behind.plan().ended(2).says("take it out of balancer f5, and wait 600 s");
+    let token = [("AZUREMFA_BALANCER_F5_TOKEN", behind.balancer.token.as_str())];
+    let mut apply = behind.case.workspace.command(&APPLY, &token);
+    let apply = apply.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    wait(Duration::from_secs(60), "the host's being out", || !behind.balancer.out().is_empty());
+    send(Signal::CtrlC, &apply);
+    let begin = Instant::now();
+    let output = apply.wait_with_output().expect("it ends");
+    assert!(begin.elapsed() < Duration::from_secs(60), "it waited for {:?}", begin.elapsed());
+    let said = String::from_utf8_lossy(&output.stderr).replace(['\n', '\u{2502}'], " ");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("mfa-eu was stopped before step 2"), "{said}");
+    assert!(said.contains("Out of its balancer: mfa02.contoso.com (f5)."), "{said}");
+    assert_eq!(behind.done(&["install", "balancer"]), ["mfa02 balancer_out"]);
+    behind.settings(&behind.balancer.url, "");
+    behind.plan().ended(2);
+    behind.apply().succeeded();
+    assert_eq!(behind.balancer.out(), Vec::<String>::new());
 }
 
 /// Whether a balancer is declared, and may be asked, is said before anything is done.
