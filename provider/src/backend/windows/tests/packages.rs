@@ -51,7 +51,7 @@ async fn a_setup_is_started_watched_and_completed() {
         "file": "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\0123456789abcdef\\Setup.exe",
         "arguments": ["/quiet"],
         "sha256": SHA256,
-        "timeout_minutes": 45,
+        "timeout_minutes": 60,
     });
     assert_eq!(estate.arguments("Start-Installer"), expected);
     assert_eq!(estate.clock.pauses().len(), 2);
