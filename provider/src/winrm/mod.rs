@@ -25,6 +25,7 @@ pub mod endpoint;
 pub mod error;
 pub mod http;
 pub mod limits;
+pub mod pause;
 pub mod process;
 pub mod proxy;
 pub mod ranges;
