@@ -4,6 +4,7 @@ mod cancellation;
 mod damage;
 mod decoders;
 mod faults;
+mod infos;
 mod limits;
 mod logons;
 mod logs;

@@ -253,6 +253,17 @@ impl State {
             let busy = Busy::new(self);
             let answer = match ntlm.as_mut().filter(|ntlm| !ntlm.authenticated) {
                 Some(ntlm) => {
+                    if body.is_empty()
+                        && let Some(turn) = self.turn(Action::Handshake)
+                    {
+                        self.note(Action::Handshake, &head, String::new());
+                        // Whatever else it is, it is the end of the connection.
+                        if let Turn::Http(head, body) = turn {
+                            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                            let _ = stream.write_all(answer.as_bytes()).await;
+                        }
+                        return;
+                    }
                     let refused = ntlm.step(&head);
                     if refused.is_some() || body.is_empty() {
                         self.note(Action::Handshake, &head, String::new());

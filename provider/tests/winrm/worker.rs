@@ -19,6 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::BASIC;
+use crate::infos::Infos;
 use crate::server::{Action, HOST, PASSWORD, Server, Turn, USER};
 
 async fn start() -> (Server, Sessions) {
@@ -87,6 +88,7 @@ async fn a_second_call_costs_two_requests_and_no_process() {
 
 #[tokio::test]
 async fn a_query_whose_process_has_died_is_asked_again_once() {
+    let (infos, _guard) = Infos::begin();
     let (server, sessions) = start().await;
     server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
@@ -94,6 +96,7 @@ async fn a_query_whose_process_has_died_is_asked_again_once() {
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply");
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of another process");
     assert_eq!(count(&server, Action::Command), 2);
+    assert_eq!(infos.take(), ["starting PowerShell anew"]);
     // A process that dies at its first call would die at the next as well.
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
