@@ -100,12 +100,6 @@ pub fn parse(text: &str) -> Result<Url, InvalidAddress> {
     Ok(url)
 }
 
-/// The host of an address by the name that patterns know, an IPv6 address without its brackets.
-pub fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    host.parse::<HostAddress>().map_or_else(|_| host.to_owned(), |address| address.name().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +136,7 @@ mod tests {
         let of_address = check.on("fd00::7");
         assert!(of_address.wanted().starts_with("https://[fd00::7]:8443/health/"));
         let url = parse(of_address.url.as_deref().expect("an address"));
-        assert_eq!(host(&url.expect("an address")), "fd00::7");
+        assert_eq!(web_address::host(&url.expect("an address")), "fd00::7");
         assert_eq!(HealthCheck { url: None, ..check }.on("mfa01").wanted(), "its health check passes");
     }
 }

@@ -51,7 +51,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
 fn address_of(work: &Work<'_>, check: &HealthCheck) -> Result<Url, String> {
     let url = check.url.as_deref().ok_or("health_check.url is not known")?;
     let url = health::parse(url).map_err(|error| format!("health_check.url cannot be used: {error}"))?;
-    work.backend.check_allowed(&health::host(&url))?;
+    work.backend.check_allowed(&web_address::host(&url))?;
     Ok(url)
 }
 

@@ -1,6 +1,7 @@
 //! `health_check`: what a host has to answer after it was changed, before a run goes on.
 
 use crate::backend::health::{self, HOST, HealthCheck};
+use crate::backend::web_address;
 use crate::config::ProviderConfig;
 use crate::config::checks;
 use crate::plan::Desired;
@@ -109,7 +110,7 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, diagnostics: &
     let path = Path::of(NAME);
     let address_of = |host: &String| health::parse(check.on(host).url.as_deref()?).ok();
     for url in desired.hosts.iter().filter_map(address_of) {
-        let asked = health::host(&url);
+        let asked = web_address::host(&url);
         if let Some(Err(reason)) = provider.map(|provider| provider.check_allowed(&asked)) {
             diagnostics.error_at(
                 path.attribute("url"),
