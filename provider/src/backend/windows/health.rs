@@ -30,7 +30,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
     loop {
         let left = deadline.saturating_sub(clock.now());
         asked += 1;
-        let Err(last) = unless_stopped(work, ask(&client, &url, check, left.min(ANSWER))).await? else {
+        let Err(last) = work.unless_stopped(ask(&client, &url, check, left.min(ANSWER))).await? else {
             tracing::info!(url = web_address::shown(&url), asked, "healthy");
             return Ok(Report::default());
         };
@@ -43,7 +43,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
                 if asked == 1 { "once".to_owned() } else { format!("{asked} times") }
             ))));
         }
-        unless_stopped(work, clock.sleep(check.interval)).await?;
+        work.unless_stopped(clock.sleep(check.interval)).await?;
     }
 }
 
@@ -64,13 +64,6 @@ fn client(check: &HealthCheck) -> Result<Client, String> {
     };
     let builder = web_client::builder(&trust)?.redirect(Policy::none()).pool_max_idle_per_host(0);
     builder.build().map_err(without_address)
-}
-
-async fn unless_stopped<T>(work: &Work<'_>, what: impl Future<Output = T>) -> Result<T, HostError> {
-    tokio::select! {
-        done = what => Ok(done),
-        () = work.stop.cancelled() => Err(work.failure(Cause::Stopped)),
-    }
 }
 
 /// Asks once. The error completes "at last …".

@@ -27,6 +27,7 @@ use crate::backend::windows::work::Work;
 use crate::backend::{Backend, Report};
 
 pub mod adfs;
+pub mod attempts;
 pub mod clock;
 pub mod connection;
 pub mod download;
@@ -37,6 +38,7 @@ pub mod get;
 pub mod health;
 pub mod hosts;
 pub mod installers;
+pub mod leftovers;
 pub mod observations;
 pub mod packages;
 pub mod pattern;
