@@ -50,7 +50,16 @@ const HEADERS: [&str; 12] = [
     "libkrb5support0",
 ];
 
-const CLIENTS: [&str; 3] = ["pypsrp==0.9.1", "pyspnego==0.12.4", "krb5==0.10.0"];
+/// Exactly these, so that a new release of a client does not change what is tested. The two of Kerberos are built: pypsrp
+/// takes `krb5`, pywinrm takes `pykerberos`.
+const CLIENTS: [&str; 6] = [
+    "pypsrp==0.9.1",
+    "pyspnego==0.12.4",
+    "krb5==0.10.0",
+    "pywinrm==0.5.0",
+    "requests_ntlm==1.3.0",
+    "pykerberos==1.2.4",
+];
 
 impl Kerberos {
     /// Fetches it, or finds what was fetched before.
@@ -92,11 +101,11 @@ impl Kerberos {
         self.libraries().join("faketime/libfaketime.so.1")
     }
 
-    /// Python with pypsrp and what it needs for Kerberos. One of its packages is built, against MIT's headers.
+    /// Python with pypsrp, pywinrm and what they need for Kerberos. Some of it is built, against MIT's headers.
     ///
     /// # Errors
     /// Says why it cannot be had on this machine.
-    pub fn python_with_pypsrp(&self) -> Result<PathBuf, Unavailable> {
+    pub fn python_with_clients(&self) -> Result<PathBuf, Unavailable> {
         let root = once("kerberos-headers", |folder| unpack(&HEADERS, folder))?;
         let libraries = root.join(libraries());
         let both = |first: PathBuf, folder: &str| format!("{}:{}", first.display(), first.join(folder).display());
@@ -104,7 +113,9 @@ impl Kerberos {
         let environment = [
             ("PATH", format!("{}:{path}", root.join("usr/bin").display())),
             ("C_INCLUDE_PATH", both(root.join("usr/include"), "mit-krb5")),
-            ("LIBRARY_PATH", both(libraries, "mit-krb5")),
+            ("LIBRARY_PATH", both(libraries.clone(), "mit-krb5")),
+            // krb5's setup also loads the library, to see what it has.
+            ("LD_LIBRARY_PATH", format!("{}:{}", libraries.display(), self.libraries().display())),
         ];
         python_environment_with("kerberos-clients", &CLIENTS, &environment)
     }

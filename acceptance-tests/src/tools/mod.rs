@@ -71,9 +71,13 @@ fn output_of(command: &mut Command) -> Result<String, Unavailable> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let printed = String::from_utf8_lossy(&output.stderr);
-    let last = printed.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
-    Err(Unavailable(format!("{shown} failed: {last}")))
+    Err(Unavailable(format!("{shown} failed: {}", reason(&String::from_utf8_lossy(&output.stderr)))))
+}
+
+/// The line that says why: the last one, or the last of what pip quotes of a build that failed.
+fn reason(printed: &str) -> &str {
+    let quoted = printed.split_once("[end of output]").map_or(printed, |(before, _)| before);
+    quoted.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it printed nothing")
 }
 
 /// A Python environment below the tools folder with exactly these packages.
@@ -147,6 +151,18 @@ mod tests {
     fn write(place: &Path, text: &str, mode: u32) -> io::Result<()> {
         fs::write(place, text)?;
         fs::set_permissions(place, fs::Permissions::from_mode(mode))
+    }
+
+    #[test]
+    fn the_reason_is_the_last_line_or_the_last_that_pip_quotes() {
+        assert_eq!(
+            reason("E: no lists\nE: Unable to locate package libkrb5-dev\n\n"),
+            "E: Unable to locate package libkrb5-dev"
+        );
+        let built = "  error: subprocess-exited-with-error\n  exit code: 1\n      error: command 'gcc' failed\n      [end of output]\n  \n  \
+             note: This error originates from a subprocess, and is likely not a problem with pip.\n";
+        assert_eq!(reason(built), "error: command 'gcc' failed");
+        assert_eq!(reason("\n"), "it printed nothing");
     }
 
     #[test]

@@ -1,41 +1,34 @@
 //! One command on a host, from its start to its exit code.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use crate::winrm::ahead::Next;
 use crate::winrm::connections::Lease;
 use crate::winrm::error::{Error, Kind, Operation, Started};
 use crate::winrm::shell::{Host, Shell};
 use crate::winrm::soap::reply::{self, Received};
-use crate::winrm::stdin::{Pieces, Stdin};
 
 /// A command that has started. Dropped before its end, it is terminated on the host.
 pub(crate) struct Command {
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
     /// Absent while nothing is asked of a command that is only kept.
     lease: Option<Lease>,
     shell: Option<Arc<Shell>>,
-    id: String,
+    pub(super) id: String,
     /// Nothing is left on the host that would have to be ended.
     ended: bool,
     may_lack_output: bool,
 }
-
-/// How often a `Send` is repeated while the host has not taken the one before.
-const BUSY_ATTEMPTS: u32 = 3;
 
 /// How often a `Receive` is repeated over a new connection.
 const LOST_ATTEMPTS: u32 = 4;
 
 /// How often ending a command is tried.
 const SIGNAL_ATTEMPTS: u32 = 3;
-
-/// Below this a host does not take messages at all.
-const SMALLEST_PIECE: usize = 8 * 1024;
 
 impl Command {
     /// Starts a command in the session's shell.
@@ -59,20 +52,6 @@ impl Command {
         })
     }
 
-    /// Sends all of standard input and its end. Nothing is sent for [`Stdin::None`].
-    pub(crate) async fn feed(&mut self, stdin: Stdin<'_>) -> Result<(), Error> {
-        if matches!(stdin, Stdin::None) {
-            return Ok(());
-        }
-        self.send_all(Pieces::new(stdin), true).await.map_err(Error::after_start)
-    }
-
-    /// Sends bytes to the command's standard input, which stays open. The error says whether the command can have got
-    /// all of them.
-    pub(crate) async fn write(&mut self, bytes: Vec<Bytes>) -> Result<(), Error> {
-        self.send_all(Pieces::new(Stdin::Bytes(bytes)), false).await
-    }
-
     /// Gives the connection back until something is asked again.
     pub(crate) fn rest(&mut self) {
         self.lease = None;
@@ -81,47 +60,6 @@ impl Command {
     /// Lets it end with its shell.
     pub(crate) fn leave(mut self) {
         self.ended = true;
-    }
-
-    async fn send_all(&mut self, mut pieces: Pieces<'_>, ends: bool) -> Result<(), Error> {
-        loop {
-            let length = self.host.piece.load(Ordering::Relaxed);
-            let (piece, last) = pieces.peek(length).await.map_err(|error| self.error(Kind::Stdin(error)))?;
-            let length = piece.len();
-            match self.send(piece, last && ends).await {
-                Ok(()) if last => return Ok(()),
-                Ok(()) => pieces.advance(length),
-                Err(error) if is_too_large(&error.kind) && length > SMALLEST_PIECE => {
-                    let smaller = (length / 2).max(SMALLEST_PIECE);
-                    self.host.piece.fetch_min(smaller, Ordering::Relaxed);
-                    tracing::info!(host = %self.host.name, bytes = smaller, "the host wants smaller messages");
-                }
-                Err(error) if last => return Err(error),
-                Err(error) => return Err(Error { started: Started::NotStarted, ..error }),
-            }
-        }
-    }
-
-    /// Sends one piece of standard input.
-    async fn send(&mut self, piece: &[u8], last: bool) -> Result<(), Error> {
-        let mut attempt = 1;
-        loop {
-            let message = self.host.sender.send(self.shell_id(), &self.id, piece, last);
-            match self.exchange(Operation::SendInput, message, |reply| reply::confirmed(reply, "SendResponse")).await {
-                Err(error) if matches!(error.kind, Kind::Busy(_)) && attempt < BUSY_ATTEMPTS => {
-                    tracing::info!(host = %self.host.name, attempt, "the host is busy with earlier input");
-                    self.host.pause(1).await;
-                    attempt += 1;
-                }
-                Err(error) if matches!(error.kind, Kind::TimedOut(_)) => {
-                    // The host holds the piece until the process reads it, so it must not be sent
-                    // twice. If it was lost after all, the reader's own check of length or hash finds it.
-                    tracing::warn!(host = %self.host.name, "the command is slow to read its input");
-                    return Ok(());
-                }
-                result => return result,
-            }
-        }
     }
 
     /// Whether output may have been lost with a connection.
@@ -161,11 +99,22 @@ impl Command {
         message: String,
         read: impl FnOnce(&roxmltree::Document<'_>) -> Result<T, Kind>,
     ) -> Result<T, Error> {
+        self.exchange_before(operation, Bytes::from(message), None, read).await
+    }
+
+    /// As [`Command::exchange`]; meanwhile the message after it is made.
+    pub(super) async fn exchange_before<T>(
+        &mut self,
+        operation: Operation,
+        message: Bytes,
+        next: Option<Next<'_>>,
+        read: impl FnOnce(&roxmltree::Document<'_>) -> Result<T, Kind>,
+    ) -> Result<T, Error> {
         let lease = match &mut self.lease {
             Some(lease) => lease,
             none => none.insert(self.host.connections.lease().await),
         };
-        let error = match lease.exchange(operation, message, read).await {
+        let error = match lease.exchange_before(operation, message, next, read).await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -180,12 +129,8 @@ impl Command {
         Err(error)
     }
 
-    fn shell_id(&self) -> &str {
+    pub(super) fn shell_id(&self) -> &str {
         self.shell.as_ref().map_or("", |shell| &shell.id)
-    }
-
-    fn error(&self, kind: Kind) -> Error {
-        Error::new(&self.host.name, Operation::SendInput, kind).after_start()
     }
 }
 
@@ -293,10 +238,6 @@ fn is_lost(kind: &Kind) -> bool {
             | Kind::Unreachable { .. }
             | Kind::Proxy { .. }
     )
-}
-
-fn is_too_large(kind: &Kind) -> bool {
-    matches!(kind, Kind::HttpStatus { status: 413 } | Kind::TooLarge(_))
 }
 
 /// Whether the host refused a piece of input while it still answers about the command itself.

@@ -1,5 +1,6 @@
 //! One TCP or TLS connection with one authentication, on which one request at a time is exchanged.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -9,11 +10,13 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use roxmltree::Document;
 
+use crate::winrm::ahead::{self, Ahead, Next};
 use crate::winrm::auth::{self, Scheme, SecurityContext};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Answer, Failure, Http, sensitive};
 use crate::winrm::limits::Share;
+use crate::winrm::logon::{Another, Logon};
 use crate::winrm::soap::{reply, sealed};
 use crate::winrm::tls::Tls;
 use crate::winrm::transport;
@@ -34,24 +37,7 @@ pub struct Connection {
     has_answered: bool,
     /// The shortest time that the host has taken to answer a message.
     quickest: Option<Duration>,
-}
-
-/// What goes with the last token of a logon over plain HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Logon {
-    /// The first message, sealed, when it is one that may be sent twice.
-    WithMessage,
-    /// Nothing.
-    Alone,
-}
-
-/// What may do better than a login that was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Another {
-    /// One without a message. The host refused the message that came with it.
-    LoggingOnAlone,
-    /// One with a new ticket. The host refused one that was kept.
-    NewTicket,
+    ahead: Ahead,
 }
 
 enum Security {
@@ -125,12 +111,27 @@ impl Connection {
             another: None,
             has_answered: false,
             quickest: None,
+            ahead: Ahead::default(),
         })
     }
 
     /// Whether another request can be made on it.
     pub fn is_usable(&self) -> bool {
+        self.ahead.is_nothing() && self.is_alive()
+    }
+
+    /// Whether this message can be sent over it.
+    pub fn is_usable_for(&self, message: &Bytes) -> bool {
+        self.is_usable() || (self.ahead.is(message) && self.is_alive())
+    }
+
+    fn is_alive(&self) -> bool {
         self.in_step && !self.http.is_closed() && self.last_used.elapsed() < MAXIMUM_IDLE
+    }
+
+    /// Whether only the message that was sealed before its turn can be sent over it.
+    pub fn has_sealed_ahead(&self) -> bool {
+        self.ahead.is_sealed()
     }
 
     /// Whether it has a share of the budget, so that it may be kept.
@@ -148,12 +149,17 @@ impl Connection {
         self.quickest
     }
 
-    /// Sends a message and waits for the reply, which may be a fault.
-    pub async fn exchange(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
+    /// Sends a message and waits for the reply, which may be a fault. Meanwhile `next` makes the message after it.
+    pub async fn exchange(
+        &mut self,
+        operation: Operation,
+        message: Bytes,
+        next: Option<Next<'_>>,
+    ) -> Result<Reply, Error> {
         let begin = Instant::now();
         let sent = message.len();
         self.in_step = false;
-        let result = self.exchange_in_step(operation, message).await;
+        let result = self.exchange_in_step(operation, message, next).await;
         self.last_used = Instant::now();
         match &result {
             Ok(reply) => {
@@ -172,12 +178,17 @@ impl Connection {
         result
     }
 
-    async fn exchange_in_step(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
+    async fn exchange_in_step(
+        &mut self,
+        operation: Operation,
+        message: Bytes,
+        next: Option<Next<'_>>,
+    ) -> Result<Reply, Error> {
         if let Some(last_token) = self.begin_authentication().await? {
             let carries_message = !self.seals() || self.carries_sealed(operation);
             let (content_type, body) =
                 if carries_message { self.body(operation, &message)? } else { (SOAP, Bytes::new()) };
-            let answer = self.post(operation, Some(last_token), content_type, body).await?;
+            let answer = self.post(operation, Some(last_token), (content_type, body), None).await?;
             self.finish_authentication(&answer, carries_message)?;
             if carries_message {
                 return self.read(operation, &answer);
@@ -188,8 +199,8 @@ impl Connection {
             Security::Certificate => Some(HeaderValue::from_static(auth::MUTUAL)),
             Security::Negotiate { .. } => None,
         };
-        let (content_type, body) = self.body(operation, &message)?;
-        let answer = self.post(operation, authorization, content_type, body).await?;
+        let body = self.body(operation, &message)?;
+        let answer = self.post(operation, authorization, body, next).await?;
         self.read(operation, &answer)
     }
 
@@ -198,9 +209,13 @@ impl Connection {
         let Security::Negotiate { context, sealing: true, .. } = &mut self.security else {
             return Ok((SOAP, message.clone()));
         };
+        let content_type = sealed::content_type(context.scheme());
+        if let Some(body) = self.ahead.take_body() {
+            return Ok((content_type, body));
+        }
         let body =
             sealed::seal(context.as_mut(), message).map_err(|kind| Error::before_start(&self.host, operation, kind))?;
-        Ok((sealed::content_type(context.scheme()), body.into()))
+        Ok((content_type, body.into()))
     }
 
     fn seals(&self) -> bool {
@@ -241,8 +256,10 @@ impl Connection {
             if complete {
                 return Ok(Some(header));
             }
-            let answer =
-                self.post(operation, Some(header), SOAP, Bytes::new()).await.map_err(|error| failed(error.kind))?;
+            let answer = self
+                .post(operation, Some(header), (SOAP, Bytes::new()), None)
+                .await
+                .map_err(|error| failed(error.kind))?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Err(failed(self.refused(&answer, Refusal::NotContinued)));
             }
@@ -282,16 +299,27 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends one HTTP request and reads the whole answer.
+    /// Sends one HTTP request and reads the whole answer. What `next` makes by then is sealed.
     async fn post(
         &mut self,
         operation: Operation,
         authorization: Option<HeaderValue>,
-        content_type: &'static str,
-        body: Bytes,
+        (content_type, body): (&'static str, Bytes),
+        next: Option<Next<'_>>,
     ) -> Result<Answer, Error> {
         let (begin, is_message) = (Instant::now(), !body.is_empty());
-        let answer = self.http.post(authorization, content_type, body).await.map_err(|failure| match failure {
+        let mut answer = pin!(self.http.post(authorization, content_type, body));
+        let answered = tokio::select! {
+            biased;
+            answered = &mut answer => answered,
+            message = ahead::made(next) => {
+                if let Security::Negotiate { context, sealing: true, .. } = &mut self.security {
+                    self.ahead = Ahead::seal(context.as_mut(), message);
+                }
+                answer.await
+            }
+        };
+        let answer = answered.map_err(|failure| match failure {
             Failure::NotSent(kind) => Error::before_start(&self.host, operation, kind),
             Failure::Sent(kind) => Error::new(&self.host, operation, kind),
         })?;

@@ -11,9 +11,11 @@ use bytes::Bytes;
 use roxmltree::Document;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::winrm::connection::{Another, Connection, Logon, Reply};
+use crate::winrm::ahead::Next;
+use crate::winrm::connection::{Connection, Reply};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Started};
+use crate::winrm::logon::{Another, Logon};
 use crate::winrm::tls::Tls;
 
 /// All connections of a session.
@@ -37,11 +39,13 @@ pub struct Lease {
     connections: Arc<Connections>,
     /// Absent for cleaning up.
     command: Option<OwnedSemaphorePermit>,
+    /// With the connection on which the next message has been sealed already; nobody else can use that one.
+    held: Option<Place>,
 }
 
 /// One exchange's connection, which is opened when none was kept.
-struct Place<'a> {
-    connections: &'a Connections,
+struct Place {
+    connections: Arc<Connections>,
     connection: Option<Connection>,
     /// Absent for cleaning up while all are taken.
     place: Option<OwnedSemaphorePermit>,
@@ -78,17 +82,17 @@ impl Connections {
     /// Waits until a command may run.
     pub async fn lease(self: &Arc<Self>) -> Lease {
         let command = Arc::clone(&self.commands).acquire_owned().await.expect("the semaphore is never closed");
-        Lease { connections: Arc::clone(self), command: Some(command) }
+        Lease { connections: Arc::clone(self), command: Some(command), held: None }
     }
 
     /// A lease for what cannot wait for long, beyond the limits if need be: commands that run for long must not keep others
     /// from being ended.
     pub fn lease_for_cleaning(self: &Arc<Self>) -> Lease {
-        Lease { connections: Arc::clone(self), command: None }
+        Lease { connections: Arc::clone(self), command: None, held: None }
     }
 
     /// Opens a connection and keeps it, unless one is kept. Nothing is sent over it.
-    pub async fn connect(&self) -> Result<(), Error> {
+    pub async fn connect(self: &Arc<Self>) -> Result<(), Error> {
         let mut place = self.place().await;
         if !place.connection.as_ref().is_some_and(Connection::is_usable) {
             place.connection = None;
@@ -124,15 +128,15 @@ impl Connections {
     }
 
     /// Waits for a place.
-    async fn place(&self) -> Place<'_> {
+    async fn place(self: &Arc<Self>) -> Place {
         let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
-        Place { connections: self, connection: self.idle().pop(), place: Some(place), at_once: false }
+        Place { connections: Arc::clone(self), connection: self.idle().pop(), place: Some(place), at_once: false }
     }
 
     /// Waits a moment for a place, and does without when there is none.
-    async fn place_soon(&self) -> Place<'_> {
+    async fn place_soon(self: &Arc<Self>) -> Place {
         let place = soon(Arc::clone(&self.places).acquire_owned()).await.map(|place| place.expect("never closed"));
-        Place { connections: self, connection: self.idle().pop(), place, at_once: true }
+        Place { connections: Arc::clone(self), connection: self.idle().pop(), place, at_once: true }
     }
 
     /// Whether a refused logon is worth another one.
@@ -180,25 +184,41 @@ impl Lease {
         message: String,
         read: impl FnOnce(&Document<'_>) -> Result<T, Kind>,
     ) -> Result<T, Error> {
-        let mut place = match self.command {
-            Some(_) => self.connections.place().await,
-            None => self.connections.place_soon().await,
+        self.exchange_before(operation, Bytes::from(message), None, read).await
+    }
+
+    /// As [`Lease::exchange`]; meanwhile `next` makes the message after it, which should be sent at once.
+    pub async fn exchange_before<T>(
+        &mut self,
+        operation: Operation,
+        message: Bytes,
+        next: Option<Next<'_>>,
+        read: impl FnOnce(&Document<'_>) -> Result<T, Kind>,
+    ) -> Result<T, Error> {
+        let mut place = match (self.held.take(), &self.command) {
+            (Some(held), _) => held,
+            (None, Some(_)) => self.connections.place().await,
+            (None, None) => self.connections.place_soon().await,
         };
-        let reply = place.exchange(operation, Bytes::from(message)).await?;
-        // Others may have the connection while this one is read.
-        drop(place);
+        let reply = place.exchange(operation, message, next).await?;
+        // Others may have the connection while the reply is read.
+        self.held = Some(place).filter(Place::has_sealed_ahead);
         let host = &self.connections.endpoint.host;
         reply.document().and_then(|document| read(&document)).map_err(|kind| Error::new(host, operation, kind))
     }
 }
 
-impl Place<'_> {
+impl Place {
+    fn has_sealed_ahead(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::has_sealed_ahead)
+    }
+
     /// A connection that was kept and turns out dead is replaced, and the message sent again, only when it certainly did
     /// not reach the service.
-    async fn exchange(&mut self, operation: Operation, message: Bytes) -> Result<Reply, Error> {
-        if let Some(kept) = self.connection.as_mut().filter(|kept| kept.is_usable()) {
+    async fn exchange(&mut self, operation: Operation, message: Bytes, next: Option<Next<'_>>) -> Result<Reply, Error> {
+        if let Some(kept) = self.connection.as_mut().filter(|kept| kept.is_usable_for(&message)) {
             let proven = kept.has_answered();
-            match kept.exchange(operation, message.clone()).await {
+            match kept.exchange(operation, message.clone(), next).await {
                 Err(error) if self.connections.is_worth_another(kept, &error) => {}
                 Err(error) if is_stale(&error, proven) => {
                     tracing::info!(
@@ -210,15 +230,15 @@ impl Place<'_> {
         }
         self.connection = None;
         let connection = self.connection.insert(self.connections.open(self.at_once).await?);
-        match connection.exchange(operation, message.clone()).await {
+        match connection.exchange(operation, message.clone(), None).await {
             Err(error) if self.connections.is_worth_another(connection, &error) => {}
             result => return result,
         }
-        self.connection.insert(self.connections.open(self.at_once).await?).exchange(operation, message).await
+        self.connection.insert(self.connections.open(self.at_once).await?).exchange(operation, message, None).await
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         if let Some(quickest) = self.connection.as_ref().and_then(Connection::quickest) {
             self.connections.quickest.fetch_min(quickest.as_micros() as u64, Ordering::Relaxed);

@@ -218,7 +218,12 @@ impl Kind {
     }
 
     /// Whether it shows that the request it answers had no effect on the host.
-    pub(crate) fn proves_no_effect(&self) -> bool {
+    ///
+    /// A gateway may give an answer of its own after it has handed a request on. What the others ask for does no harm when it
+    /// is asked for twice, but input is what a process acts on: of that only the host says so, in a message, or its HTTP
+    /// service, which asks for the logon and counts the bytes before it hands anything on.
+    pub(crate) fn proves_no_effect(&self, operation: Operation) -> bool {
+        let is_input = operation == Operation::SendInput;
         match self {
             Self::Name { .. }
             | Self::Refused { .. }
@@ -231,8 +236,7 @@ impl Kind {
             | Self::Setting(_)
             | Self::UnencryptedBasic
             | Self::Unauthorized { .. }
-            | Self::Forbidden
-            | Self::NotWsman { .. }
+            | Self::HttpStatus { status: 413 }
             | Self::ShellGone(_)
             | Self::QuotaShells(_)
             | Self::QuotaOperations(_)
@@ -245,7 +249,8 @@ impl Kind {
             | Self::AccessDenied(_)
             | Self::CommandLineTooLong { .. }
             | Self::ControlCharacter(_) => true,
-            Self::HttpStatus { status } => matches!(status, 300..=499 | 503),
+            Self::Forbidden | Self::NotWsman { .. } | Self::HttpStatus { status: 300..=499 | 503 } => !is_input,
+            Self::HttpStatus { .. } => false,
             Self::Authentication { .. }
             | Self::Kerberos(_)
             | Self::Fault(_)
@@ -267,7 +272,7 @@ impl Error {
         Self {
             host: host.to_owned(),
             operation,
-            started: if kind.proves_no_effect() { Started::NotStarted } else { Started::Unknown },
+            started: if kind.proves_no_effect(operation) { Started::NotStarted } else { Started::Unknown },
             kind,
         }
     }

@@ -13,6 +13,7 @@
 //! - This layer knows nothing of Terraform and never logs a body.
 
 pub mod advice;
+pub mod ahead;
 pub mod auth;
 pub mod channel_binding;
 pub mod client_certificate;
@@ -23,8 +24,10 @@ pub mod connections;
 pub mod der;
 pub mod endpoint;
 pub mod error;
+pub mod feed;
 pub mod http;
 pub mod limits;
+pub mod logon;
 pub mod pause;
 pub mod process;
 pub mod proxy;

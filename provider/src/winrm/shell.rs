@@ -109,7 +109,7 @@ impl Host {
     async fn create(self: &Arc<Self>, lease: &mut Lease) -> Result<Shell, Error> {
         let chosen = (!self.names_shells_itself.load(Ordering::Relaxed)).then(Uuid::new_v4);
         let mut result = self.request_shell(lease, chosen).await;
-        if let Err(Error { kind: kind @ Kind::Fault(_), .. }) = &result {
+        if let (Err(Error { kind: kind @ Kind::Fault(_), .. }), Some(_)) = (&result, chosen) {
             tracing::info!(host = %self.name, error = %kind, "opening a shell under the host's own identifier");
             result = self.request_shell(lease, None).await;
             self.names_shells_itself.store(result.is_ok(), Ordering::Relaxed);

@@ -22,6 +22,8 @@ pub(crate) struct Pieces<'a> {
     source: Stdin<'a>,
     buffer: BytesMut,
     exhausted: bool,
+    /// What befell the source when it was read ahead.
+    failed: Option<io::Error>,
 }
 
 impl<'a> Pieces<'a> {
@@ -34,13 +36,30 @@ impl<'a> Pieces<'a> {
             }
             other => other,
         };
-        Self { source, buffer: BytesMut::new(), exhausted: false }
+        Self { source, buffer: BytesMut::new(), exhausted: false, failed: None }
     }
 
     /// The next piece of at most `length` bytes, and whether it is the last. The same bytes come
     /// again until [`Pieces::advance`] is called.
     pub(crate) async fn peek(&mut self, length: usize) -> io::Result<(&[u8], bool)> {
-        // One byte more than the piece tells whether it is the last.
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.fill(length).await?;
+        Ok(self.piece(0, length))
+    }
+
+    /// As [`Pieces::peek`], but the piece after the first `from` bytes. None when there is no telling; then whoever asks for it
+    /// when its turn has come learns why. May be dropped at any time, and nothing is lost.
+    pub(crate) async fn peek_after(&mut self, from: usize, length: usize) -> Option<(&[u8], bool)> {
+        if self.failed.is_none() {
+            self.failed = self.fill(from + length).await.err();
+        }
+        self.failed.is_none().then(|| self.piece(from, length))
+    }
+
+    /// One byte more than the pieces have tells whether the last of them is the last of all.
+    async fn fill(&mut self, length: usize) -> io::Result<()> {
         while self.buffer.len() <= length && !self.exhausted {
             match &mut self.source {
                 Stdin::None => self.exhausted = true,
@@ -54,8 +73,12 @@ impl<'a> Pieces<'a> {
                 }
             }
         }
-        let end = self.buffer.len().min(length);
-        Ok((&self.buffer[..end], self.exhausted && self.buffer.len() <= length))
+        Ok(())
+    }
+
+    fn piece(&self, from: usize, length: usize) -> (&[u8], bool) {
+        let end = self.buffer.len().min(from + length);
+        (&self.buffer[from.min(end)..end], self.exhausted && self.buffer.len() <= from + length)
     }
 
     /// Goes past `length` bytes that were delivered.
@@ -109,5 +132,27 @@ mod tests {
         assert_eq!(pieces.peek(2).await.expect("readable"), (&b"ab"[..], false));
         pieces.advance(2);
         assert_eq!(pieces.peek(4).await.expect("readable"), (&b"cdef"[..], true));
+    }
+
+    #[tokio::test]
+    async fn looks_ahead_without_losing_anything() {
+        let mut pieces = Pieces::new(Stdin::Bytes(vec![Bytes::from_static(b"abcdefg")]));
+        assert_eq!(pieces.peek(3).await.expect("readable"), (&b"abc"[..], false));
+        assert_eq!(pieces.peek_after(3, 3).await, Some((&b"def"[..], false)));
+        assert_eq!(pieces.peek_after(3, 4).await, Some((&b"defg"[..], true)));
+        assert_eq!(pieces.peek(3).await.expect("readable"), (&b"abc"[..], false));
+        pieces.advance(3);
+        assert_eq!(pieces.peek(4).await.expect("readable"), (&b"defg"[..], true));
+    }
+
+    #[tokio::test]
+    async fn a_failure_ahead_is_told_in_its_turn_and_is_no_end() {
+        let broken = tokio_stream::iter([Ok(Bytes::from_static(b"abcd")), Err(io::Error::other("the disk is gone"))]);
+        let mut pieces = Pieces::new(Stdin::Reader(Box::new(tokio_util::io::StreamReader::new(broken))));
+        assert_eq!(pieces.peek(3).await.expect("readable"), (&b"abc"[..], false));
+        assert_eq!(pieces.peek_after(3, 3).await, None);
+        assert_eq!(pieces.peek_after(3, 3).await, None);
+        pieces.advance(3);
+        assert_eq!(pieces.peek(3).await.expect_err("broken").to_string(), "the disk is gone");
     }
 }

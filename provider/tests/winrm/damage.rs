@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// How many times as many inputs as CI runs.
-fn times() -> u32 {
+pub fn times() -> u32 {
     std::env::var("AZUREMFA_FUZZ_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
 }
 

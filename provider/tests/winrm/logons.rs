@@ -14,19 +14,29 @@ use azuremfa::secret::Secret;
 use serde_json::json;
 
 use crate::SEALED;
-use crate::server::{Action, PASSWORD, Server, USER};
+use crate::server::{Action, PASSWORD, Server, Turn, USER};
 
 const HOSTS: [&str; 4] = ["mfa01.contoso.com", "mfa02.contoso.com", "MFA01.contoso.com", "mfa03.contoso.com"];
 
 /// Sessions that reach every host by the same port.
 fn sessions(port: u16, username: &str, password: &str, connect: Duration) -> Sessions {
+    sessions_within(None, port, username, password, connect)
+}
+
+fn sessions_within(
+    overall: Option<Duration>,
+    port: u16,
+    username: &str,
+    password: &str,
+    connect: Duration,
+) -> Sessions {
     let connection = Connection {
         username: Some(username.to_owned()),
         password: Some(Secret::new(password)),
         use_https: false,
         port: 5985,
         proxy: ProxyRule::Given(crate::proxy(port)),
-        timeouts: Timeouts { connect, operation: Duration::from_secs(3), overall: None },
+        timeouts: Timeouts { connect, operation: Duration::from_secs(3), overall },
         ..Connection::new("default")
     };
     Sessions::new(Arc::new(Connections { connections: vec![connection], ..Connections::default() }))
@@ -64,6 +74,39 @@ async fn hosts_that_do_not_answer_are_not_waited_for_in_turn() {
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
     assert!(causes.iter().all(|cause| matches!(cause, Cause::Unreachable { .. })), "{causes:?}");
     drop(silent);
+}
+
+/// It has taken the connection, so it is in its turn when it says nothing.
+#[tokio::test]
+async fn a_host_that_takes_a_connection_and_says_nothing_has_a_short_turn() {
+    let server = Server::start(SEALED).await;
+    server.expect(Action::Create, Turn::Hang);
+    let sessions = sessions(server.port, USER, PASSWORD, Duration::from_secs(5));
+    let begin = Instant::now();
+    let ask = async |host: &str| {
+        let host: HostAddress = host.parse().expect("a host");
+        let cause = sessions.run(&host, Call::new(GET_HOST_FACTS, json!({}))).await.expect_err("no reply");
+        (matches!(cause, Cause::Unintelligible(_)), begin.elapsed())
+    };
+    let asked = futures_util::future::join_all(["mfa01", "mfa02", "mfa03", "mfa04"].map(ask)).await;
+    let logged_on: Vec<Duration> = asked.iter().filter(|(logged_on, _)| *logged_on).map(|(_, after)| *after).collect();
+    assert_eq!(logged_on.len(), 3, "{asked:?}");
+    // The silent one is given up after three seconds.
+    assert!(logged_on.iter().all(|after| *after < Duration::from_secs(2)), "{asked:?}");
+}
+
+/// Whoever says how long a call may take at most means the waiting, too.
+#[tokio::test]
+async fn the_limit_of_a_connection_holds_for_the_logon() {
+    let server = Server::start(SEALED).await;
+    server.expect(Action::Create, Turn::Hang);
+    let overall = Some(Duration::from_millis(300));
+    let sessions = sessions_within(overall, server.port, USER, PASSWORD, Duration::from_secs(5));
+    let causes = ask_all(&sessions, &["mfa01"]).await;
+    assert!(
+        matches!(&causes[..], [Cause::Unreachable { reason, .. }] if reason == "no logon within 0.3 s"),
+        "{causes:?}"
+    );
 }
 
 fn logons(server: &Server) -> usize {

@@ -4,8 +4,10 @@ mod cancellation;
 mod damage;
 mod decoders;
 mod faults;
-mod infos;
+mod feeding;
+mod hostile;
 mod limits;
+mod listening;
 mod logons;
 mod logs;
 mod ntlm_server;
@@ -14,6 +16,7 @@ mod retries;
 mod robustness;
 mod server;
 mod worker;
+mod worker_robustness;
 
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use azuremfa::winrm::stdin::Stdin;
 use bytes::Bytes;
 
-use crate::infos::Infos;
-use crate::server::{Action, Server, Setup, Turn};
+use crate::listening::Listening;
+use crate::server::{Action, Setup, Turn};
 use crate::{BASIC, BOUND, SEALED, start};
 
 const LOST: fn() -> Turn = || Turn::Drop;
@@ -93,13 +93,13 @@ const ROWS: [Row; 47] = [
 /// Runs a command to whose requests for `action` nothing but this is answered; how many of them were made, and what was
 /// said. `input` is what the command gets.
 async fn run(
-    infos: &Infos,
+    listening: &Listening,
     setup: Setup,
     action: Action,
     turn: fn() -> Turn,
     input: &'static [u8],
 ) -> (usize, Vec<String>) {
-    infos.take();
+    listening.take();
     let (server, session) = start(setup).await;
     if action == Action::Signal {
         // A command is ended when it is given up.
@@ -112,18 +112,14 @@ async fn run(
     let _ = session.run("a", &[], Stdin::Bytes(vec![Bytes::from_static(input)])).await;
     let is_end = matches!(action, Action::Signal | Action::Delete);
     // Only what comes before the end of the session, but for the ends themselves.
-    let before = count(&server, action);
+    let before = server.count(action);
     session.close().await;
-    (if is_end { count(&server, action) } else { before }, infos.take())
-}
-
-fn count(server: &Server, action: Action) -> usize {
-    server.actions().iter().filter(|seen| **seen == action).count()
+    (if is_end { server.count(action) } else { before }, listening.take_infos())
 }
 
 #[tokio::test]
 async fn requests_are_repeated_as_often_as_is_safe_and_it_is_said() {
-    let (infos, _guard) = Infos::begin();
+    let listening = Listening::start();
     for setup in [BASIC, SEALED, BOUND] {
         for (action, turn, times, announced) in ROWS {
             if action == Action::Handshake && !setup.ntlm {
@@ -136,7 +132,7 @@ async fn requests_are_repeated_as_often_as_is_safe_and_it_is_said() {
             } else {
                 (times, announced)
             };
-            let found = run(&infos, setup, action, turn, b"input").await;
+            let found = run(&listening, setup, action, turn, b"input").await;
             assert_eq!(found, (times, vec![announced.to_owned(); times - 1]), "{action:?} of {setup:?}");
         }
     }
@@ -146,10 +142,10 @@ async fn requests_are_repeated_as_often_as_is_safe_and_it_is_said() {
 #[tokio::test]
 async fn input_that_is_too_large_is_halved_as_far_as_is_worth_it_and_it_is_said() {
     static INPUT: [u8; 400 * 1024] = [0; 400 * 1024];
-    let (infos, _guard) = Infos::begin();
+    let listening = Listening::start();
     for setup in [BASIC, SEALED, BOUND] {
         for turn in [LARGE, TOO_LARGE] {
-            let found = run(&infos, setup, Action::Send, turn, &INPUT).await;
+            let found = run(&listening, setup, Action::Send, turn, &INPUT).await;
             assert_eq!(found, (7, vec![SMALLER.to_owned(); 6]), "{setup:?}");
         }
     }
@@ -158,7 +154,7 @@ async fn input_that_is_too_large_is_halved_as_far_as_is_worth_it_and_it_is_said(
 /// The connection that is needed to close a shell is logged on once more, not more often: accounts are locked.
 #[tokio::test]
 async fn a_logon_to_close_a_shell_is_repeated_once_and_it_is_said() {
-    let (infos, _guard) = Infos::begin();
+    let listening = Listening::start();
     let (server, session) = start(BOUND).await;
     session.run("a", &[], Stdin::None).await.expect("a command");
     // No connection is kept.
@@ -166,11 +162,11 @@ async fn a_logon_to_close_a_shell_is_repeated_once_and_it_is_said() {
     server.expect(Action::Signal, UNSAID());
     session.run("a", &[], Stdin::None).await.expect_err("no output");
     server.wait_for(Action::Signal, 1).await;
-    let before = count(&server, Action::Handshake);
+    let before = server.count(Action::Handshake);
     for _ in 0..20 {
         server.expect(Action::Handshake, REFUSED());
     }
     session.close().await;
-    assert_eq!(count(&server, Action::Handshake) - before, 2, "{:?}", server.actions());
-    assert_eq!(infos.take(), [CLOSE_AGAIN]);
+    assert_eq!(server.count(Action::Handshake) - before, 2, "{:?}", server.actions());
+    assert_eq!(listening.take_infos(), [CLOSE_AGAIN]);
 }

@@ -8,10 +8,9 @@ use azuremfa::winrm::error::{Error, Kind, Operation, Started};
 use azuremfa::winrm::session::{Output, Session};
 use azuremfa::winrm::soap::reply::parse;
 use azuremfa::winrm::stdin::Stdin;
-use proptest::prelude::{Strategy, any, prop};
-use proptest::test_runner::{TestCaseError, TestError};
+use proptest::prelude::prop;
 
-use crate::damage::runner;
+use crate::hostile::{Hostile, each, holds, hostile};
 use crate::server::{Action, Server, Setup, Turn};
 use crate::{BASIC, BOUND, SEALED, endpoint, start};
 
@@ -46,125 +45,83 @@ async fn damaged_http_is_an_error_in_time() {
     }
 }
 
-/// What a hostile or broken peer answers with.
-#[derive(Clone, Debug)]
-struct Hostile {
-    action: Action,
-    pieces: Vec<Vec<u8>>,
-    pause: Duration,
-    /// The connection stays open afterwards.
-    stays: bool,
-}
-
 /// Times so short that a run against a peer which never answers in full ends soon.
-const SHORT: Timeouts = Timeouts {
-    connect: Duration::from_secs(2),
-    operation: Duration::from_millis(120),
-    margin: Duration::from_millis(60),
-};
+const SHORT: Timeouts =
+    Timeouts { connect: Duration::from_secs(5), operation: Duration::from_secs(1), margin: Duration::from_millis(700) };
 
-/// A request is tried four times at most, with a connection and a login of three requests each.
-const IN_TIME: Duration = Duration::from_secs(4 * 2 + 2);
+/// A request is made four times at most; the rest is for logging in, for pauses and for a machine that is busy.
+const IN_TIME: Duration = Duration::from_secs(4 + 11);
 
-/// A head and a body that never make a valid answer, cut into pieces.
-fn hostile() -> impl Strategy<Value = Hostile> {
-    let status = prop::sample::select(vec![
-        "HTTP/1.1 200 OK",
-        "HTTP/1.1 200",
-        "HTTP/1.1 204 No Content",
-        "HTTP/1.1 500 Error",
-        "HTTP/1.1 100 Continue",
-        "HTTP/1.1 999 ?",
-        "HTTP/1.1 2000 OK",
-        "HTTP/2 200",
-        "HTTP/1.1 101 Switching Protocols",
-        "ICY 200 OK",
-        "",
-    ]);
-    let header = proptest::prop_oneof![
-        prop::sample::select(vec![
-            "Content-Type: application/soap+xml;charset=UTF-8",
-            "Content-Type: text/html",
-            "Content-Type: multipart/encrypted;boundary=\"Encrypted Boundary\"",
-            "Content-Length: 0",
-            "Content-Length: 10",
-            "Content-Length: 99999",
-            "Content-Length: -1",
-            "Transfer-Encoding: chunked",
-            "Transfer-Encoding: gzip, chunked",
-            "Connection: close",
-            "Connection: upgrade",
-            "Upgrade: h2c",
-            "WWW-Authenticate: Negotiate TlRMTVNTUAACAAAA",
-            "Content-Encoding: gzip",
-        ])
-        .prop_map(str::to_owned),
-        "[ -~]{0,40}",
-    ];
-    let truncated = (0..ENDED.len()).prop_map(|end| ENDED.as_bytes()[..end].to_vec());
-    let body = proptest::prop_oneof![
-        truncated,
-        prop::collection::vec(any::<u8>(), 0..200),
-        prop::sample::select(vec![
-            "",
-            "<html/>",
-            "<s:Envelope xmlns:s=\"s\"/>",
-            "<s:Envelope xmlns:s=\"s\"><s:Body/></s:Envelope>",
-            "5\r\nhello\r\n0\r\n\r\n",
-            "ffffffffffffffff\r\n",
-            "--Encrypted Boundary\r\n--Encrypted Boundary--\r\n",
-        ])
-        .prop_map(|text| text.as_bytes().to_vec()),
-    ];
-    let action = prop::sample::select(vec![Action::Create, Action::Command, Action::Send, Action::Receive]);
-    let pace = prop::sample::select(vec![(1, 10), (7, 5), (100_000, 0)]);
-    (action, status, prop::collection::vec(header, 0..5), body, pace, any::<bool>()).prop_map(
-        |(action, status, headers, body, (size, milliseconds), stays)| {
-            let head: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-            let answer = [format!("{status}\r\n{head}\r\n").into_bytes(), body].concat();
-            let pieces = answer.chunks(size).map(<[u8]>::to_vec).collect();
-            Hostile { action, pieces, pause: Duration::from_millis(milliseconds), stays }
-        },
-    )
+const ACTIONS: &[Action] = &[
+    Action::Handshake,
+    Action::Create,
+    Action::Command,
+    Action::Send,
+    Action::Receive,
+    Action::Signal,
+    Action::Delete,
+];
+
+/// A server that answers so each time it is asked for the action, and a session with it.
+async fn start_hostile(setup: Setup, hostile: &Hostile) -> (Server, Session) {
+    let server = Server::start(setup).await;
+    (0..8).for_each(|_| server.expect(hostile.action, hostile.turn()));
+    let session = Session::new(azuremfa::winrm::endpoint::Endpoint { timeouts: SHORT, ..endpoint(&server, setup) });
+    (server, session)
 }
 
-/// The answer that only ever comes in part.
-const ENDED: &str = r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:rsp="r"><s:Body><rsp:ReceiveResponse><rsp:CommandState CommandId="c" State="http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done"><rsp:ExitCode>0</rsp:ExitCode></rsp:CommandState></rsp:ReceiveResponse></s:Body></s:Envelope>"#;
-
-/// A run with input against a server that answers so each time it is asked for the action.
-async fn run_against(setup: Setup, hostile: &Hostile) -> Result<Output, Error> {
-    let server = Server::start(setup).await;
-    for _ in 0..8 {
-        let (pieces, pause) = (hostile.pieces.clone(), hostile.pause);
-        let turn = if hostile.stays { Turn::DripAndStay(pieces, pause) } else { Turn::Drip(pieces, pause) };
-        server.expect(hostile.action, turn);
-    }
-    let session = Session::new(azuremfa::winrm::endpoint::Endpoint { timeouts: SHORT, ..endpoint(&server, setup) });
+async fn run_with_input(session: &Session) -> Result<Output, Error> {
     session.run("a", &[], Stdin::Bytes(vec![bytes::Bytes::from_static(b"input")])).await
 }
 
-#[test]
-fn no_answer_makes_the_client_panic_wait_or_believe() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_makes_the_client_panic_wait_or_believe() {
     let setups = prop::sample::select(vec![BASIC, SEALED, BOUND]);
-    let outcome = runner(100).run(&(setups, hostile()), |(setup, hostile)| {
-        let begin = Instant::now();
-        let result = runtime.block_on(run_against(setup, &hostile));
-        let error = result.err().ok_or_else(|| TestCaseError::fail("it was taken for success"))?;
-        let took = begin.elapsed();
-        if took > IN_TIME {
-            return Err(TestCaseError::fail(format!("it took {took:?}")));
+    each(210, (setups, hostile(ACTIONS)), |(setup, hostile)| async move {
+        match hostile.action {
+            Action::Signal | Action::Delete => end_against(setup, &hostile).await,
+            // Who logs on by a header alone is not answered until there is a message.
+            Action::Handshake if !setup.ntlm => run_against(BOUND, &hostile).await,
+            _ => run_against(setup, &hostile).await,
         }
-        let after_start = matches!(hostile.action, Action::Send | Action::Receive);
-        if after_start && error.started == Started::NotStarted {
-            return Err(TestCaseError::fail(format!("a command that runs is said not to have started: {error}")));
-        }
-        Ok(())
-    });
-    if let Err(TestError::Fail(reason, (setup, hostile))) = outcome {
-        let text = String::from_utf8_lossy(&hostile.pieces.concat()).into_owned();
-        panic!("{reason}: {setup:?} {:?} {:?} stays: {} {text:?}", hostile.action, hostile.pause, hostile.stays);
+    })
+    .await;
+}
+
+/// No success, and no second time for what may have been done.
+async fn run_against(setup: Setup, hostile: &Hostile) -> Result<(), String> {
+    let begin = Instant::now();
+    let (server, session) = start_hostile(setup, hostile).await;
+    let error = run_with_input(&session).await.err().ok_or("it was taken for success")?;
+    holds(begin.elapsed() < IN_TIME, || format!("it took {:?}", begin.elapsed()))?;
+    let has_started = matches!(hostile.action, Action::Send | Action::Receive);
+    holds(!has_started || error.started == Started::Unknown, || format!("it is said not to have started: {error}"))?;
+    if hostile.action == Action::Handshake {
+        holds(server.count(Action::Create) == 0, || format!("something was asked for before the logon: {error}"))?;
     }
+    let times = server.count(Action::Command).max(server.count(Action::Send));
+    holds(hostile.refuses || times <= 1, || format!("{times} times: {:?}", server.actions()))
+}
+
+/// Whatever a host says to the end of a command or of its shell: the session comes to its end, and tries the shell's.
+async fn end_against(setup: Setup, hostile: &Hostile) -> Result<(), String> {
+    let (server, session) = start_hostile(setup, hostile).await;
+    if hostile.action == Action::Signal {
+        server.expect(Action::Receive, Turn::Hang);
+        tokio::select! {
+            result = run_with_input(&session) => return Err(format!("it ended early: {result:?}")),
+            () = server.wait_for(Action::Receive, 1) => {}
+        }
+    } else {
+        run_with_input(&session).await.map_err(|error| format!("the command failed: {error}"))?;
+    }
+    let begin = Instant::now();
+    session.close().await;
+    holds(begin.elapsed() < IN_TIME, || format!("the end took {:?}", begin.elapsed()))?;
+    let (signals, deletes) = (server.count(Action::Signal), server.count(Action::Delete));
+    holds((1..=3).contains(&deletes), || format!("the shell was closed {deletes} times"))?;
+    let expected = if hostile.action == Action::Signal { 1..=3 } else { 0..=0 };
+    holds(expected.contains(&signals), || format!("the command was ended {signals} times"))
 }
 
 /// What never ends is given up, after no more bytes than a few buffers hold.

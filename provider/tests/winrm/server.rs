@@ -44,9 +44,12 @@ pub struct Seen {
 }
 
 /// What to do with a request instead of granting it.
+#[derive(Debug)]
 pub enum Turn {
     Fault(u32, &'static str),
     Output(&'static [u8], &'static [u8], Option<i32>),
+    /// Standard output of a process that goes on, then the connection closes.
+    LastOutput(&'static [u8]),
     /// Status line and headers, body.
     Http(&'static str, &'static str),
     /// The right answer, but in the open although it should be sealed.
@@ -105,6 +108,16 @@ enum Answer {
     /// With a pause before each; the connection stays open afterwards or closes.
     Pieces(Vec<Vec<u8>>, Duration, bool),
     Endless(&'static [u8], &'static [u8]),
+}
+
+impl Answer {
+    fn in_pieces(turn: Turn) -> Option<Self> {
+        match turn {
+            Turn::Drip(pieces, pause) => Some(Self::Pieces(pieces, pause, false)),
+            Turn::DripAndStay(pieces, pause) => Some(Self::Pieces(pieces, pause, true)),
+            _ => None,
+        }
+    }
 }
 
 /// Counts a request as under way.
@@ -192,6 +205,10 @@ impl Server {
         self.state.most_busy.load(Ordering::SeqCst)
     }
 
+    pub fn count(&self, action: Action) -> usize {
+        self.actions().iter().filter(|seen| **seen == action).count()
+    }
+
     /// Waits until no more than this many connections are open: a server learns of an end a little later.
     pub async fn wait_for_open(&self, at_most: usize) {
         let open = || self.state.open.load(Ordering::SeqCst);
@@ -206,9 +223,8 @@ impl Server {
 
     /// Waits until a request for `action` has arrived `count` times.
     pub async fn wait_for(&self, action: Action, count: usize) {
-        let arrived = || self.actions().iter().filter(|seen| **seen == action).count() >= count;
         for _ in 0..500 {
-            if arrived() {
+            if self.count(action) >= count {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -253,26 +269,20 @@ impl State {
             let busy = Busy::new(self);
             let answer = match ntlm.as_mut().filter(|ntlm| !ntlm.authenticated) {
                 Some(ntlm) => {
-                    if body.is_empty()
-                        && let Some(turn) = self.turn(Action::Handshake)
-                    {
-                        self.note(Action::Handshake, &head, String::new());
-                        // Whatever else it is, it is the end of the connection.
-                        if let Turn::Http(head, body) = turn {
-                            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                            let _ = stream.write_all(answer.as_bytes()).await;
-                        }
-                        return;
-                    }
                     let refused = ntlm.step(&head);
                     if refused.is_some() || body.is_empty() {
                         self.note(Action::Handshake, &head, String::new());
-                        let answer = refused.unwrap_or_else(|| http("200 OK", "", b""));
-                        drop(busy);
-                        let _ = stream.write_all(&answer).await;
-                        continue;
+                        match self.turn(Action::Handshake) {
+                            Some(Turn::Drop) => None,
+                            Some(Turn::Http(head, body)) => Some(Answer::Last(in_the_open(head, body))),
+                            turn => {
+                                let granted = || Answer::Whole(refused.unwrap_or_else(|| http("200 OK", "", b"")));
+                                Some(turn.and_then(Answer::in_pieces).unwrap_or_else(granted))
+                            }
+                        }
+                    } else {
+                        self.handle(&head, body, ntlm_sealing(&mut Some(ntlm), self.setup.tls)).await
                     }
-                    self.handle(&head, body, ntlm_sealing(&mut Some(ntlm), self.setup.tls)).await
                 }
                 None => self.handle(&head, body, ntlm_sealing(&mut ntlm.as_mut(), self.setup.tls)).await,
             };
@@ -329,14 +339,14 @@ impl State {
                 return Some(Answer::Whole(respond("500 Internal Server Error", action, &soap, sealing)));
             }
             Some(Turn::Output(stdout, stderr, exit_code)) => soap = output(stdout, stderr, exit_code),
-            Some(Turn::Http(head, body)) => {
-                let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                return Some(Answer::Whole(answer.into_bytes()));
+            Some(Turn::LastOutput(stdout)) => {
+                soap = output(stdout, b"", None);
+                last = true;
             }
+            Some(Turn::Http(head, body)) => return Some(Answer::Whole(in_the_open(head, body))),
             Some(Turn::Unsealed) => sealing = None,
             Some(Turn::Raw(bytes)) => return Some(Answer::Last(bytes.to_vec())),
-            Some(Turn::Drip(pieces, pause)) => return Some(Answer::Pieces(pieces, pause, false)),
-            Some(Turn::DripAndStay(pieces, pause)) => return Some(Answer::Pieces(pieces, pause, true)),
+            Some(turn @ (Turn::Drip(..) | Turn::DripAndStay(..))) => return Answer::in_pieces(turn),
             Some(Turn::Endless(start, more)) => return Some(Answer::Endless(start, more)),
             Some(Turn::Drop) => return None,
             Some(Turn::Last) => last = true,
@@ -414,6 +424,11 @@ pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|line| line.split_once(':'))
         .find(|(found, _)| found.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.trim())
+}
+
+/// An answer that nobody has sealed.
+fn in_the_open(head: &str, body: &str) -> Vec<u8> {
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {

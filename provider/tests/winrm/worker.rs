@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use azuremfa::address::HostAddress;
 use azuremfa::backend::error::{Cause, ScriptErrorKind};
-use azuremfa::backend::windows::connection::{Connection, Connections, Timeouts};
+use azuremfa::backend::windows::connection::{Authentication, Connection, Connections, Timeouts};
 use azuremfa::backend::windows::proxies::ProxyRule;
 use azuremfa::backend::windows::runner::{Call, Runner};
 use azuremfa::backend::windows::scripts::{
@@ -19,8 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::BASIC;
-use crate::infos::Infos;
-use crate::server::{Action, HOST, PASSWORD, Server, Turn, USER};
+use crate::listening::Listening;
+use crate::server::{Action, HOST, PASSWORD, Server, Setup, Turn, USER};
 
 async fn start() -> (Server, Sessions) {
     start_within(None).await
@@ -29,42 +29,50 @@ async fn start() -> (Server, Sessions) {
 /// With `overall` as the limit of every script.
 async fn start_within(overall: Option<Duration>) -> (Server, Sessions) {
     let server = Server::start(BASIC).await;
+    let timeouts = Timeouts { connect: Duration::from_secs(5), operation: Duration::from_secs(3), overall };
+    let sessions = sessions(&server, BASIC, timeouts);
+    (server, sessions)
+}
+
+/// The backend's sessions, whose way leads to the server.
+pub fn sessions(server: &Server, setup: Setup, timeouts: Timeouts) -> Sessions {
     let connection = Connection {
         username: Some(USER.to_owned()),
         password: Some(Secret::new(PASSWORD)),
-        authentication: azuremfa::backend::windows::connection::Authentication::Basic,
-        ca_certificate: Some(server.certificate.clone()),
+        authentication: if setup.ntlm { Authentication::Ntlm } else { Authentication::Basic },
+        use_https: setup.tls,
+        ca_certificate: setup.tls.then(|| server.certificate.clone()),
         proxy: ProxyRule::Given(crate::proxy(server.port)),
-        timeouts: Timeouts { connect: Duration::from_secs(5), operation: Duration::from_secs(3), overall },
+        timeouts,
         ..Connection::new("default")
     };
     let connections = Connections { connections: vec![connection], ..Connections::default() };
-    (server, Sessions::new(Arc::new(connections)))
+    Sessions::new(Arc::new(connections))
 }
 
 /// The reply of a call as the worker writes it.
 fn reply(call: u64, script: Script) -> Turn {
-    let text =
-        format!("AZUREMFA-REPLY:{{\"ok\":true,\"script\":\"{}\",\"result\":{{}},\"call\":{call}}}\r\n", script.name);
-    Turn::Output(text.leak().as_bytes(), b"", None)
+    Turn::Output(reply_line(call, script), b"", None)
 }
 
-async fn run(sessions: &Sessions, script: Script) -> Result<Value, Cause> {
+pub fn reply_line(call: u64, script: Script) -> &'static [u8] {
+    let text =
+        format!("AZUREMFA-REPLY:{{\"ok\":true,\"script\":\"{}\",\"result\":{{}},\"call\":{call}}}\r\n", script.name);
+    text.leak().as_bytes()
+}
+
+pub async fn run(sessions: &Sessions, script: Script) -> Result<Value, Cause> {
     sessions.run(&HostAddress::named(HOST), Call::new(script, json!({"path": "C:\\x"}))).await
 }
 
 /// What a `Send` brought, decoded.
-fn sent(server: &Server) -> Vec<String> {
+pub fn sent(server: &Server) -> Vec<String> {
     let of = |body: &str| {
         let text = body.split("<rsp:Stream").nth(1)?.split('>').nth(1)?.split('<').next()?;
         Some(String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text"))
     };
     let sends = server.seen().into_iter().filter(|seen| seen.action == Action::Send);
     sends.map(|seen| of(&seen.body).expect("a stream")).collect()
-}
-
-fn count(server: &Server, action: Action) -> usize {
-    server.actions().iter().filter(|seen| **seen == action).count()
 }
 
 #[tokio::test]
@@ -83,25 +91,25 @@ async fn a_second_call_costs_two_requests_and_no_process() {
     assert_eq!(sent[1], "call 2 Get-FileIdentity 0 0 16 silent\n{\"path\":\"C:\\\\x\"}");
     sessions.close().await;
     assert_eq!(server.actions().last(), Some(&Action::Delete));
-    assert_eq!(count(&server, Action::Signal), 0, "the process ends with its shell");
+    assert_eq!(server.count(Action::Signal), 0, "the process ends with its shell");
 }
 
 #[tokio::test]
 async fn a_query_whose_process_has_died_is_asked_again_once() {
-    let (infos, _guard) = Infos::begin();
+    let listening = Listening::start();
     let (server, sessions) = start().await;
     server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
     server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply");
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of another process");
-    assert_eq!(count(&server, Action::Command), 2);
-    assert_eq!(infos.take(), ["starting PowerShell anew"]);
+    assert_eq!(server.count(Action::Command), 2);
+    assert_eq!(listening.take_infos(), ["starting PowerShell anew"]);
     // A process that dies at its first call would die at the next as well.
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
     assert!(matches!(run(&sessions, GET_FILE_IDENTITY).await, Err(Cause::Unintelligible(_))));
-    assert_eq!(count(&server, Action::Command), 3);
+    assert_eq!(server.count(Action::Command), 3);
 }
 
 #[tokio::test]
@@ -114,7 +122,7 @@ async fn a_change_is_repeated_only_when_it_had_not_begun() {
         run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
         let second = run(&sessions, COMPLETE_BACKUP).await;
         assert_eq!(second.is_ok(), repeated, "{second:?}");
-        assert_eq!(count(&server, Action::Command), if repeated { 2 } else { 1 });
+        assert_eq!(server.count(Action::Command), if repeated { 2 } else { 1 });
     }
 }
 
@@ -127,7 +135,7 @@ async fn a_shell_that_is_gone_between_calls_is_replaced() {
     server.expect(Action::Send, Turn::Fault(2_150_858_843, "w:InvalidSelectors"));
     server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
     run(&sessions, COMPLETE_BACKUP).await.expect("a reply in a new shell");
-    assert_eq!(count(&server, Action::Create), 2);
+    assert_eq!(server.count(Action::Create), 2);
 }
 
 #[tokio::test]
@@ -138,11 +146,11 @@ async fn a_call_whose_input_may_have_arrived_is_not_repeated() {
     server.expect(Action::Send, Turn::Drop);
     let error = run(&sessions, COMPLETE_BACKUP).await.expect_err("unknown");
     assert!(matches!(error, Cause::Lost { .. }), "{error:?}");
-    assert_eq!(count(&server, Action::Command), 1);
+    assert_eq!(server.count(Action::Command), 1);
     // The next one does not go to a process of which nobody knows what it does.
     server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
     run(&sessions, COMPLETE_BACKUP).await.expect("a reply");
-    assert_eq!(count(&server, Action::Command), 2);
+    assert_eq!(server.count(Action::Command), 2);
 }
 
 #[tokio::test]
@@ -156,7 +164,7 @@ async fn a_reply_that_was_lost_with_a_connection_is_asked_for() {
     // What such a process says next could be what was late.
     server.expect(Action::Receive, reply(1, COMPLETE_BACKUP));
     run(&sessions, COMPLETE_BACKUP).await.expect("a reply of another process");
-    assert_eq!(count(&server, Action::Command), 2);
+    assert_eq!(server.count(Action::Command), 2);
 }
 
 #[tokio::test]
@@ -167,7 +175,7 @@ async fn the_reply_of_another_call_is_none() {
     assert!(error.to_string().contains("reply of another call"), "{error}");
     server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of another process");
-    assert_eq!(count(&server, Action::Command), 2);
+    assert_eq!(server.count(Action::Command), 2);
 }
 
 #[tokio::test]
@@ -178,12 +186,12 @@ async fn some_scripts_do_not_share_their_process() {
     server.wait_for(Action::Signal, 1).await;
     server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply");
-    assert_eq!(count(&server, Action::Command), 2);
+    assert_eq!(server.count(Action::Command), 2);
     let alone = "AZUREMFA-REPLY:{\"ok\":true,\"script\":\"Register-Adapter\",\"result\":{}}\r\n";
     server.expect(Action::Receive, Turn::Output(alone.as_bytes(), b"", Some(0)));
     run(&sessions, REGISTER_ADAPTER).await.expect("a reply");
     assert!(sent(&server).last().is_some_and(|sent| sent.starts_with("azuremfa 1 Register-Adapter ")));
-    assert_eq!(count(&server, Action::Command), 3);
+    assert_eq!(server.count(Action::Command), 3);
 }
 
 #[tokio::test]
@@ -198,7 +206,7 @@ async fn calls_at_once_have_a_process_each() {
     };
     let (_, quick) = tokio::join!(slow, quick);
     quick.expect("a reply while the other runs");
-    assert_eq!((count(&server, Action::Create), count(&server, Action::Command)), (1, 2));
+    assert_eq!((server.count(Action::Create), server.count(Action::Command)), (1, 2));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 """Runs two commands through an independent WinRM client and checks what comes back.
 
-usage: client.py ENDPOINT USER CA_FILE {pywinrm|pypsrp} {basic|ntlm|negotiate|certificate} [--wrong-password] [--no-channel-binding]
+usage: client.py ENDPOINT USER CA_FILE {pywinrm|pypsrp} {basic|ntlm|negotiate|kerberos|certificate} [--wrong-password] [--no-channel-binding]
 """
 
 import os

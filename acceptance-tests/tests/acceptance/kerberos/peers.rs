@@ -1,4 +1,4 @@
-//! pypsrp logs on to the lab by Kerberos: its acceptor is what others expect of Windows too.
+//! pypsrp and pywinrm log on to the lab by Kerberos: its acceptor is what others expect of Windows too.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,23 +14,26 @@ use crate::independent_clients::{HOST, machine};
 
 const PASSWORD: &str = "operator-password";
 
-/// Runs the client's two commands on this listener with this `auth`.
-async fn check(listener: Listener, authentication: &str) {
+/// What the clients ask for, by the name in their URL: pypsrp the service that on Windows stands for all of a host,
+/// pywinrm that of its web server.
+const SERVICES: [&str; 2] = ["host/localhost", "HTTP/localhost"];
+
+/// Runs the client's two commands on this listener.
+async fn check(listener: Listener, client: &str) {
     let found = tokio::task::spawn_blocking(|| {
         let programs = Kerberos::find()?;
-        let python = programs.python_with_pypsrp()?;
+        let python = programs.python_with_clients()?;
         Ok::<_, tools::Unavailable>((programs, python))
     });
     let (programs, python) = match found.await.expect("the tools") {
         Ok(found) => found,
-        Err(reason) => return skip::skipped("Kerberos by pypsrp", &reason.to_string()),
+        Err(reason) => return skip::skipped("Kerberos by other clients", &reason.to_string()),
     };
     let realm = Realm::start(&programs, None).expect("the realm");
-    // The client asks for the name in its URL, and for the service that on Windows stands for all of a host.
-    realm.services(&["host/localhost"]);
+    realm.services(&SERVICES);
     realm.account("operator", PASSWORD);
     let cache = realm.ticket("cache", "operator", PASSWORD, &[]);
-    let keytab = realm.keytab("host.keytab", &["host/localhost"]);
+    let keytab = realm.keytab("host.keytab", &SERVICES);
     let acceptor = realm.acceptor(&keytab, None).expect("the acceptor");
     let settings = Settings { kerberos: Some(acceptor), ..Settings::default() };
     let server = WireServer::builder().host_with(machine(), settings).start().await.expect("server");
@@ -39,13 +42,13 @@ async fn check(listener: Listener, authentication: &str) {
     std::fs::write(authority.path(), server.authority_pem()).expect("authority");
     let scheme = if listener == Listener::Https { "https" } else { "http" };
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/independent_clients/client.py");
-    let mut client = std::process::Command::new(python);
-    realm.configure(&mut client);
-    let output = tokio::process::Command::from(client)
+    let mut program = std::process::Command::new(python);
+    realm.configure(&mut program);
+    let output = tokio::process::Command::from(program)
         .arg(script)
         .args([&format!("{scheme}://localhost:{}/wsman", address.port()), "operator@CONTOSO.COM"])
         .arg(authority.path())
-        .args(["pypsrp", authentication])
+        .args([client, "kerberos"])
         .env("LAB_PASSWORD", PASSWORD)
         .env("KRB5CCNAME", format!("FILE:{}", cache.display()))
         .stdin(Stdio::null())
@@ -62,11 +65,13 @@ async fn check(listener: Listener, authentication: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pypsrp_over_http_with_encryption() {
-    check(Listener::Http, "kerberos").await;
+async fn over_http_with_encryption() {
+    check(Listener::Http, "pypsrp").await;
+    check(Listener::Http, "pywinrm").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pypsrp_over_https_with_channel_binding() {
-    check(Listener::Https, "kerberos").await;
+async fn over_https_with_channel_binding() {
+    check(Listener::Https, "pypsrp").await;
+    check(Listener::Https, "pywinrm").await;
 }

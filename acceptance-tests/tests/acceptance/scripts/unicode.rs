@@ -1,16 +1,17 @@
 //! Any text reaches a script unchanged and comes back unchanged: many generated ones, in one process of the real
-//! PowerShell, framed and decoded by the provider's own code.
+//! PowerShell, as a call of its own and as calls to a worker, framed and decoded by the provider's own code.
 
 use std::fmt::Write as _;
 
-use azuremfa::backend::windows::script::{ReplyReader, frame};
+use azuremfa::backend::windows::script::{Known, ReplyReader, frame, repeat_frame, worker_frame};
+use azuremfa::backend::windows::scripts::{ENVELOPE, Script, WORKER, WORKER_NAME};
 use proptest::prelude::{Strategy, any, prop};
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use super::estate::Estate;
-use super::wire;
+use super::wire::{self, Answer};
 
 /// What some layer on the way could take for its own: quoting, expansion, line ends, marks, escapes, dates, and
 /// characters that code pages, normalization or JSON parsers treat in a way of their own.
@@ -112,21 +113,33 @@ $units = foreach ($one in $ManyTexts) {
 }
 [ordered]@{ text = $Text; texts = $ManyTexts; units = @($units) }";
 
-#[test]
-fn any_text_arrives_and_comes_back_unchanged() {
-    let Some(powershell) = super::powershell_for("unicode") else { return };
+const SCRIPT: Script = Script { name: "Test-Text", source: SOURCE };
+
+/// How many texts a call to a worker carries: few enough that several calls find what earlier ones left.
+const TEXTS_PER_CALL: usize = 200;
+
+/// What one process of PowerShell makes of these bytes.
+fn answer(stdin: &[u8]) -> Option<Answer> {
+    assert!(stdin.is_ascii(), "a code page on the way could change it");
+    let powershell = super::powershell_for("unicode")?;
     let hosts = std::fs::read(super::script_folder().join("cases/_hosts.json")).expect("hosts");
     let estate = Estate::new(&serde_json::from_slice::<Value>(&hosts).expect("JSON")["bare"]);
-    let texts = texts();
-    let whole = texts.concat();
-    let envelope = std::fs::read_to_string(super::script_folder().join("_Envelope.ps1")).expect("the envelope");
-    let stdin = frame("Test-Text", &envelope, SOURCE, &json!({ "text": whole, "many_texts": texts }));
-    assert!(stdin.is_ascii(), "a code page on the way could change it");
-    let answer = wire::call_raw(&powershell, &estate.host, &stdin);
+    let answer = wire::call_raw(&powershell, &estate.host, stdin);
     assert!(answer.stdout.is_ascii());
-    let mut reader = ReplyReader::new("Test-Text");
-    reader.feed(answer.stdout.as_bytes());
-    let result = reader.finish(0, &answer.stderr).unwrap_or_else(|cause| panic!("{cause}: {}", answer.stderr));
+    Some(answer)
+}
+
+fn arguments(texts: &[String]) -> Value {
+    json!({ "text": texts.concat(), "many_texts": texts })
+}
+
+fn result(mut reader: ReplyReader, answer: &Answer, output: &str) -> Value {
+    reader.feed(output.as_bytes());
+    reader.finish(0, &answer.stderr).unwrap_or_else(|cause| panic!("{cause}: {}", answer.stderr))
+}
+
+#[track_caller]
+fn check(result: &Value, texts: &[String]) {
     let list = |name: &str| result[name].as_array().unwrap_or_else(|| panic!("no {name}: {result}")).clone();
     let (came_back, seen) = (list("texts"), list("units"));
     assert_eq!((came_back.len(), seen.len()), (texts.len(), texts.len()));
@@ -134,5 +147,32 @@ fn any_text_arrives_and_comes_back_unchanged() {
         assert_eq!(seen.as_str(), Some(units(text).as_str()), "the script saw something else than {text:?}");
         assert_eq!(came_back.as_str(), Some(text.as_str()), "{text:?} did not come back");
     }
-    assert!(result["text"] == json!(whole), "all of them in one text did not come back");
+    assert!(result["text"] == json!(texts.concat()), "all of them in one text did not come back");
+}
+
+#[test]
+fn any_text_arrives_and_comes_back_unchanged() {
+    let texts = texts();
+    let Some(answer) = answer(&frame(SCRIPT.name, ENVELOPE, SCRIPT.source, &arguments(&texts))) else { return };
+    check(&result(ReplyReader::new(SCRIPT.name), &answer, &answer.stdout), &texts);
+}
+
+/// The usual way: a process that stays reads frames whose texts it has in part, and gives a reply again when it is asked.
+#[test]
+fn any_text_goes_through_a_worker_unchanged() {
+    let texts = texts();
+    let mut stdin = frame(WORKER_NAME, WORKER, "", &Value::Null);
+    for (texts, number) in texts.chunks(TEXTS_PER_CALL).zip(1..) {
+        let known = Known { envelope: number > 1, script: number > 1 };
+        stdin.extend(worker_frame(number, SCRIPT, known, &arguments(texts), number % 2 == 1));
+        stdin.extend(repeat_frame(number));
+    }
+    let Some(answer) = answer(&stdin) else { return };
+    let replies: Vec<&str> = answer.stdout.lines().filter(|line| line.starts_with("AZUREMFA-REPLY:")).collect();
+    let calls = texts.chunks(TEXTS_PER_CALL);
+    assert_eq!(replies.len(), 2 * calls.len(), "{}", answer.stderr);
+    for ((texts, number), replies) in calls.zip(1..).zip(replies.chunks(2)) {
+        assert!(replies[0] == replies[1], "the reply to call {number} was another when it was asked for again");
+        check(&result(ReplyReader::of_call(SCRIPT.name, number), &answer, replies[0]), texts);
+    }
 }

@@ -71,7 +71,8 @@ pub struct ReplyReader {
     call: Option<u64>,
     line: Vec<u8>,
     reply: Option<Vec<u8>>,
-    begun: bool,
+    /// Anything was said.
+    heard: bool,
     ended: bool,
     /// The first thing that was not as promised.
     broken: Option<&'static str>,
@@ -80,7 +81,7 @@ pub struct ReplyReader {
 impl ReplyReader {
     /// A reader for one run of a script.
     pub fn new(script: &'static str) -> Self {
-        Self { script, call: None, line: Vec::new(), reply: None, begun: false, ended: false, broken: None }
+        Self { script, call: None, line: Vec::new(), reply: None, heard: false, ended: false, broken: None }
     }
 
     /// A reader for one call in a worker.
@@ -88,9 +89,10 @@ impl ReplyReader {
         Self { call: Some(call), ..Self::new(script) }
     }
 
-    /// Whether the worker has said that it began the call, or has answered it.
-    pub fn has_begun(&self) -> bool {
-        self.begun || self.has_ended()
+    /// Whether the call may have begun. A worker says so before anything of it runs; when that line was spoilt, by what an
+    /// earlier call left on it or by the end of the process in the midst of it, something was said all the same.
+    pub fn may_have_begun(&self) -> bool {
+        self.heard
     }
 
     /// Whether the worker has done with the call.
@@ -101,6 +103,7 @@ impl ReplyReader {
     /// Takes a piece of standard output; gives the data that complete lines of it carry.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Vec<Bytes> {
         let mut data = Vec::new();
+        self.heard |= !bytes.is_empty();
         while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
             self.extend(&bytes[..end]);
             bytes = &bytes[end + 1..];
@@ -140,8 +143,6 @@ impl ReplyReader {
             if self.reply.replace(reply.to_vec()).is_some_and(again) {
                 self.broken.get_or_insert("replied twice");
             }
-        } else if let Some(number) = line.strip_prefix(BEGIN) {
-            self.begun |= self.is_this_call(number);
         } else if let Some(number) = line.strip_prefix(END) {
             self.ended |= self.is_this_call(number);
         } else if let Some(entry) = line.strip_prefix(LOG) {
@@ -153,7 +154,7 @@ impl ReplyReader {
                     self.broken.get_or_insert("wrote data that is no base64");
                 }
             }
-        } else if !line.is_empty() {
+        } else if !line.is_empty() && !line.starts_with(BEGIN) {
             // The text is not logged: it comes from no one who promised to keep secrets out.
             tracing::debug!(script = self.script, length = line.len(), "stray line of output");
         }

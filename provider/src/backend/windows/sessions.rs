@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,6 +33,11 @@ use crate::winrm::stdin::Stdin;
 const QUERY_LIMIT: Duration = Duration::from_secs(5 * 60);
 const CHANGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 const COPY_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// A host that takes a connection and then says nothing has its turn at the first logon for this part of the operation
+/// timeout. So a wrong password may be tried by that many hosts before the first of them is given up, which is fewer than
+/// domains lock accounts for.
+const TURNS_WITHIN_A_TIMEOUT: u32 = 4;
 
 /// After this time without use a session is closed: the next one costs a logon, an open one a shell of the account.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
@@ -73,8 +78,9 @@ impl Sessions {
         }
         // Before the turn: hosts that do not answer would keep all others waiting, each for the whole timeout.
         session.connect().await.map_err(|error| self.failed(host, connection, &error))?;
-        let Some(_turn) = self.refusals.turn(host, connection).await? else { return Ok(()) };
-        session.open().await.map_err(|error| self.failed(host, connection, &error))?;
+        let Some(turn) = self.refusals.turn(host, connection).await? else { return Ok(()) };
+        let opened = open_in_turn(session, turn, connection.timeouts.operation / TURNS_WITHIN_A_TIMEOUT).await;
+        opened.map_err(|error| self.failed(host, connection, &error))?;
         self.refusals.accept(host, connection);
         Ok(())
     }
@@ -136,18 +142,21 @@ impl Runner for Sessions {
     async fn run(&self, host: &HostAddress, call: Call) -> Result<Value, Cause> {
         let (visit, connection) = self.enter(host)?;
         let host = host.name();
-        let limit = limit(call.script.name).min(connection.timeouts.overall.unwrap_or(Duration::MAX));
+        let (begin, overall) = (Instant::now(), connection.timeouts.overall.unwrap_or(Duration::MAX));
+        // Waiting for other hosts takes nothing off the script's own time.
+        let logged_on = tokio::time::timeout(overall, self.log_on(host, &visit.session, connection)).await;
+        logged_on.unwrap_or_else(|_| Err(not_logged_on_within(overall)))?;
+        let limit = limit(call.script.name);
+        let left = limit.min(overall.saturating_sub(begin.elapsed()));
         let shares = call.input.is_none() && call.output.is_none() && call.script.company() != Company::None;
-        let run = async {
-            self.log_on(host, &visit.session, connection).await.map_err(Failure::Run)?;
-            if shares { self.run_in_worker(&visit, &call).await } else { self.run_alone(&visit, call).await }
-        };
-        match tokio::time::timeout(limit, run).await {
+        let run =
+            async { if shares { self.run_in_worker(&visit, &call).await } else { self.run_alone(&visit, call).await } };
+        match tokio::time::timeout(left, run).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(Failure::GivenUp)) => Err(Cause::Stopped),
             Ok(Err(Failure::Run(cause))) => Err(cause),
             Ok(Err(Failure::Session(error))) => Err(self.failed(host, connection, &error)),
-            Err(_) => Err(Cause::Lost { reason: format!("no end within {}", in_words(limit)) }),
+            Err(_) => Err(Cause::Lost { reason: format!("no end within {}", in_words(limit.min(overall))) }),
         }
     }
 
@@ -158,6 +167,27 @@ impl Runner for Sessions {
 
     async fn close(&self) {
         self.hosts.close().await;
+    }
+}
+
+/// Opens the session, and lets go of `turn` when that takes longer than `at_most`.
+async fn open_in_turn<T>(session: &Session, turn: T, at_most: Duration) -> Result<(), Error> {
+    let mut opening = pin!(session.open());
+    match tokio::time::timeout(at_most, &mut opening).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            drop(turn);
+            opening.await
+        }
+    }
+}
+
+fn not_logged_on_within(limit: Duration) -> Cause {
+    Cause::Unreachable {
+        reason: format!("no logon within {}", in_words(limit)),
+        advice: "Hosts whose account nobody has accepted yet wait for each other. Look at those that do not answer, or raise \
+                 `timeouts.overall` of the connection."
+            .to_owned(),
     }
 }
 

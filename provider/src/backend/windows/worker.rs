@@ -126,7 +126,7 @@ impl Worker {
             stderr: self.stderr.clone(),
             may_lack_output: self.process.may_lack_output(),
         };
-        let proves = script.only_looks() || !(reader.has_begun() || output.may_lack_output);
+        let proves = script.only_looks() || !(reader.may_have_begun() || output.may_lack_output);
         let cause = judge(ReplyReader::new(script.name), &output).err();
         let cause = cause.unwrap_or_else(|| Cause::Unintelligible("the process ended".to_owned()));
         if proves { Broken::EndedBefore(cause) } else { Broken::Ended(cause) }
