@@ -34,6 +34,8 @@ pub enum Cause {
     Unproven(String),
     /// A host did not answer its health check as it should.
     Unhealthy(String),
+    /// A balancer did not do what it was asked for.
+    Balancer(String),
     /// The run was asked to stop and this step had not begun or could be cut.
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
@@ -77,9 +79,11 @@ impl Error for HostError {}
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(reason) | Self::Settings(reason) | Self::Local(reason) | Self::Unhealthy(reason) => {
-                formatter.write_str(reason)
-            }
+            Self::NoConnection(reason)
+            | Self::Settings(reason)
+            | Self::Local(reason)
+            | Self::Unhealthy(reason)
+            | Self::Balancer(reason) => formatter.write_str(reason),
             Self::Unreachable { reason, advice } | Self::Denied { reason, advice } => {
                 write!(formatter, "{reason}. {advice}")
             }

@@ -31,7 +31,7 @@ pub enum Subject {
     Quotas,
     /// The clocks agree.
     Clock,
-    /// What a network logon cannot do.
+    /// Whether the host can act on other machines as the account.
     DoubleHop,
     /// The system drive has room.
     Disk,
@@ -47,7 +47,7 @@ pub enum Verdict {
     Failed,
     /// Not looked at, because a check before it failed.
     Skipped,
-    /// Nothing to check; worth knowing.
+    /// Worth knowing, and nothing wrong.
     Note,
 }
 

@@ -1,20 +1,17 @@
 //! The way to the host without an account: name, TCP, TLS, and whether WS-Management answers.
 
-use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use rustls::ProtocolVersion;
-use tokio::net::lookup_host;
-use tokio::time::timeout;
 
 use crate::doctor::report::{Check, Report, Subject};
 use crate::winrm::endpoint::{Endpoint, TlsOptions, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Failure, Http};
 use crate::winrm::tls::{Secured, Tls};
-use crate::winrm::transport::{self, Stream};
+use crate::winrm::transport::{self, Limit, Stream};
 
 /// A check failed, so that the next ones cannot be made. The report says which.
 #[derive(Debug)]
@@ -51,11 +48,8 @@ async fn name(endpoint: &Endpoint) -> Found<()> {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (host, endpoint.port),
     };
-    let addresses = match timeout(endpoint.timeouts.connect, lookup_host((name, port))).await {
-        Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
-        Ok(Err(source)) => return Err(Kind::Name { name: name.to_owned(), source }),
-        Err(_) => return Err(Kind::Name { name: name.to_owned(), source: io::ErrorKind::TimedOut.into() }),
-    };
+    let found = transport::resolve(name, port, &Limit::new(endpoint.timeouts.connect)).await?;
+    let addresses = found.iter().map(SocketAddr::ip).collect();
     let found = addresses_text(name, addresses);
     let finding = match &endpoint.proxy {
         Some(_) => format!("{found}; it is the proxy, which looks {host} up itself"),
@@ -86,9 +80,8 @@ async fn tls(endpoint: &Endpoint, stream: Stream) -> Found<Stream> {
         return Ok((stream, Check::ok(Subject::Tls, finding)));
     };
     let tls = Tls::new(&endpoint.host, options, endpoint.client_certificate())?;
-    let after = endpoint.timeouts.connect;
-    let Secured { stream, showed_certificate } =
-        timeout(after, tls.connect(stream.bytes)).await.map_err(|_| Kind::Timeout { after })?.map_err(Kind::Tls)?;
+    let limit = Limit::new(endpoint.timeouts.connect);
+    let Secured { stream, showed_certificate } = transport::secure(endpoint, &tls, stream.bytes, &limit).await?;
     let version = match stream.get_ref().1.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
@@ -112,12 +105,9 @@ fn certificate(options: &TlsOptions, version: &str) -> Check {
 
 /// Asks without an account. WS-Management refuses that, and names the schemes it takes.
 async fn http(endpoint: &Endpoint, stream: Stream) -> Found<Vec<String>> {
-    let after = endpoint.timeouts.connect;
-    let exchange = async {
-        let mut http = Http::new(endpoint, stream, None).await?;
-        http.post(None, SOAP, Bytes::new()).await.map_err(|(Failure::NotSent(kind) | Failure::Sent(kind))| kind)
-    };
-    let answer = timeout(after, exchange).await.map_err(|_| Kind::Timeout { after })??;
+    let mut http = Http::new(endpoint, stream, None).await?;
+    let answered = http.post(None, SOAP, Bytes::new()).await;
+    let answer = answered.map_err(|(Failure::NotSent(kind) | Failure::Sent(kind))| kind)?;
     match answer.status {
         StatusCode::UNAUTHORIZED => {
             let offered = answer.offered();

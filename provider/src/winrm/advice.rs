@@ -12,8 +12,10 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         Kind::Name { .. }
         | Kind::Refused { .. }
         | Kind::ConnectTimeout { .. }
+        | Kind::Silent { .. }
         | Kind::Unreachable { .. }
         | Kind::Proxy { .. }
+        | Kind::ProxySilent { .. }
         | Kind::ProxyLogin { .. }
         | Kind::Tls(_) => to_connect(kind),
         Kind::Kerberos(failure) => failure.advice(),
@@ -91,12 +93,28 @@ const TO_TAKE_LARGER: &str =
 
 fn to_connect(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Name { .. } => "Check the host's name and the DNS of the machine this runs on.",
+        Kind::Name { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+            "Check that the name servers of the machine this runs on can be reached (`resolvectl status`, \
+             `/etc/resolv.conf`, `ipconfig /all`), or enter the name into its file of hosts."
+        }
+        Kind::Name { .. } => "Check the name and the DNS of the machine this runs on.",
         Kind::Refused { .. } => {
             "Check that the host is up and has a WinRM listener on this port (`winrm enumerate winrm/config/listener`); \
              `Enable-PSRemoting` creates the one for HTTP on 5985, HTTPS on 5986 needs a certificate."
         }
-        Kind::Proxy { .. } => "Check the proxy's address, and that it allows CONNECT to this host and port.",
+        Kind::Silent { .. } => {
+            "Nothing was started on the host. What takes connections and says nothing is mostly a firewall, a load balancer \
+             or a port forward in front of a host that is down: check that the host is up. Otherwise another service has \
+             the port, or port and transport do not fit together: 5986 is HTTPS, 5985 is HTTP (`use_https = false`)."
+        }
+        Kind::Proxy { .. } => {
+            "Check the proxy's address, that this machine reaches it, and that it allows CONNECT to this host and port."
+        }
+        Kind::ProxySilent { .. } => {
+            "Mostly the proxy waits for the host itself: check that the host is up, that the proxy resolves its name, and \
+             that no firewall between the two drops the port (5985 for HTTP, 5986 for HTTPS). Otherwise what listens at \
+             the proxy's address is no HTTP proxy, or one that is overloaded."
+        }
         Kind::ProxyLogin { tried: false, .. } => {
             "Write the proxy as `http://user:password@host:port`, in the setting `proxy` or in the environment variable \
              that names it; `@`, `:` and `/` in a password are written `%40`, `%3A` and `%2F`. Only Basic is spoken to \

@@ -235,8 +235,10 @@ fn is_lost(kind: &Kind) -> bool {
             | Kind::Timeout { .. }
             | Kind::Refused { .. }
             | Kind::ConnectTimeout { .. }
+            | Kind::Silent { .. }
             | Kind::Unreachable { .. }
             | Kind::Proxy { .. }
+            | Kind::ProxySilent { .. }
     )
 }
 

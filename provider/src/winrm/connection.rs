@@ -321,7 +321,7 @@ impl Connection {
         };
         let answer = answered.map_err(|failure| match failure {
             Failure::NotSent(kind) => Error::before_start(&self.host, operation, kind),
-            Failure::Sent(kind) => Error::new(&self.host, operation, kind),
+            Failure::Sent(kind) => Error::new(&self.host, operation, kind.met_by(operation)),
         })?;
         if is_message {
             let took = begin.elapsed();

@@ -69,9 +69,12 @@ pub enum Kind {
     /// Nothing listens on the port.
     #[error("{address} refused the connection")]
     Refused { address: String },
-    /// No answer while connecting.
-    #[error("{address} did not answer within {} s", .after.as_secs_f32())]
+    /// Nothing took the connection.
+    #[error("{address} did not answer within {} s", in_seconds(*.after))]
     ConnectTimeout { address: String, after: Duration },
+    /// Something took the connection, and has said nothing at all since: neither TLS nor HTTP.
+    #[error("{address} took the connection and gave no answer within {} s", in_seconds(*.after))]
+    Silent { address: String, after: Duration },
     /// Any other failure of the network while connecting.
     #[error("{address} could not be reached")]
     Unreachable {
@@ -82,6 +85,9 @@ pub enum Kind {
     /// The proxy did not open the way.
     #[error("the proxy {proxy} did not connect to the host: {answer}")]
     Proxy { proxy: String, answer: String },
+    /// The proxy neither opened the way nor refused to.
+    #[error("the proxy {proxy} did not say within {} s whether it reaches {target}", in_seconds(*.after))]
+    ProxySilent { proxy: String, target: String, after: Duration },
     /// The proxy wants a user name and a password, or others.
     #[error("the proxy {proxy} asks for a user name and a password (HTTP 407{})", if *.tried { ", not those it was given" } else { "" })]
     ProxyLogin { proxy: String, tried: bool },
@@ -171,7 +177,7 @@ pub enum Kind {
     #[error("access is denied: {0}")]
     AccessDenied(Fault),
     /// No HTTP reply in time.
-    #[error("no reply within {} s", .after.as_secs_f32())]
+    #[error("no reply within {} s", in_seconds(*.after))]
     Timeout { after: Duration },
     /// The connection broke.
     #[error("the connection was lost")]
@@ -217,6 +223,16 @@ impl Kind {
         }
     }
 
+    /// What it is when this operation met it: silence after what may have started something is more than a port's.
+    pub(crate) fn met_by(self, operation: Operation) -> Self {
+        match self {
+            Self::Silent { after, .. } if !matches!(operation, Operation::Authenticate | Operation::CreateShell) => {
+                Self::Timeout { after }
+            }
+            kind => kind,
+        }
+    }
+
     /// Whether it shows that the request it answers had no effect on the host.
     ///
     /// A gateway may give an answer of its own after it has handed a request on. What the others ask for does no harm when it
@@ -230,6 +246,7 @@ impl Kind {
             | Self::ConnectTimeout { .. }
             | Self::Unreachable { .. }
             | Self::Proxy { .. }
+            | Self::ProxySilent { .. }
             | Self::ProxyLogin { .. }
             | Self::Tls(_)
             | Self::CertificateNotAsked
@@ -257,6 +274,7 @@ impl Kind {
             | Self::QuotaMemory(_)
             | Self::Aborted(_)
             | Self::TimedOut(_)
+            | Self::Silent { .. }
             | Self::Timeout { .. }
             | Self::ConnectionLost(_)
             | Self::Malformed(_)
@@ -344,6 +362,11 @@ impl fmt::Display for Refusal {
             Self::CertificateRejected => "the client certificate was not accepted",
         })
     }
+}
+
+/// To the hundredth, as what is left of a limit is odd.
+pub(crate) fn in_seconds(after: Duration) -> f64 {
+    (after.as_secs_f64() * 100.0).round() / 100.0
 }
 
 fn list(offered: &[String]) -> String {

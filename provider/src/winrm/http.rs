@@ -26,6 +26,8 @@ pub struct Http {
     path: String,
     reply_timeout: Duration,
     sender: SendRequest<Full<Bytes>>,
+    /// The other side has answered a request.
+    has_answered: bool,
     /// Ends with what ended the connection. None once that was asked for.
     driver: Option<AbortOnDropHandle<Result<(), hyper::Error>>>,
 }
@@ -68,6 +70,7 @@ impl Http {
             path: endpoint.path.clone(),
             reply_timeout: endpoint.timeouts.operation,
             sender,
+            has_answered: false,
             driver: Some(AbortOnDropHandle::new(driver)),
         })
     }
@@ -98,11 +101,20 @@ impl Http {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
         let after = self.reply_timeout;
-        let answer = tokio::time::timeout(after, answer(&mut self.sender, request)).await;
-        match answer.unwrap_or(Err(Failure::Sent(Kind::Timeout { after }))) {
+        let answer = tokio::time::timeout(after, answer(&mut self.sender, request, &mut self.has_answered)).await;
+        match answer.unwrap_or_else(|_| Err(Failure::Sent(self.late(after)))) {
             Err(Failure::NotSent(kind)) => Err(Failure::NotSent(self.cause(kind).await)),
             Err(Failure::Sent(kind)) => Err(Failure::Sent(self.cause(kind).await)),
             answered => answered,
+        }
+    }
+
+    /// What it is that an answer did not come, or not whole. Before the first one begins it is nobody's.
+    fn late(&self, after: Duration) -> Kind {
+        if self.has_answered {
+            Kind::Timeout { after }
+        } else {
+            Kind::Silent { address: self.authority.clone(), after }
         }
     }
 
@@ -183,7 +195,12 @@ pub fn sensitive(value: &str) -> Result<HeaderValue, Kind> {
     Ok(value)
 }
 
-async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+/// `has_answered` is set as soon as an answer begins.
+async fn answer(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+    has_answered: &mut bool,
+) -> Result<Answer, Failure> {
     sender.ready().await.map_err(|error| Failure::NotSent(lost(error)))?;
     let response = match sender.try_send_request(request).await {
         Ok(response) => response,
@@ -197,6 +214,7 @@ async fn answer(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Byt
             });
         }
     };
+    *has_answered = true;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MAXIMUM_REPLY).collect().await.map_err(|error| {
         Failure::Sent(if error.is::<LengthLimitError>() { Kind::Malformed("it is too long") } else { broken(error) })

@@ -273,6 +273,22 @@ async fn a_login_that_the_host_has_forgotten_is_repeated() {
     assert_eq!(server.connections(), 2);
 }
 
+/// Each further refusal would bring the account nearer to being locked: one over the old connection, which may only have
+/// been forgotten, one over another, and one after a pause.
+#[tokio::test]
+async fn a_logon_that_is_refused_at_the_end_is_not_tried_for_long() {
+    for setup in [BASIC, SEALED, BOUND] {
+        let (server, session) = start(setup).await;
+        session.run("a", &[], Stdin::None).await.expect("a command");
+        for _ in 0..8 {
+            let refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate, Basic";
+            server.expect(Action::Delete, Turn::Http(refused, ""));
+        }
+        session.close().await;
+        assert_eq!(server.count(Action::Delete), 3, "{setup:?}");
+    }
+}
+
 #[tokio::test]
 async fn ways_that_do_not_open_are_named() {
     let server = Server::start(BASIC).await;
@@ -316,5 +332,35 @@ async fn a_proxy_that_says_nothing_is_given_up() {
     endpoint.proxy = Some(proxy(silent.local_addr().expect("an address").port()));
     endpoint.timeouts.connect = Duration::from_millis(100);
     let result = Session::new(endpoint).run("a", &[], Stdin::None).await;
-    expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::ConnectTimeout { .. }));
+    expect_error(result, Operation::Connect, Started::NotStarted, |kind| matches!(kind, Kind::ProxySilent { .. }));
+}
+
+/// Before the first answer nobody knows whether WinRM is there at all; after it the host has gone quiet over a request.
+#[tokio::test]
+async fn a_port_that_never_answers_is_told_from_a_host_that_stops_to() {
+    type Case = (Setup, Action, Operation, Started, fn(&Kind) -> bool);
+    let cases: [Case; 3] = [
+        (
+            BASIC,
+            Action::Create,
+            Operation::CreateShell,
+            Started::NotStarted,
+            |kind| matches!(kind, Kind::Silent { address, .. } if address == "mfa01.contoso.com:5986"),
+        ),
+        (BOUND, Action::Create, Operation::CreateShell, Started::NotStarted, |kind| {
+            matches!(kind, Kind::Timeout { .. })
+        }),
+        (BASIC, Action::Command, Operation::StartCommand, Started::Unknown, |kind| {
+            matches!(kind, Kind::Timeout { .. })
+        }),
+    ];
+    for (setup, action, operation, started, matches) in cases {
+        let server = Server::start(setup).await;
+        server.expect(action, Turn::Hang);
+        let mut endpoint = endpoint(&server, setup);
+        endpoint.timeouts.operation = Duration::from_secs(1);
+        endpoint.timeouts.margin = Duration::from_millis(300);
+        let result = Session::new(endpoint).run("a", &[], Stdin::None).await;
+        expect_error(result, operation, started, matches);
+    }
 }

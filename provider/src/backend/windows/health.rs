@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 
 use crate::backend::error::{Cause, HostError};
@@ -38,7 +37,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
         if clock.now().saturating_add(check.interval) >= deadline {
             return Err(work.failure(Cause::Unhealthy(format!(
                 "no healthy answer within {}: {} was asked {}, and at last {last}",
-                seconds(check.timeout),
+                web_client::seconds(check.timeout),
                 web_address::shown(&url),
                 if asked == 1 { "once".to_owned() } else { format!("{asked} times") }
             ))));
@@ -55,15 +54,12 @@ fn address_of(work: &Work<'_>, check: &HealthCheck) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Every try is made on a connection of its own, because one that was open before proves little. Redirects are answers.
 fn client(check: &HealthCheck) -> Result<Client, String> {
-    let trust = TlsOptions {
+    web_client::single(web_client::builder(&TlsOptions {
         ca_certificate: check.ca_certificate.clone(),
         insecure_skip_verify: check.insecure_skip_verify,
         server_name: None,
-    };
-    let builder = web_client::builder(&trust)?.redirect(Policy::none()).pool_max_idle_per_host(0);
-    builder.build().map_err(without_address)
+    })?)
 }
 
 /// Asks once. The error completes "at last …".
@@ -73,7 +69,7 @@ async fn ask(client: &Client, url: &Url, check: &HealthCheck, limit: Duration) -
         let response = request.await.map_err(|error| format!("it gave no answer ({})", without_address(error)))?;
         judge(response, check).await
     };
-    let late = |_| format!("it gave no answer within {}", seconds(limit));
+    let late = |_| format!("it gave no answer within {}", web_client::seconds(limit));
     tokio::time::timeout(limit, answer).await.map_err(late)?
 }
 
@@ -97,8 +93,4 @@ async fn judge(mut response: Response, check: &HealthCheck) -> Result<(), String
     }
     let looked_at = if body.len() < BODY { "the body" } else { "the first 1 MiB of the body" };
     Err(format!("it answered {}, but {looked_at} does not hold {wanted:?}", status.as_u16()))
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} seconds", duration.as_secs_f64())
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::HostAddress;
+use crate::backend::balancer::Balancers;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
 use crate::backend::release::Releases;
@@ -28,6 +29,7 @@ use crate::backend::{Backend, Report};
 
 pub mod adfs;
 pub mod attempts;
+pub mod balancer;
 pub mod clock;
 pub mod connection;
 pub mod download;
@@ -60,6 +62,7 @@ pub mod worker;
 pub struct WindowsBackend {
     runner: Arc<dyn Runner>,
     releases: Arc<Releases>,
+    balancers: Arc<Balancers>,
     clock: Arc<dyn Clock>,
     observations: Observations,
     gap: Gap,
@@ -81,6 +84,7 @@ impl WindowsBackend {
         Self {
             runner,
             releases,
+            balancers: Arc::default(),
             observations: Observations::new(clock.clone()),
             clock,
             gap: Gap::default(),
@@ -94,6 +98,13 @@ impl WindowsBackend {
     pub fn limited_by(mut self, connections: Arc<Connections>) -> Self {
         self.downloads = self.downloads.limited_by(connections.clone());
         self.connections = connections;
+        self
+    }
+
+    /// With balancers.
+    #[must_use]
+    pub fn with_balancers(mut self, balancers: Arc<Balancers>) -> Self {
+        self.balancers = balancers;
         self
     }
 
@@ -115,6 +126,11 @@ impl WindowsBackend {
     /// What the operator states about releases.
     pub fn releases(&self) -> &Releases {
         &self.releases
+    }
+
+    /// The balancers that the operator declares.
+    pub fn balancers(&self) -> &Balancers {
+        &self.balancers
     }
 
     /// The clock of waits and answers.
@@ -190,6 +206,8 @@ impl Backend for WindowsBackend {
 async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {
     match action {
         Action::TrafficNotManaged => Ok(Report::default()),
+        Action::TakeOut { balancer, wait } => balancer::take_out(work, balancer, *wait).await,
+        Action::PutBack { balancer } => balancer::put_back(work, balancer).await,
         Action::BackUp { source, backup, fresh, .. } => files::back_up(work, source, backup, *fresh).await,
         Action::CloseBackup { backup_id } => files::close_backup(work, backup_id).await,
         Action::FetchServerSetup { version } => files::fetch_server_setup(work, version).await,
@@ -230,6 +248,8 @@ fn only_looks(action: &Action) -> bool {
     matches!(
         action,
         Action::TrafficNotManaged
+            | Action::TakeOut { .. }
+            | Action::PutBack { .. }
             | Action::CompareTheme { .. }
             | Action::VerifyServer { .. }
             | Action::VerifyWeb { .. }

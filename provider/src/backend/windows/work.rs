@@ -78,14 +78,6 @@ impl Work<'_> {
         }
     }
 
-    /// What comes of something that may be broken off at any moment, unless the run is asked to stop first.
-    pub async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, HostError> {
-        tokio::select! {
-            done = what => Ok(done),
-            () = self.stop.cancelled() => Err(self.failure(Cause::Stopped)),
-        }
-    }
-
     /// Deletes what may be left on the step's host of the transfer of a file.
     pub async fn remove_leftovers(&self, target: &str) {
         leftovers::remove(self.backend.runner().as_ref(), self.backend.clock(), self.at, target).await;
@@ -102,6 +94,14 @@ impl Work<'_> {
         match self.backend.last_known(self.host).await {
             Some(facts) => Ok(facts),
             None => self.facts().await,
+        }
+    }
+
+    /// What comes of it, or the failure of a step that was cut because the run is to stop.
+    pub async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, HostError> {
+        tokio::select! {
+            done = what => Ok(done),
+            () = self.stop.cancelled() => Err(self.failure(Cause::Stopped)),
         }
     }
 

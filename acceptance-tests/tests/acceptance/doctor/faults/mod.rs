@@ -14,12 +14,14 @@ mod numbers;
 pub mod page;
 pub mod plan;
 mod policy;
+mod requirements;
 mod work;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use acceptance_tests::lab::estate::demo;
 use acceptance_tests::lab::host::error::LabError;
@@ -32,6 +34,8 @@ use acceptance_tests::lab::wire::record::Kind;
 use expect_test::Expect;
 use regex::Regex;
 use serde_json::json;
+use tokio::net::TcpSocket;
+use tokio::runtime::Runtime;
 
 use crate::doctor::run::{Doctor, HOST};
 use crate::kerberos;
@@ -64,13 +68,13 @@ pub struct Said {
 }
 
 impl Said {
-    /// What a run says of the one check that failed or warns.
+    /// What a run says of the one check that failed, warns or notes something.
     pub fn of(name: &str, doctor: Doctor) -> Self {
         let host = doctor.host.clone();
         let (code, report) = doctor.report();
         let checks = report["checks"].as_array().expect("checks");
-        let noticed: Vec<_> =
-            checks.iter().filter(|check| check["result"] == "failed" || check["result"] == "warning").collect();
+        let worth = ["failed", "warning", "note"];
+        let noticed: Vec<_> = checks.iter().filter(|check| worth.iter().any(|it| check["result"] == *it)).collect();
         let [noticed] = noticed.as_slice() else { panic!("{name}: not one finding: {report:#}") };
         assert_eq!(code == 1, noticed["result"] == "failed", "{name}");
         assert_eq!(report["host"], host.as_str(), "{name}");
@@ -196,12 +200,19 @@ fn inject(lab: &Lab, wrong: &Wrong) {
 /// Without what differs between runs: ports, times, names, and how a closed connection is noticed. A host that is
 /// addressed in another way, so that it is not there, has the usual name.
 fn neutral(text: &str, lab: &Lab, doctor: &Doctor) -> String {
-    let mut text = text.replace(lab.proxy_url.trim_start_matches("http://"), "proxy:3128").replace(&doctor.host, HOST);
+    let told = doctor.connection["proxy"].as_str().unwrap_or(&lab.proxy_url);
+    let mut text = text.replace(&doctor.host, HOST);
+    for proxy in [told, &lab.proxy_url] {
+        text = text.replace(proxy.trim_start_matches("http://"), "proxy:3128");
+    }
     if let Some(port) = doctor.connection["port"].as_u64() {
         text = text.replace(&format!("{HOST}:{port}"), &format!("{HOST}:5986"));
     }
     let differs = r"(?:time|after|before|\() ?\d{9,}|ShellId [0-9A-F-]{36}";
     let text = Regex::new(differs).expect("a pattern").replace_all(&text, "…").into_owned();
+    // How the system tells it depends on whether it has a DNS at all.
+    let unknown = Regex::new(r"failed to lookup address information: [A-Za-z ]+").expect("a pattern");
+    let text = unknown.replace_all(&text, "…").into_owned();
     let closed = Regex::new(r"(connection was lost): .*?(\. Check whether |$)").expect("a pattern");
     let text = closed.replace_all(&text, "$1: …$2").into_owned();
     // A second may pass between the two readings of a clock.
@@ -242,6 +253,35 @@ fn to_port_that_says(doctor: Doctor, answer: &'static [u8]) -> Doctor {
         }
     });
     direct(doctor, "127.0.0.1").with("port", json!(port))
+}
+
+/// To a port of this machine that takes connections and says nothing.
+fn to_silent_port(doctor: Doctor) -> Doctor {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    // The system itself takes the connections, as long as the tests run.
+    std::mem::forget(listener);
+    direct(doctor, "127.0.0.1").with("port", json!(port))
+}
+
+fn to_full_port(doctor: Doctor) -> Doctor {
+    direct(doctor, "127.0.0.1").with("port", json!(full_port()))
+}
+
+/// A port of this machine that drops what knocks, as a firewall does: as many connections wait there as may.
+fn full_port() -> u16 {
+    let listener = Runtime::new().expect("a runtime").block_on(async {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        socket.listen(1).and_then(tokio::net::TcpListener::into_std).expect("a listener")
+    });
+    let address = listener.local_addr().expect("an address");
+    let knock = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+    let waiting: Vec<_> = std::iter::from_fn(knock).take(8).collect();
+    assert!(waiting.len() < 8, "the port takes everybody");
+    // As long as the tests run.
+    std::mem::forget((listener, waiting));
+    address.port()
 }
 
 fn wrong_password(doctor: Doctor) -> Doctor {

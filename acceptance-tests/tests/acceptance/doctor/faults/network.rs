@@ -7,7 +7,10 @@ use acceptance_tests::lab::wire::record::Kind;
 use expect_test::expect;
 use serde_json::json;
 
-use super::{Row, Wrong, certificate, direct, http, on, to_closed_port, to_port_that_says};
+use super::{
+    Row, Wrong, certificate, direct, full_port, http, on, to_closed_port, to_full_port, to_port_that_says,
+    to_silent_port,
+};
 
 /// The alert of a TLS server that knows none of the versions it is offered.
 const PROTOCOL_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
@@ -17,13 +20,10 @@ pub(super) fn rows() -> Vec<Row> {
         (
             "name",
             "The DNS of the machine that runs the provider does not know the host.",
-            Wrong::Told(|doctor| {
-                // The empty part makes it a name that no DNS is asked for.
-                direct(doctor, "mfa01..contoso.com").with("server_name", json!("mfa01.contoso.com"))
-            }),
+            Wrong::Told(|doctor| direct(doctor, "mfa01.contoso.invalid")),
             expect![[r#"
-                name: connecting to mfa01.contoso.com: the name `mfa01.contoso.com` could not be resolved: failed to lookup address information: Name or service not known
-                Check the host's name and the DNS of the machine this runs on.
+                name: connecting to mfa01.contoso.com: the name `mfa01.contoso.com` could not be resolved: …
+                Check the name and the DNS of the machine this runs on.
             "#]],
         ),
         (
@@ -47,10 +47,46 @@ pub(super) fn rows() -> Vec<Row> {
         (
             "no answer",
             "Packets to the port are dropped, or the host is down.",
-            Wrong::Network(Reachability::Silent),
+            Wrong::Told(to_full_port),
             expect![[r#"
                 tcp: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 did not answer within 5 s
                 Check that the host is up and that no firewall on the way or on the host drops the port (5985 for HTTP, 5986 for HTTPS).
+            "#]],
+        ),
+        (
+            "silent TLS",
+            "Something takes connections in the host's place, or the port does not speak TLS.",
+            Wrong::Told(to_silent_port),
+            expect![[r#"
+                tls: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 took the connection and gave no answer within 5 s
+                Nothing was started on the host. What takes connections and says nothing is mostly a firewall, a load balancer or a port forward in front of a host that is down: check that the host is up. Otherwise another service has the port, or port and transport do not fit together: 5986 is HTTPS, 5985 is HTTP (`use_https = false`).
+            "#]],
+        ),
+        (
+            "silent HTTP",
+            "TLS is set up, by the host or by a gateway, and the first request gets no answer.",
+            on(Kind::Authenticate, Effect::Hang),
+            expect![[r#"
+                http: connecting to mfa01.contoso.com: mfa01.contoso.com:5986 took the connection and gave no answer within 3 s
+                Nothing was started on the host. What takes connections and says nothing is mostly a firewall, a load balancer or a port forward in front of a host that is down: check that the host is up. Otherwise another service has the port, or port and transport do not fit together: 5986 is HTTPS, 5985 is HTTP (`use_https = false`).
+            "#]],
+        ),
+        (
+            "silent proxy",
+            "Packets to the proxy are dropped, or it is down.",
+            Wrong::Told(|doctor| doctor.with("proxy", json!(format!("http://127.0.0.1:{}", full_port())))),
+            expect![[r#"
+                tcp: connecting to mfa01.contoso.com: the proxy proxy:3128 did not connect to the host: proxy:3128 did not answer within 5 s
+                Check the proxy's address, that this machine reaches it, and that it allows CONNECT to this host and port.
+            "#]],
+        ),
+        (
+            "waiting proxy",
+            "The proxy takes the request for a tunnel, and does not answer it in time.",
+            Wrong::Network(Reachability::Silent),
+            expect![[r#"
+                tcp: connecting to mfa01.contoso.com: the proxy proxy:3128 did not say within 5 s whether it reaches mfa01.contoso.com:5986
+                Mostly the proxy waits for the host itself: check that the host is up, that the proxy resolves its name, and that no firewall between the two drops the port (5985 for HTTP, 5986 for HTTPS). Otherwise what listens at the proxy's address is no HTTP proxy, or one that is overloaded.
             "#]],
         ),
         (
@@ -58,9 +94,9 @@ pub(super) fn rows() -> Vec<Row> {
             "The proxy answered the request for a tunnel, and the answer is no.",
             Wrong::Network(Reachability::Unreachable),
             expect![[r#"
-            tcp: connecting to mfa01.contoso.com: the proxy proxy:3128 did not connect to the host: it answered `HTTP/1.1 504 Gateway Timeout`
-            Check the proxy's address, and that it allows CONNECT to this host and port.
-        "#]],
+                tcp: connecting to mfa01.contoso.com: the proxy proxy:3128 did not connect to the host: it answered `HTTP/1.1 504 Gateway Timeout`
+                Check the proxy's address, that this machine reaches it, and that it allows CONNECT to this host and port.
+            "#]],
         ),
         (
             "expired",
