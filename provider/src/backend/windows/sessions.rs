@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::StreamReader;
@@ -35,9 +35,8 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 const COPY_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// A host that takes a connection and then says nothing has its turn at the first logon for this part of the operation
-/// timeout. So a wrong password may be tried by that many hosts before the first of them is given up, which is fewer than
-/// domains lock accounts for.
-const TURNS_WITHIN_A_TIMEOUT: u32 = 4;
+/// timeout. So a wrong password is tried twice at most before the first host is given up.
+const TURNS_WITHIN_A_TIMEOUT: u32 = 2;
 
 /// After this time without use a session is closed: the next one costs a logon, an open one a shell of the account.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
@@ -79,10 +78,14 @@ impl Sessions {
         // Before the turn: hosts that do not answer would keep all others waiting, each for the whole timeout.
         session.connect().await.map_err(|error| self.failed(host, connection, &error))?;
         let Some(turn) = self.refusals.turn(host, connection).await? else { return Ok(()) };
-        let opened = open_in_turn(session, turn, connection.timeouts.operation / TURNS_WITHIN_A_TIMEOUT).await;
-        opened.map_err(|error| self.failed(host, connection, &error))?;
-        self.refusals.accept(host, connection);
-        Ok(())
+        let turn = Turn::new(turn, connection.timeouts.operation / TURNS_WITHIN_A_TIMEOUT);
+        let opened = session.open().await.map_err(|error| self.failed(host, connection, &error));
+        if opened.is_ok() {
+            self.refusals.accept(host, connection);
+        }
+        // Whoever is next must find what this one has found out.
+        turn.end();
+        opened
     }
 
     /// What a failure means for the step. A refusal of the credentials is noted.
@@ -170,15 +173,29 @@ impl Runner for Sessions {
     }
 }
 
-/// Opens the session, and lets go of `turn` when that takes longer than `at_most`.
-async fn open_in_turn<T>(session: &Session, turn: T, at_most: Duration) -> Result<(), Error> {
-    let mut opening = pin!(session.open());
-    match tokio::time::timeout(at_most, &mut opening).await {
-        Ok(opened) => opened,
-        Err(_) => {
-            drop(turn);
-            opening.await
-        }
+/// A turn at the first logon. Given up by whoever had it, it lasts for its time all the same: the host may still judge.
+struct Turn(oneshot::Sender<()>);
+
+impl Turn {
+    /// What `held` keeps from others ends with [`Turn::end`], and after `at_most` in any case.
+    fn new(held: impl Send + 'static, at_most: Duration) -> Self {
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            let ended = async {
+                if ended.await.is_err() {
+                    std::future::pending().await
+                }
+            };
+            // Either way it is over.
+            let _ = tokio::time::timeout(at_most, ended).await;
+            drop(held);
+        });
+        Self(end)
+    }
+
+    fn end(self) {
+        // Its time may be over.
+        let _ = self.0.send(());
     }
 }
 
