@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::backend::windows::powershell::CONSTRAINED;
 use crate::doctor::diagnosis::{Diagnosis, Drive, Quotas};
-use crate::doctor::host::CONSTRAINED;
 use crate::doctor::report::{Check, Report, Subject};
 
 /// Windows' own defaults since Windows Server 2012; with less, setups and copies are known to fail.
@@ -22,18 +22,19 @@ const DISK_NEEDED: u64 = GIB;
 /// With less there is no room for the backups of more than an upgrade or two.
 const DISK_WANTED: u64 = 5 * GIB;
 
-/// Adds what the host says. `received` is this machine's time when it did.
-pub fn add(diagnosis: &Diagnosis, received: Timestamp, report: &mut Report) {
-    report.add(authorization(diagnosis));
-    report.add(powershell(diagnosis));
-    report.add(quotas(&diagnosis.quotas));
-    report.add(clock(diagnosis.now.as_second() - received.as_second()));
+/// Adds what the host says of itself. `received` is this machine's time when it did.
+pub fn add(diagnosis: &Diagnosis, host: &str, received: Timestamp, report: &mut Report) {
+    let ahead = diagnosis.now.as_second() - received.as_second();
+    report.add(authorization(diagnosis).at(host));
+    report.add(powershell(diagnosis).at(host));
+    report.add(quotas(&diagnosis.quotas).at(host));
+    report.add(clock(ahead).at(host));
     report.add(Check::note(
         Subject::DoubleHop,
         "a network logon cannot go on from the host to another one with the same account: files come over https or \
          from this machine, never from a UNC path",
     ));
-    report.add(disk(&diagnosis.system_drive));
+    report.add(disk(&diagnosis.system_drive).at(host));
 }
 
 fn authorization(diagnosis: &Diagnosis) -> Check {
@@ -128,6 +129,8 @@ fn gibibytes(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::doctor::report::Verdict;
+    use crate::winrm::endpoint::Timeouts;
+    use crate::winrm::limits::{DEFAULT_IN_ALL, DEFAULT_PER_HOST};
 
     #[track_caller]
     fn expect(check: &Check, verdict: Verdict, finding: &str, cure: &str) {
@@ -167,6 +170,29 @@ mod tests {
         expect(&powershell(&found("FullLanguage")), Verdict::Ok, "PowerShell 5.1.17763.1 in FullLanguage mode", "");
         for mode in ["ConstrainedLanguage", "RestrictedLanguage", "NoLanguage"] {
             expect(&powershell(&found(mode)), Verdict::Failed, mode, "FullLanguage mode for this account");
+        }
+    }
+
+    /// What the guide says in words of its own is what is so.
+    #[test]
+    fn the_guide_names_the_limits_as_they_are() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides/winrm.md");
+        let guide = std::fs::read_to_string(path).expect("the guide");
+        let guide = guide.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (timeouts, clock) = (Timeouts::default(), CLOCK_NOTICED);
+        for said in [
+            format!("at most {DEFAULT_PER_HOST} connections a host (`max_connections` of the connection)"),
+            format!("at most {DEFAULT_IN_ALL} to all hosts together (`max_connections` of the provider)"),
+            format!("for {} s to set a connection up", timeouts.connect.as_secs()),
+            format!("{} s for each answer", timeouts.operation.as_secs()),
+            format!("Shell\\MaxMemoryPerShellMB -Value {MEMORY_MB}"),
+            format!("Shell\\MaxShellsPerUser -Value {SHELLS}"),
+            format!("MaxEnvelopeSizekb -Value {ENVELOPE_KB}"),
+            format!("`doctor` warns from {clock} s on"),
+            format!("Clocks within {} minutes of each other", CLOCK_KERBEROS / 60),
+            format!("`doctor` warns below {} GiB and fails below {} GiB", DISK_WANTED / GIB, DISK_NEEDED / GIB),
+        ] {
+            assert!(guide.contains(&said), "the guide does not say: {said}");
         }
     }
 

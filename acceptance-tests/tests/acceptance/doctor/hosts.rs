@@ -135,7 +135,7 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "authorization",
               "cure": "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there.",
-              "finding": "the account has no administrator rights on MFA01, or they are filtered out of a remote logon",
+              "finding": "checking the rights on mfa01.contoso.com: the account has no administrator rights on MFA01, or they are filtered out of a remote logon",
               "result": "failed"
             },
             {
@@ -171,7 +171,7 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "disk",
               "cure": "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind.",
-              "finding": "C: has 3.0 GiB free of 64.0 GiB",
+              "finding": "measuring the system drive on mfa01.contoso.com: C: has 3.0 GiB free of 64.0 GiB",
               "result": "warning"
             }
           ],
@@ -253,27 +253,27 @@ fn what_would_fail_an_upgrade_is_said_with_its_cure() {
         "authorization",
         1,
         expect![[r#"
-        "failed": "the account has no administrator rights on MFA01, or they are filtered out of a remote logon"
-        "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there."
-    "#]],
+            "failed": "checking the rights on mfa01.contoso.com: the account has no administrator rights on MFA01, or they are filtered out of a remote logon"
+            "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there."
+        "#]],
     );
     check(
         |state| state.clock_ahead = Some(-90),
         "clock",
         0,
         expect![[r#"
-        "warning": "the host's clock is 90 s behind this machine's"
-        "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner."
-    "#]],
+            "warning": "reading the clock on mfa01.contoso.com: the host's clock is 90 s behind this machine's"
+            "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner."
+        "#]],
     );
     check(
         |state| state.system_drive = Some(SystemDrive { size: 64 << 30, free: 3 << 30 }),
         "disk",
         0,
         expect![[r#"
-        "warning": "C: has 3.0 GiB free of 64.0 GiB"
-        "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind."
-    "#]],
+            "warning": "measuring the system drive on mfa01.contoso.com: C: has 3.0 GiB free of 64.0 GiB"
+            "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind."
+        "#]],
     );
     let narrow = WinrmQuotas { max_memory_per_shell_mb: Some(150), ..WinrmQuotas::default() };
     check(
@@ -281,9 +281,9 @@ fn what_would_fail_an_upgrade_is_said_with_its_cure() {
         "quotas",
         0,
         expect![[r#"
-        "warning": "MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxEnvelopeSizekb 500"
-        "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
-    "#]],
+            "warning": "reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxEnvelopeSizekb 500"
+            "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
+        "#]],
     );
 }
 
@@ -298,7 +298,7 @@ fn an_old_powershell_is_named_with_what_to_install() {
     let check = &report["checks"][7];
     expect![[r#"
         "running PowerShell on mfa01.contoso.com: PowerShell 4.0 was found; Windows PowerShell 5.1 or later is needed. Install Windows Management Framework 5.1, which needs .NET Framework 4.5.2 or later (script Get-Diagnosis)"
-        "Install Windows Management Framework 5.1 (`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2), which needs .NET Framework 4.5.2, and restart the host."
+        "`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` installs Windows Management Framework 5.1 on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2. Restart the host afterwards."
     "#]].assert_eq(&format!("{}\n{}\n", check["finding"], check["cure"]));
     assert_eq!(code, 1);
 }

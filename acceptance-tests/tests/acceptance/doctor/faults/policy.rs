@@ -19,7 +19,7 @@ pub(super) fn rows() -> Vec<Row> {
             "The account is a local one with filtered rights, or no member of the group Administrators.",
             Wrong::Host(|state| state.administrator = false),
             expect![[r#"
-                authorization: the account has no administrator rights on MFA01, or they are filtered out of a remote logon
+                authorization: checking the rights on mfa01.contoso.com: the account has no administrator rights on MFA01, or they are filtered out of a remote logon
                 Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there.
             "#]],
         ),
@@ -29,7 +29,7 @@ pub(super) fn rows() -> Vec<Row> {
             Wrong::Host(|state| state.powershell_version = "4.0".to_owned()),
             expect![[r#"
                 powershell: running PowerShell on mfa01.contoso.com: PowerShell 4.0 was found; Windows PowerShell 5.1 or later is needed. Install Windows Management Framework 5.1, which needs .NET Framework 4.5.2 or later (script Get-Diagnosis)
-                Install Windows Management Framework 5.1 (`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2), which needs .NET Framework 4.5.2, and restart the host.
+                `wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` installs Windows Management Framework 5.1 on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2. Restart the host afterwards.
             "#]],
         ),
         (
@@ -62,7 +62,7 @@ pub(super) fn rows() -> Vec<Row> {
                 });
             }),
             expect![[r#"
-                quotas: MaxMemoryPerShellMB 150, MaxShellsPerUser 5, MaxEnvelopeSizekb 150
+                quotas: reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 5, MaxEnvelopeSizekb 150
                 Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB="1024"}`. Raise MaxShellsPerUser to at least 30: `winrm set winrm/config/winrs @{MaxShellsPerUser="30"}`. Raise MaxEnvelopeSizekb to at least 500: `winrm set winrm/config @{MaxEnvelopeSizekb="500"}`.
             "#]],
         ),
@@ -77,7 +77,7 @@ pub(super) fn rows() -> Vec<Row> {
                 });
             }),
             expect![[r#"
-                quotas: MaxMemoryPerShellMB not readable, MaxShellsPerUser not readable, MaxEnvelopeSizekb not readable
+                quotas: reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB not readable, MaxShellsPerUser not readable, MaxEnvelopeSizekb not readable
                 Look at MaxMemoryPerShellMB on the host itself: `winrm get winrm/config/winrs`. Look at MaxShellsPerUser on the host itself: `winrm get winrm/config/winrs`. Look at MaxEnvelopeSizekb on the host itself: `winrm get winrm/config`.
             "#]],
         ),
@@ -86,7 +86,7 @@ pub(super) fn rows() -> Vec<Row> {
             "The host does not take its time from where this machine does.",
             Wrong::Host(|state| state.clock_ahead = Some(-90)),
             expect![[r#"
-                clock: the host's clock is 90 s behind this machine's
+                clock: reading the clock on mfa01.contoso.com: the host's clock is 90 s behind this machine's
                 Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner.
             "#]],
         ),
@@ -95,7 +95,7 @@ pub(super) fn rows() -> Vec<Row> {
             "The setups and the backups of an upgrade or two still fit.",
             Wrong::Host(|state| state.system_drive = Some(SystemDrive { size: 60 << 30, free: 3 << 30 })),
             expect![[r#"
-                disk: C: has 3.0 GiB free of 60.0 GiB
+                disk: measuring the system drive on mfa01.contoso.com: C: has 3.0 GiB free of 60.0 GiB
                 Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind.
             "#]],
         ),
@@ -104,7 +104,7 @@ pub(super) fn rows() -> Vec<Row> {
             "Not even the setups and their logs fit.",
             Wrong::Host(|state| state.system_drive = Some(SystemDrive { size: 60 << 30, free: 512 << 20 })),
             expect![[r#"
-                disk: C: has 0.5 GiB free of 60.0 GiB
+                disk: measuring the system drive on mfa01.contoso.com: C: has 0.5 GiB free of 60.0 GiB
                 Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind.
             "#]],
         ),
