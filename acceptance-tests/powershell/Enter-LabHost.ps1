@@ -31,6 +31,8 @@ Import-Module -Name "$PSScriptRoot/modules/LabHost/LabHost.psm1" -Global
 $hostState = Read-LabState
 # Web addresses lead to the estate's releases.
 [void][System.Net.WebRequest]::RegisterPrefix('https://', (New-Object AzureMfaLab.ReleaseRequests))
+# Files of the domain are looked for on its domain controllers; of any other machine there is none.
+if ($hostState['domain']) { [void][System.Net.WebRequest]::RegisterPrefix("file://$($hostState['domain'])", (New-Object AzureMfaLab.DomainFileRequests)) }
 
 # What scripts see of Windows.
 [void](New-PSDrive -Name C -PSProvider FileSystem -Root "$HostFolder/C" -Scope Global)

@@ -126,6 +126,47 @@ namespace AzureMfaLab
         public override Stream GetResponseStream() { return content; }
         public override void Close() { content.Dispose(); }
     }
+
+    // Plays the domain controllers to which a host could go on: they have one file, and take it or leave it.
+    public sealed class DomainFileRequests : IWebRequestCreate
+    {
+        public WebRequest Create(Uri uri) { return new DomainFileRequest(uri); }
+    }
+
+    public sealed class DomainFileRequest : WebRequest
+    {
+        private readonly Uri uri;
+        public DomainFileRequest(Uri uri) { this.uri = uri; }
+        public override Uri RequestUri { get { return uri; } }
+        public override int Timeout { get; set; }
+
+        public override WebResponse GetResponse()
+        {
+            if (Timeout <= 0 || Timeout > 30000) { throw new InvalidOperationException("a share may keep a call for minutes, and this one waits " + Timeout + " ms"); }
+            JsonNode state = JsonNode.Parse(File.ReadAllText(Files.StatePath));
+            string domain = (string)state["domain"];
+            string known = "\\\\" + domain + "\\SYSVOL\\" + domain + "\\Policies\\{31B2F340-016D-11D2-945F-00C04FB984F9}\\GPT.INI";
+            if (uri.LocalPath != known) { throw new InvalidOperationException("no script opens " + uri.LocalPath); }
+            JsonNode error = state["second_hop"]?["error"];
+            int number = error == null ? 5 : (int)error;
+            if (number == 0) { return new ReleaseResponse(HttpStatusCode.OK, Stream.Null, 0); }
+            if (number == 258) { throw new WebException("The operation has timed out.", WebExceptionStatus.Timeout); }
+            Exception cause = Cause(number, known);
+            throw new WebException(cause.Message, cause, WebExceptionStatus.ConnectFailure, null);
+        }
+
+        // What .NET makes of an error of Windows.
+        private static Exception Cause(int number, string path)
+        {
+            switch (number)
+            {
+                case 5: return new UnauthorizedAccessException("Access to the path '" + path + "' is denied.");
+                case 53: return new IOException("The network path was not found.\r\n", unchecked((int)0x80070035));
+                case 1326: return new IOException("The user name or password is incorrect.\r\n", unchecked((int)0x8007052E));
+                default: throw new InvalidOperationException("no domain controller answers with error " + number);
+            }
+        }
+    }
 #pragma warning restore SYSLIB0014
 
     public sealed class RegistryKey

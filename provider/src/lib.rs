@@ -9,7 +9,7 @@
 //! - [`docs`]: the reference pages, written from the attribute tables.
 //! - [`resource`]: what users declare. [`resource::set`] holds all that the four kinds of sets share (schema, read,
 //!   plan, apply, import, private state); a kind only says what differs, as a [`resource::set::HostSet`].
-//! - [`config`]: the provider's own settings: connections, releases, policies. Decoded without touching the network.
+//! - [`config`]: the provider's own settings: connections, releases, balancers, policies. Decoded without touching the network.
 //! - [`plan`]: decisions, as pure functions: `decide(desired, views, policy)` gives a [`plan::Decision`] with the very
 //!   steps that a reviewer reads and an apply performs.
 //! - [`backend`]: what can be asked of a host: one question that reads everything, and the steps of the procedure.
@@ -33,6 +33,8 @@
 //! - How does a file get to a host? [`backend::windows::files`] chooses, [`backend::windows::put`] sends from this machine.
 //! - When does a changed host count as done? [`plan::health`] says where health checks stand and who has still to pass one;
 //!   [`backend::windows::health`] asks, from this machine.
+//! - When is a host out of its balancer? [`plan::traffic`] says where the steps stand and who is still out after a run;
+//!   [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
@@ -41,7 +43,8 @@
 //! # Invariants
 //!
 //! - Planned values depend on configuration, prior state and private state alone. Clocks, settings and fresh looks at
-//!   hosts may cause diagnostics, never a value, because the core plans twice and compares.
+//!   hosts may cause diagnostics, never a value, because the core plans twice and compares. The one exception is how long
+//!   a drain waits, which the text of its step says; the line is unknown while the settings are.
 //! - Apply decides again over a fresh look and performs nothing when that decision is not the reviewed one.
 //! - After any failure the state says what is really there; an update that fails loses nothing.
 //! - A step first looks whether it is done. An installer is never started twice.

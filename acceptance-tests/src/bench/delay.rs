@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use crate::bench::alarm::wait_until;
+
 /// A port in front of another. Dropping it closes the port and its connections.
 pub struct Delay {
     address: SocketAddr,
@@ -156,16 +158,6 @@ async fn carry(
     tokio::join!(read, write);
 }
 
-/// Sleeps on a thread of its own: tokio's timers count whole milliseconds and are one late on average, which over the
-/// way there and back is a tenth of the round trip.
-async fn wait_until(leaves: Instant) {
-    let left = leaves.saturating_duration_since(Instant::now());
-    if !left.is_zero() {
-        // A sleep does not panic, and when the runtime ends nobody waits for it any more.
-        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(left)).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -222,19 +214,6 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(150)).await;
         // Nobody waits for the answer to the last words.
         assert_eq!((delay.round_trips(), delay.bytes_down()), (2, 9));
-    }
-
-    #[tokio::test]
-    async fn is_not_a_millisecond_late() {
-        let mut lateness = Vec::new();
-        for _ in 0..20 {
-            let leaves = Instant::now() + Duration::from_millis(5);
-            wait_until(leaves).await;
-            lateness.push(Instant::now().saturating_duration_since(leaves));
-        }
-        // The best of them: others may have the processor.
-        assert!(lateness.iter().min().is_some_and(|best| *best < Duration::from_millis(1)), "{lateness:?}");
-        wait_until(Instant::now()).await;
     }
 
     #[tokio::test]

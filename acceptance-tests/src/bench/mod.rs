@@ -9,6 +9,7 @@ use crate::bench::peer::{Client, Peers};
 use crate::bench::rows::Rows;
 use crate::bench::stage::{Failure, Stage};
 
+pub mod alarm;
 pub mod commands;
 pub mod delay;
 pub mod figures;

@@ -36,6 +36,8 @@ pub enum Cause {
     Unproven(String),
     /// A host did not answer its health check as it should.
     Unhealthy(String),
+    /// A balancer did not do what it was asked for.
+    Balancer(String),
     /// The run was asked to stop and this step had not begun or could be cut.
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
@@ -94,6 +96,7 @@ impl Cause {
             | Self::Settings(reason)
             | Self::Local(reason)
             | Self::Unhealthy(reason)
+            | Self::Balancer(reason)
             | Self::Unreachable { reason, .. }
             | Self::Denied { reason, .. } => reason.clone(),
             Self::Script { script, message, line, .. } => match line {

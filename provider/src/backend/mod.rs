@@ -11,6 +11,7 @@ use crate::backend::error::HostError;
 use crate::backend::facts::HostFacts;
 use crate::backend::step::Step;
 
+pub mod balancer;
 pub mod error;
 pub mod facts;
 pub mod health;

@@ -1,4 +1,4 @@
-//! Placeholders in the operator's installer arguments, such as `{virtual_directory}`.
+//! Placeholders in what operators state, above all in installer arguments: `{virtual_directory}` and the like.
 //!
 //! Only a word of letters and underscores in braces is a placeholder, so that a product code in braces passes as it is.
 
@@ -28,14 +28,17 @@ pub fn check(argument: &str, in_web: bool) -> Result<(), UnknownPlaceholder> {
 
 /// Fills an argument in. Values are put in once; braces in a value mean nothing.
 pub fn fill(argument: &str, place: Option<&Place>) -> Result<String, UnknownPlaceholder> {
+    let unknown = |name| UnknownPlaceholder { name, in_web: place.is_some() };
+    fill_by(argument, |name| place.and_then(|place| value(place, name))).map_err(unknown)
+}
+
+/// Fills a text in by any names, each value once. The error is the first name without a value.
+pub fn fill_by(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut filled = String::new();
-    for piece in pieces(argument) {
+    for piece in pieces(text) {
         match piece {
             Piece::Text(text) => filled.push_str(text),
-            Piece::Placeholder(name) => {
-                let unknown = || UnknownPlaceholder { name: name.to_owned(), in_web: place.is_some() };
-                filled.push_str(&place.and_then(|place| value(place, name)).ok_or_else(unknown)?);
-            }
+            Piece::Placeholder(name) => filled.push_str(&value(name).ok_or_else(|| name.to_owned())?),
         }
     }
     Ok(filled)

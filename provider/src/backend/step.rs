@@ -1,6 +1,7 @@
 //! The steps of the vendor's procedure: what a plan shows and an apply performs, one and the same value.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::address::HostAddress;
 use crate::backend::facts::WebKind;
@@ -18,6 +19,17 @@ pub struct Step {
 pub enum Action {
     /// Says that traffic is not managed (no `drain`); performs nothing.
     TrafficNotManaged,
+    /// Takes the host out of a balancer, and lets its connections run out. Asked by the machine that runs Terraform, and
+    /// again by every run that changes the host.
+    TakeOut {
+        balancer: String,
+        /// None while it is not known.
+        wait: Option<Duration>,
+    },
+    /// Puts the host back into a balancer.
+    PutBack {
+        balancer: String,
+    },
     /// Copies a folder to the protected backup and proves the copy.
     BackUp {
         what: &'static str,
@@ -204,6 +216,23 @@ impl Action {
     pub fn is_performed(&self) -> bool {
         !matches!(self, Self::TrafficNotManaged | Self::Adopt { .. } | Self::ByHand { .. } | Self::Wait { .. })
     }
+
+    /// Whether the host may serve less well after it than before it, or not at all meanwhile.
+    pub fn may_disturb(&self) -> bool {
+        self.installs()
+            || matches!(
+                self,
+                Self::MergeWebConfig { .. }
+                    | Self::RestoreCohostedWebConfig { .. }
+                    | Self::SetApplicationPool { .. }
+                    | Self::RestartAdfs
+            )
+    }
+
+    /// Whether it runs an installer.
+    pub fn installs(&self) -> bool {
+        matches!(self, Self::RunServerSetup { .. } | Self::RunWebPackage { .. } | Self::RunAdapterPackage { .. })
+    }
 }
 
 impl fmt::Display for Step {
@@ -217,6 +246,12 @@ impl fmt::Display for Action {
         match self {
             Self::TrafficNotManaged => formatter
                 .write_str("traffic is not managed (no drain is set); take the host out of the balancer yourself"),
+            Self::TakeOut { balancer, wait } => {
+                write!(formatter, "take it out of balancer {balancer}")?;
+                let wait = wait.filter(|wait| !wait.is_zero());
+                wait.map_or(Ok(()), |wait| write!(formatter, ", and wait {} s", wait.as_secs()))
+            }
+            Self::PutBack { balancer } => write!(formatter, "put it back into balancer {balancer}"),
             Self::BackUp { what, source, .. } => write!(formatter, "back up {what} ({source})"),
             Self::FetchServerSetup { version } => {
                 write!(formatter, "fetch the server setup {version} and check its hash")
@@ -320,6 +355,9 @@ mod tests {
         let component = WebKind::UserPortal;
         vec![
             Action::TrafficNotManaged,
+            Action::TakeOut { balancer: text(), wait: None },
+            Action::TakeOut { balancer: text(), wait: Some(Duration::from_secs(90)) },
+            Action::PutBack { balancer: text() },
             Action::BackUp { what: "x", source: text(), backup: backup(), fresh: true },
             Action::FetchServerSetup { version: text() },
             Action::RunServerSetup { version: text() },

@@ -14,6 +14,21 @@ use crate::tf::value::Value;
 use crate::winrm::client_certificate::ClientCertificate;
 use crate::winrm::proxy::Proxy;
 
+/// The name of a connection or a balancer.
+pub fn block_name(what: &str, name: &str, path: &Path, diagnostics: &mut Diagnostics) {
+    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || !name.bytes().all(accepted) {
+        diagnostics.error_at(
+            path.clone(),
+            format!("Invalid {what} name"),
+            format!(
+                "Found \"{name}\". A name is made of letters, digits, '-' and '_' and starts with a letter, because \
+                 environment variables are named after it."
+            ),
+        );
+    }
+}
+
 /// A list of host patterns.
 pub fn host_patterns(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     let items = value.as_list().unwrap_or_default();
@@ -141,6 +156,22 @@ pub fn duration(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     if let Some(Err(error)) = value.as_str().map(duration::parse) {
         diagnostics.error_at(path.clone(), "Invalid duration", sentence(&error.to_string()));
     }
+}
+
+/// The status of an answer over HTTP.
+pub fn status(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    if http_status(value).is_none() {
+        diagnostics.error_at(
+            path.clone(),
+            "Invalid status",
+            "A status of HTTP is a whole number from 100 to 599, such as 200.",
+        );
+    }
+}
+
+/// Reads such a status.
+pub fn http_status(value: &Value) -> Option<u16> {
+    value.as_integer().and_then(|status| u16::try_from(status).ok()).filter(|status| (100..600).contains(status))
 }
 
 /// A text that is not empty.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::backend::windows::connection::{Authentication, Connection, Connections, DEFAULT, Timeouts};
 use crate::backend::windows::pattern::Pattern;
-use crate::config::checks::sentence;
+use crate::config::checks::{self, sentence};
 use crate::config::environment::{ALLOWED_HOSTS, Environment};
 use crate::config::{client_certificate, credentials, duration, kerberos, proxies};
 use crate::tf::diagnostic::Diagnostics;
@@ -77,17 +77,7 @@ fn validate_name<'a>(
     variables: &mut BTreeMap<String, &'a str>,
     diagnostics: &mut Diagnostics,
 ) {
-    let accepted = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || !name.bytes().all(accepted) {
-        diagnostics.error_at(
-            path.clone(),
-            "Invalid connection name",
-            format!(
-                "Found \"{name}\". A name is made of letters, digits, '-' and '_' and starts with a letter, because \
-                 environment variables are named after it."
-            ),
-        );
-    }
+    checks::block_name("connection", name, path, diagnostics);
     if let Some(other) = variables.insert(Connection::variable(name, "USERNAME"), name) {
         diagnostics.error_at(
             path.clone(),

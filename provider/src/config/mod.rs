@@ -1,4 +1,4 @@
-//! The provider's own configuration: connections, releases and policies, decoded without touching the network.
+//! The provider's own configuration: connections, releases, balancers and policies, decoded without touching the network.
 //!
 //! Decoding and validation read nothing but the value and the environment; the [`Backend`] that is made from them opens
 //! a session when a host is first asked.
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::address::HostAddress;
 use crate::backend::Backend;
+use crate::backend::balancer::Balancers;
 use crate::backend::release::{Component, Releases};
 use crate::backend::windows::WindowsBackend;
 use crate::backend::windows::connection::Connections;
@@ -19,6 +20,7 @@ use crate::tf::schema::Schema;
 use crate::tf::validation;
 use crate::tf::value::Value;
 
+pub mod balancers;
 pub mod checks;
 pub mod client_certificate;
 pub mod connections;
@@ -35,6 +37,7 @@ pub struct ProviderConfig {
     backend: Arc<dyn Backend>,
     connections: Option<Arc<Connections>>,
     releases: Arc<Releases>,
+    balancers: Arc<Balancers>,
     on_unreachable: Reaction,
     on_ahead: Reaction,
 }
@@ -56,6 +59,7 @@ pub fn schema() -> &'static Schema {
 pub fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     connections::validate(config.attribute("connections"), diagnostics);
     releases::validate(config.attribute("releases"), diagnostics);
+    balancers::validate(config.attribute("balancers"), diagnostics);
 }
 
 /// Decodes a configuration. `None` without errors means: not yet known, operations that need hosts must wait for apply.
@@ -79,6 +83,7 @@ pub fn configure_with(
     validation::validate(schema(), config, &mut found);
     validate(config, &mut found);
     let connections = connections::decode(config, environment, &mut found);
+    let balancers = Arc::new(balancers::decode(config.attribute("balancers"), environment, &mut found));
     let failed = found.has_errors();
     diagnostics.append(found);
     if failed {
@@ -86,10 +91,12 @@ pub fn configure_with(
     }
     let connections = Arc::new(connections);
     let releases = Arc::new(releases::decode(config.attribute("releases")));
+    let backend = WindowsBackend::new(connections.clone(), releases.clone()).with_balancers(balancers.clone());
     Some(ProviderConfig {
-        backend: Arc::new(WindowsBackend::new(connections.clone(), releases.clone())),
+        backend: Arc::new(backend),
         connections: Some(connections),
         releases,
+        balancers,
         on_unreachable: reaction(config.attribute("on_unreachable"), Reaction::Error),
         on_ahead: reaction(config.attribute("on_ahead"), Reaction::Warn),
     })
@@ -103,6 +110,7 @@ impl ProviderConfig {
             backend,
             connections: None,
             releases: Arc::default(),
+            balancers: Arc::default(),
             on_unreachable: Reaction::Error,
             on_ahead: Reaction::Warn,
         }
@@ -111,6 +119,12 @@ impl ProviderConfig {
     /// With other releases.
     pub fn with_releases(mut self, releases: Releases) -> Self {
         self.releases = Arc::new(releases);
+        self
+    }
+
+    /// With other balancers, as plans see them.
+    pub fn with_balancers(mut self, balancers: Balancers) -> Self {
+        self.balancers = Arc::new(balancers);
         self
     }
 
@@ -150,6 +164,11 @@ impl ProviderConfig {
     /// What the operator states about releases.
     pub fn releases(&self) -> &Releases {
         &self.releases
+    }
+
+    /// The balancers that the operator declares.
+    pub fn balancers(&self) -> &Balancers {
+        &self.balancers
     }
 
     /// What stands against reaching a host, as a full sentence: no connection, two equal ones, the allow-list, missing

@@ -1,7 +1,7 @@
 //! The provider's attribute table.
 
 use crate::backend::release::Component;
-use crate::config::{checks, kerberos};
+use crate::config::{balancers, checks, kerberos};
 use crate::tf::schema::{Attribute, Kind, Schema};
 
 /// The provider's schema.
@@ -12,6 +12,7 @@ pub fn schema() -> Schema {
         attributes: vec![
             Attribute::optional("connections", Kind::ObjectMap(connection()), CONNECTIONS),
             Attribute::optional("releases", Kind::ObjectMap(release()), RELEASES),
+            Attribute::optional("balancers", Kind::ObjectMap(balancer()), BALANCERS),
             Attribute::optional("on_unreachable", Kind::String, ON_UNREACHABLE).check(checks::error_or_warn),
             Attribute::optional("on_ahead", Kind::String, ON_AHEAD).check(checks::error_or_warn),
             Attribute::optional("max_connections", Kind::Number, MAX_CONNECTIONS_IN_ALL)
@@ -27,6 +28,9 @@ const CONNECTIONS: &str = "Ways to the hosts, by name. A host takes the connecti
     with commas between them) limits which hosts any configuration can reach.";
 const RELEASES: &str = "Where the files of a version are and how they are run, by version. The vendor's files are not \
     part of this provider.";
+const BALANCERS: &str = "Balancers that hosts are taken out of while they are changed, by name. A set names one of them in \
+    its `drain`. `AZUREMFA_ALLOWED_HOSTS` counts for their addresses, and the proxies of the environment are used. See the \
+    guide `traffic`.";
 const ON_UNREACHABLE: &str = "What a host that cannot be reached does to a read: `error` (the default) ends it, `warn` \
     keeps what was known of the host and goes on with the others.";
 const ON_AHEAD: &str = "What a host that runs a newer version than its pin does to a plan: `warn` (the default) or \
@@ -125,6 +129,48 @@ const OPERATION_TIMEOUT: &str = "How long one request may take, from its beginni
 const OVERALL_TIMEOUT: &str = "How long one script may take on a host, from logging on to its end. By default 5 minutes for \
     a question, 30 minutes for a change, and 3 hours for what copies files; a longer time than these does not extend \
     them.";
+
+fn balancer() -> Vec<Attribute> {
+    vec![
+        Attribute::required("type", Kind::String, "`http`: it takes orders over HTTP.").check(balancers::check_type),
+        Attribute::required("take_out", Kind::Object(order()), TAKE_OUT),
+        Attribute::required("put_back", Kind::Object(order()), PUT_BACK),
+        Attribute::optional("headers", Kind::string_map(), HEADERS).check(balancers::check_headers).sensitive(),
+        Attribute::optional("ca_certificate", Kind::String, CA_CERTIFICATE).check(checks::certificates),
+        Attribute::optional("timeout", Kind::String, ANSWER_TIMEOUT).check(checks::duration),
+        Attribute::optional("drain_wait", Kind::String, DRAIN_WAIT).check(balancers::check_wait),
+    ]
+}
+
+const TAKE_OUT: &str = "What is asked for to take a host out: no new connections for it. Given again by every run that goes \
+    on with the host, so it has to be an order that may be repeated.";
+const PUT_BACK: &str = "What is asked for to put a host back. It may be repeated, too.";
+const HEADERS: &str = "Headers of both orders, such as `Authorization`. **Terraform writes provider settings into saved \
+    plans**, so set this only from an ephemeral value, or leave it out: the environment variable \
+    `AZUREMFA_BALANCER_<NAME>_TOKEN` is sent as `Authorization: Bearer`, unless `headers` has an `Authorization`. `{}` with \
+    no such variable for a balancer that asks for nothing. With headers an address is https, or of this machine itself.";
+const ANSWER_TIMEOUT: &str = "How long one answer may take. The default is `10s`. An order without an answer, or with a status \
+    408, 429 or from 500 on, is given three times.";
+const DRAIN_WAIT: &str = "How long the connections of a host may go on after it was taken out, before it is changed. The \
+    default is `30s`; `0s` for no wait.";
+
+fn order() -> Vec<Attribute> {
+    vec![
+        Attribute::required("url", Kind::String, ORDER_URL).check(balancers::check_url),
+        Attribute::required("method", Kind::String, "`GET`, `POST`, `PUT`, `PATCH` or `DELETE`.")
+            .check(balancers::check_method),
+        Attribute::optional("body", Kind::String, ORDER_BODY).check(balancers::check_body).sensitive(),
+        Attribute::optional("expected_status", Kind::List(Box::new(Kind::Number)), EXPECTED_STATUS)
+            .check(balancers::check_statuses),
+    ]
+}
+
+const ORDER_URL: &str = "The address, http or https, with `{host}` for the host's name as the set has it, or `{short_host}` for \
+    its first label. No user name or password; what stands after `?` is sent and not shown. Redirects are not followed.";
+const ORDER_BODY: &str = "What is sent, with the same placeholders, which have to stand inside of a text in JSON. It goes as \
+    `application/json` unless `headers` has a `Content-Type`.";
+const EXPECTED_STATUS: &str = "The statuses of an answer that mean that it was done. The default is `[200, 204]`. The body of \
+    an answer is not looked at.";
 
 fn release() -> Vec<Attribute> {
     Component::ALL

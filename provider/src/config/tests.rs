@@ -417,6 +417,7 @@ fn what_may_hold_a_secret_is_sensitive() {
     }
     let mut found = Vec::new();
     walk(&schema().attributes, &mut found);
-    let secrets = ["password", "client_key", "client_pkcs12", "client_pkcs12_password", "proxy"];
+    let secrets =
+        ["password", "client_key", "client_pkcs12", "client_pkcs12_password", "proxy", "body", "body", "headers"];
     assert_eq!(found, secrets);
 }

@@ -20,6 +20,7 @@ pub struct Diagnosis {
     #[serde(deserialize_with = "time")]
     pub now: Timestamp,
     pub system_drive: Drive,
+    pub second_hop: SecondHop,
 }
 
 /// Limits of WinRM; none where the host does not let them be read.
@@ -39,6 +40,33 @@ pub struct Drive {
     pub name: String,
     pub size: u64,
     pub free: u64,
+}
+
+/// Whether the host can act on other machines as the account that logged on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondHop {
+    /// Whether the token is one of a network logon.
+    pub network_logon: bool,
+    /// What was tried, a share of the domain controllers; none when nothing was.
+    pub share: Option<String>,
+    pub outcome: HopOutcome,
+    /// Why it could not be tried to the end.
+    pub problem: Option<String>,
+}
+
+/// What the trial came to, or why there was none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HopOutcome {
+    Opened,
+    Refused,
+    Unreachable,
+    NoDomain,
+    /// The host has the share itself.
+    DomainController,
+    /// The account is the host's own.
+    LocalAccount,
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {

@@ -1,20 +1,27 @@
-//! What a host's own words mean: rights, PowerShell, quotas, clock and disk, each against what an upgrade needs.
+//! What a host's own words mean: rights, PowerShell, quotas, clock, second hop and disk, each against what an upgrade
+//! needs.
 
 use jiff::Timestamp;
 
 use crate::backend::windows::powershell::CONSTRAINED;
-use crate::doctor::diagnosis::{Diagnosis, Drive, Quotas};
+use crate::doctor::diagnosis::{Diagnosis, Drive, HopOutcome, Quotas, SecondHop};
 use crate::doctor::report::{Check, Report, Subject};
 
 /// Windows' own defaults since Windows Server 2012; with less, setups and copies are known to fail.
 const MEMORY_MB: u64 = 1024;
 const SHELLS: u64 = 30;
-const ENVELOPE_KB: u64 = 500;
 
 /// Clocks further apart are worth a word, in seconds.
 const CLOCK_NOTICED: i64 = 60;
 /// Kerberos refuses clocks further apart.
 const CLOCK_KERBEROS: i64 = 5 * 60;
+
+/// How files get to a host, whatever its logon can do.
+const DELIVERIES: &str = "files come over https or from this machine, never from a UNC path";
+const HOP_CURE: &str = "Nothing here needs it. UNC paths are no sources all the same: with `delivery = \"pull\"` the host \
+    fetches a file over https, with `delivery = \"push\"` this machine sends it over WinRM. Whoever controls the host can use \
+    the account elsewhere, so log on by Kerberos or NTLM rather than by Basic, which hands the password to the host, and forbid \
+    delegation of the account: `Set-ADUser -Identity 'name' -AccountNotDelegated $true`.";
 
 const GIB: u64 = 1024 * 1024 * 1024;
 /// What the setups, their unpacked files and their logs need for certain.
@@ -29,11 +36,7 @@ pub fn add(diagnosis: &Diagnosis, host: &str, received: Timestamp, report: &mut 
     report.add(powershell(diagnosis).at(host));
     report.add(quotas(&diagnosis.quotas).at(host));
     report.add(clock(ahead).at(host));
-    report.add(Check::note(
-        Subject::DoubleHop,
-        "a network logon cannot go on from the host to another one with the same account: files come over https or \
-         from this machine, never from a UNC path",
-    ));
+    report.add(second_hop(&diagnosis.second_hop).at(host));
     report.add(disk(&diagnosis.system_drive).at(host));
 }
 
@@ -108,6 +111,39 @@ fn clock(ahead: i64) -> Check {
     Check::warning(Subject::Clock, finding, format!("{consequence} {cure}"))
 }
 
+/// Nothing here needs a second hop, so none of this is a failure.
+fn second_hop(hop: &SecondHop) -> Check {
+    let logon = if hop.network_logon { "this network logon" } else { "this logon" };
+    let share = hop.share.as_deref().unwrap_or_default();
+    let untried = |reason: &str| {
+        let finding = format!("{reason}, so no other machine was tried with {logon}; {DELIVERIES}");
+        Check::note(Subject::DoubleHop, finding)
+    };
+    match hop.outcome {
+        HopOutcome::Refused => {
+            let finding = format!(
+                "{logon} is refused at `{share}`, so the host cannot act elsewhere as the account; {DELIVERIES}"
+            );
+            Check::ok(Subject::DoubleHop, finding)
+        }
+        HopOutcome::Opened => {
+            let finding = format!("{logon} opens `{share}`, so the host can act elsewhere as the account");
+            Check { cure: Some(HOP_CURE.to_owned()), ..Check::note(Subject::DoubleHop, finding) }
+        }
+        HopOutcome::Unreachable => {
+            let problem = hop.problem.as_deref().unwrap_or_default();
+            let finding = format!(
+                "whether the host can act elsewhere as the account is not known, because `{share}` could not be tried: \
+                 {problem}; {DELIVERIES}"
+            );
+            Check::note(Subject::DoubleHop, finding)
+        }
+        HopOutcome::NoDomain => untried("the host is in no domain"),
+        HopOutcome::DomainController => untried("the host is a domain controller itself"),
+        HopOutcome::LocalAccount => untried("the account is the host's own"),
+    }
+}
+
 fn disk(drive: &Drive) -> Check {
     let finding = format!("{} has {} free of {}", drive.name, gibibytes(drive.free), gibibytes(drive.size));
     let cure = "Free space on the system drive: it takes the setups, their logs, and the backups in \
@@ -166,6 +202,7 @@ mod tests {
             quotas: Quotas::default(),
             now: Timestamp::UNIX_EPOCH,
             system_drive: Drive { name: "C:".to_owned(), size: 60 * GIB, free: 40 * GIB },
+            second_hop: hop(HopOutcome::Refused),
         };
         expect(&powershell(&found("FullLanguage")), Verdict::Ok, "PowerShell 5.1.17763.1 in FullLanguage mode", "");
         for mode in ["ConstrainedLanguage", "RestrictedLanguage", "NoLanguage"] {
@@ -193,6 +230,36 @@ mod tests {
             format!("`doctor` warns below {} GiB and fails below {} GiB", DISK_WANTED / GIB, DISK_NEEDED / GIB),
         ] {
             assert!(guide.contains(&said), "the guide does not say: {said}");
+        }
+    }
+
+    fn hop(outcome: HopOutcome) -> SecondHop {
+        SecondHop { network_logon: true, share: Some("\\\\contoso.com\\SYSVOL".to_owned()), outcome, problem: None }
+    }
+
+    #[test]
+    fn a_second_hop_is_no_failure_either_way() {
+        let share = "\\\\contoso.com\\SYSVOL";
+        let refused = second_hop(&hop(HopOutcome::Refused));
+        expect(&refused, Verdict::Ok, &format!("this network logon is refused at `{share}`, so"), "");
+        let other = second_hop(&SecondHop { network_logon: false, ..hop(HopOutcome::Refused) });
+        expect(&other, Verdict::Ok, &format!("this logon is refused at `{share}`, so"), "");
+        expect(&second_hop(&hop(HopOutcome::Opened)), Verdict::Note, "can act elsewhere", "AccountNotDelegated");
+        let silent = SecondHop { problem: Some("no answer within 15 s".to_owned()), ..hop(HopOutcome::Unreachable) };
+        expect(
+            &second_hop(&silent),
+            Verdict::Note,
+            &format!("`{share}` could not be tried: no answer within 15 s;"),
+            "",
+        );
+        for (outcome, reason) in [
+            (HopOutcome::NoDomain, "the host is in no domain, so"),
+            (HopOutcome::DomainController, "the host is a domain controller itself, so"),
+            (HopOutcome::LocalAccount, "the account is the host's own, so"),
+        ] {
+            let check = second_hop(&SecondHop { share: None, ..hop(outcome) });
+            expect(&check, Verdict::Note, reason, "");
+            assert!(check.finding.ends_with(DELIVERIES), "{check:?}");
         }
     }
 

@@ -31,7 +31,7 @@ pub enum Subject {
     Quotas,
     /// The clocks agree.
     Clock,
-    /// What a network logon cannot do.
+    /// Whether the host can act on other machines as the account.
     DoubleHop,
     /// The system drive has room.
     Disk,
@@ -47,7 +47,7 @@ pub enum Verdict {
     Failed,
     /// Not looked at, because a check before it failed.
     Skipped,
-    /// Nothing to check; worth knowing.
+    /// Worth knowing, and nothing wrong.
     Note,
 }
 
@@ -141,15 +141,16 @@ impl Check {
         Self { subject, verdict: Verdict::Note, finding: finding.into(), cure: None }
     }
 
-    /// With what was being done and where, as errors have it, when something is wrong.
+    /// With what was being done and where, as errors have it, when there is something to do about it.
     #[must_use]
     pub fn at(mut self, host: &str) -> Self {
-        if matches!(self.verdict, Verdict::Failed | Verdict::Warning) {
+        if self.cure.is_some() {
             let doing = match self.subject {
                 Subject::Authorization => "checking the rights",
                 Subject::Powershell => "running PowerShell",
                 Subject::Quotas => "reading the quotas",
                 Subject::Clock => "reading the clock",
+                Subject::DoubleHop => "trying the second hop",
                 Subject::Disk => "measuring the system drive",
                 other => other.label(),
             };

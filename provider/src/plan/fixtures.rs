@@ -1,6 +1,7 @@
 //! Invented hosts for tests of planners and resources: healthy unless a test says otherwise.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::backend::facts::{
     Adfs, AuthenticationProvider, Database, HostFacts, OperatingSystem, RoleEvidence, Server, WebComponent, WebKind,
@@ -8,6 +9,7 @@ use crate::backend::facts::{
 use crate::backend::step::Action;
 use crate::plan::adfs::name_of;
 use crate::plan::token::{SetKind, Token};
+use crate::plan::traffic::{Drain, Out};
 use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
 use crate::tf::diagnostic::Severity;
 
@@ -181,8 +183,21 @@ pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
         acknowledged: Vec::new(),
         health_check: None,
         to_pass: BTreeSet::new(),
+        drain: None,
+        out: Out::new(),
         rehearsal: false,
     }
+}
+
+/// The same behind a balancer.
+pub fn drained(desired: Desired) -> Desired {
+    let wait = Some(Duration::from_secs(30));
+    Desired { drain: Some(Drain { balancer: "f5".to_owned(), wait }), ..desired }
+}
+
+/// A host that an earlier run has left out of that balancer.
+pub fn out(host: &str) -> Out {
+    Out::from([(host.to_owned(), BTreeSet::from(["f5".to_owned()]))])
 }
 
 /// Settings that declare everything.

@@ -24,7 +24,7 @@ pub fn still_to_pass(before: &BTreeSet<String>, steps: &[Step], failed: Option<u
             if is_done {
                 waiting.remove(&step.host);
             }
-        } else if (is_done || failed == Some(index)) && changes(&step.action) && is_checked_after(steps, index) {
+        } else if (is_done || failed == Some(index)) && step.action.may_disturb() && is_checked_after(steps, index) {
             waiting.insert(step.host.clone());
         }
     }
@@ -34,20 +34,6 @@ pub fn still_to_pass(before: &BTreeSet<String>, steps: &[Step], failed: Option<u
 fn is_checked_after(steps: &[Step], index: usize) -> bool {
     let is_check = |step: &Step| matches!(step.action, Action::AwaitHealth { .. }) && step.host == steps[index].host;
     steps[index..].iter().any(is_check)
-}
-
-/// Whether a host may be less healthy after a step than before it.
-fn changes(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::RunServerSetup { .. }
-            | Action::RunWebPackage { .. }
-            | Action::RunAdapterPackage { .. }
-            | Action::MergeWebConfig { .. }
-            | Action::RestoreCohostedWebConfig { .. }
-            | Action::SetApplicationPool { .. }
-            | Action::RestartAdfs
-    )
 }
 
 #[cfg(test)]

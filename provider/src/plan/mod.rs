@@ -8,6 +8,7 @@ use crate::backend::facts::HostFacts;
 use crate::backend::health::HealthCheck;
 use crate::backend::step::{Action, Step};
 use crate::plan::token::Token;
+use crate::plan::traffic::{Drain, Out};
 use crate::plan::version::Version;
 use crate::tf::diagnostic::Diagnostics;
 
@@ -24,6 +25,7 @@ pub mod pools;
 pub mod safe_point;
 pub mod server_group;
 pub mod token;
+pub mod traffic;
 pub mod version;
 pub mod web;
 
@@ -60,6 +62,10 @@ pub struct Desired {
     pub health_check: Option<HealthCheck>,
     /// Hosts that earlier runs have changed and that have not passed since.
     pub to_pass: BTreeSet<String>,
+    /// The balancer that hosts are taken out of while they are changed.
+    pub drain: Option<Drain>,
+    /// Hosts that earlier runs have taken out of balancers and not put back.
+    pub out: Out,
     /// Only the findings of the decision count and none of it is carried out, so that the first errors do not end it.
     pub rehearsal: bool,
 }
@@ -68,6 +74,11 @@ impl Desired {
     /// Whether a host that needs nothing else has still to pass its health check.
     pub fn awaits_health(&self, host: &str) -> bool {
         self.health_check.is_some() && self.to_pass.contains(host)
+    }
+
+    /// Whether a host that needs nothing else has still to be put back into a balancer.
+    pub fn awaits_traffic(&self, host: &str) -> bool {
+        self.drain.is_some() && self.out.contains_key(host)
     }
 }
 

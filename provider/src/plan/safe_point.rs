@@ -11,6 +11,8 @@ pub fn may_stop_before(steps: &[Step], index: usize) -> bool {
         Action::MergeWebConfig { .. } | Action::RestoreCohostedWebConfig { .. } | Action::SetApplicationPool { .. }
         // A component that is whole needs no further run, and its backup, left open, would be taken for the next upgrade's.
         | Action::VerifyServer { .. } | Action::VerifyWeb { .. } | Action::CloseBackup { .. }
+        // A host that is whole serves again.
+        | Action::PutBack { .. }
     );
     !completes && !recovery::is_held_open(steps, index)
 }
@@ -31,8 +33,10 @@ mod tests {
             step(Action::RestartAdfs),
             step(Action::VerifyServer { version: "7.0.0.9".to_owned(), sdk: true }),
             step(Action::CloseBackup { backup_id: "x".to_owned() }),
+            step(Action::PutBack { balancer: "f5".to_owned() }),
+            step(Action::TakeOut { balancer: "f5".to_owned(), wait: None }),
         ];
         let may: Vec<bool> = (0..steps.len()).map(|index| may_stop_before(&steps, index)).collect();
-        assert_eq!(may, [true, false, true, false, false, true, false, false]);
+        assert_eq!(may, [true, false, true, false, false, true, false, false, false, true]);
     }
 }

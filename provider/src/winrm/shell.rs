@@ -193,10 +193,7 @@ impl Host {
                 }
                 // Closing what is closed does no harm, so this is tried again whatever became of the request. A host
                 // that cannot be reached is not, and one that refuses the login is once: accounts are locked.
-                Err(error)
-                    if (error.operation == operation && attempt < DELETE_ATTEMPTS)
-                        || (error.operation == Operation::Authenticate && attempt == 1) =>
-                {
+                Err(error) if attempt < delete_attempts(&error) => {
                     tracing::info!(
                         host = %self.name, shell = %shell.id, attempt, error = %error.kind, "closing the shell again"
                     );
@@ -234,6 +231,17 @@ impl Shell {
 
     fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
+    }
+}
+
+/// How often closing a shell is tried at most, when it comes to this. A refused logon may be told in answer to the request
+/// itself, on a connection that had logged on.
+fn delete_attempts(error: &Error) -> u32 {
+    match error.operation {
+        _ if matches!(error.kind, Kind::Unauthorized { .. }) => 2,
+        Operation::Authenticate => 2,
+        Operation::DeleteShell => DELETE_ATTEMPTS,
+        _ => 1,
     }
 }
 

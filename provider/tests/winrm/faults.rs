@@ -273,6 +273,22 @@ async fn a_login_that_the_host_has_forgotten_is_repeated() {
     assert_eq!(server.connections(), 2);
 }
 
+/// Each further refusal would bring the account nearer to being locked: one over the old connection, which may only have
+/// been forgotten, one over another, and one after a pause.
+#[tokio::test]
+async fn a_logon_that_is_refused_at_the_end_is_not_tried_for_long() {
+    for setup in [BASIC, SEALED, BOUND] {
+        let (server, session) = start(setup).await;
+        session.run("a", &[], Stdin::None).await.expect("a command");
+        for _ in 0..8 {
+            let refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate, Basic";
+            server.expect(Action::Delete, Turn::Http(refused, ""));
+        }
+        session.close().await;
+        assert_eq!(server.count(Action::Delete), 3, "{setup:?}");
+    }
+}
+
 #[tokio::test]
 async fn ways_that_do_not_open_are_named() {
     let server = Server::start(BASIC).await;

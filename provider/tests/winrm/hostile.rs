@@ -133,7 +133,7 @@ fn challenge() -> impl Strategy<Value = String> {
 }
 
 /// How many cases run at once: they mostly wait.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 24;
 
 /// Checks so many generated cases, and that nothing panics meanwhile, in whatever task.
 pub async fn each<Case, Check>(cases: u32, strategy: impl Strategy<Value = Case>, check: impl Fn(Case) -> Check)

@@ -11,6 +11,7 @@ mod listening;
 mod logons;
 mod logs;
 mod ntlm_server;
+mod patience;
 mod requests;
 mod retries;
 mod robustness;

@@ -43,6 +43,17 @@ pub struct Seen {
     pub body: String,
 }
 
+impl Seen {
+    /// What a `Send` brought, decoded.
+    pub fn input(&self) -> Option<String> {
+        if self.action != Action::Send {
+            return None;
+        }
+        let text = self.body.split("<rsp:Stream").nth(1)?.split('>').nth(1)?.split('<').next()?;
+        Some(String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text"))
+    }
+}
+
 /// What to do with a request instead of granting it.
 #[derive(Debug)]
 pub enum Turn {
@@ -68,6 +79,8 @@ pub enum Turn {
     Last,
     /// The right answer after a while.
     Late(Duration),
+    /// After a while, that there is nothing yet.
+    NotYet(Duration),
     Hang,
 }
 
@@ -98,7 +111,11 @@ struct State {
     poured: AtomicUsize,
     seen: Mutex<Vec<Seen>>,
     script: Mutex<VecDeque<(Action, Turn)>>,
+    caller: Mutex<Option<Caller>>,
 }
+
+/// Gives standard output for what was sent last.
+type Caller = Box<dyn Fn(&str) -> String + Send>;
 
 /// What is written for a request.
 enum Answer {
@@ -157,6 +174,7 @@ impl Server {
             poured: AtomicUsize::new(0),
             seen: Mutex::default(),
             script: Mutex::default(),
+            caller: Mutex::default(),
         });
         let server = Self {
             port: listener.local_addr().expect("an address").port(),
@@ -181,6 +199,11 @@ impl Server {
     /// The next request for `action` gets this answer; several may wait in line.
     pub fn expect(&self, action: Action, turn: Turn) {
         lock(&self.state.script).push_back((action, turn));
+    }
+
+    /// Output that nothing else was said about is what `caller` gives for the last input; the process goes on.
+    pub fn answer_calls(&self, caller: impl Fn(&str) -> String + Send + 'static) {
+        *lock(&self.state.caller) = Some(Box::new(caller));
     }
 
     pub fn seen(&self) -> Vec<Seen> {
@@ -337,6 +360,11 @@ impl State {
                 soap = output(stdout, b"", None);
                 last = true;
             }
+            Some(Turn::NotYet(after)) => {
+                tokio::time::sleep(after).await;
+                let soap = fault(2_150_858_793, "TimedOut");
+                return Some(Answer::Whole(respond("500 Internal Server Error", action, &soap, sealing)));
+            }
             Some(Turn::Http(head, body)) => {
                 let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
                 return Some(Answer::Whole(answer.into_bytes()));
@@ -352,6 +380,10 @@ impl State {
         }
         let answer = respond("200 OK", action, &soap, sealing);
         Some(if last { Answer::Last(answer) } else { Answer::Whole(answer) })
+    }
+
+    fn last_input(&self) -> String {
+        lock(&self.seen).iter().rev().find_map(Seen::input).unwrap_or_default()
     }
 
     fn note(&self, action: Action, head: &str, body: String) {
@@ -373,7 +405,10 @@ impl State {
             Action::Command => {
                 format!("<rsp:CommandResponse><rsp:CommandId>COMMAND-{number}</rsp:CommandId></rsp:CommandResponse>")
             }
-            Action::Receive => output(b"hello", b"", Some(0)),
+            Action::Receive => match lock(&self.caller).as_ref() {
+                Some(caller) => output(caller(&self.last_input()).as_bytes(), b"", None),
+                None => output(b"hello", b"", Some(0)),
+            },
             _ => String::new(),
         }
     }

@@ -14,12 +14,10 @@ use azuremfa::backend::windows::scripts::{
 };
 use azuremfa::backend::windows::sessions::Sessions;
 use azuremfa::secret::Secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::BASIC;
-use crate::server::{Action, HOST, PASSWORD, Server, Setup, Turn, USER};
+use crate::server::{Action, HOST, PASSWORD, Seen, Server, Setup, Turn, USER};
 
 async fn start() -> (Server, Sessions) {
     start_within(None).await
@@ -66,12 +64,7 @@ pub async fn run(sessions: &Sessions, script: Script) -> Result<Value, Cause> {
 
 /// What a `Send` brought, decoded.
 pub fn sent(server: &Server) -> Vec<String> {
-    let of = |body: &str| {
-        let text = body.split("<rsp:Stream").nth(1)?.split('>').nth(1)?.split('<').next()?;
-        Some(String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text"))
-    };
-    let sends = server.seen().into_iter().filter(|seen| seen.action == Action::Send);
-    sends.map(|seen| of(&seen.body).expect("a stream")).collect()
+    server.seen().iter().filter_map(Seen::input).collect()
 }
 
 #[tokio::test]

@@ -117,7 +117,9 @@ async fn no_answer_of_a_host_has_a_change_made_twice() {
         let result = call_against(&server, &sessions, &hostile, script, closes).await;
         sessions.close().await;
         holds(begin.elapsed() < IN_TIME * 2, || format!("it took {:?}", begin.elapsed()))?;
-        holds(server.count(Action::Delete) > 0, || "a shell was left open".to_owned())?;
+        // A shell whose opening somebody has refused is taken for none.
+        let closed = server.count(Action::Delete) > 0 || hostile.action == Action::Create;
+        holds(closed, || "a shell was left open".to_owned())?;
         result
     })
     .await;

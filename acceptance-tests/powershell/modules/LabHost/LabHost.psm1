@@ -92,6 +92,7 @@ function Get-CimInstance {
             $ahead = if ($null -ne $state['clock_ahead']) { $state['clock_ahead'] } else { 0 }
             return [pscustomobject]@{ Caption = $system['caption']; Version = $system['version']; LastBootUpTime = ConvertFrom-LabTime $system['last_boot']; LocalDateTime = [datetime]::Now.AddSeconds($ahead) }
         }
+        '^Win32_ComputerSystem\|$' { return [pscustomobject]@{ Domain = (Read-LabState)['domain']; DomainRole = [uint16](Read-LabSecondHop)['domain_role'] } }
         '^Win32_LogicalDisk\|DeviceID=''C:''$' {
             $drive = (Read-LabState)['system_drive']
             if ($null -eq $drive) { $drive = @{ size = 64424509440; free = 42949672960 } }
@@ -112,6 +113,14 @@ function Get-CimInstance {
         }
     }
     throw "the simulated host does not know this query: $ClassName, filter '$Filter'"
+}
+
+function Read-LabSecondHop {
+    # What the state leaves out is as it is for most: a member server, and a network logon of the domain that goes no further.
+    $hop = @{ domain_role = 3; network_logon = $true; local_account = $false }
+    $given = (Read-LabState)['second_hop']
+    if ($given) { foreach ($name in @($hop.Keys)) { if ($null -ne $given[$name]) { $hop[$name] = $given[$name] } } }
+    $hop
 }
 
 function Get-LabTokenService {
@@ -234,7 +243,11 @@ function Get-WinEvent {
 function whoami.exe {
     if (($args -join ' ') -ne '/groups /fo csv /nh') { throw "unexpected arguments of whoami: $args" }
     $administrator = (Read-LabState)['administrator']
+    $hop = Read-LabSecondHop
     '"Everyone","Well-known group","S-1-1-0","Mandatory group, Enabled by default, Enabled group"'
+    '"CONTOSO\Operators","Group","S-1-5-21-1004336348-1177238915-682003330-1113","Mandatory group, Enabled by default, Enabled group"'
+    if ($hop['network_logon']) { '"NT AUTHORITY\NETWORK","Well-known group","S-1-5-2","Mandatory group, Enabled by default, Enabled group"' }
+    if ($hop['local_account']) { '"NT AUTHORITY\Local account","Well-known group","S-1-5-113","Mandatory group, Enabled by default, Enabled group"' }
     if ($administrator) { '"BUILTIN\Administrators","Alias","S-1-5-32-544","Mandatory group, Enabled by default, Enabled group, Group owner"' }
     else { '"BUILTIN\Administrators","Alias","S-1-5-32-544","Group used for deny only"' }
     if ($administrator) { '"Mandatory Label\High Mandatory Level","Label","S-1-16-12288",""' } else { '"Mandatory Label\Medium Mandatory Level","Label","S-1-16-8192",""' }

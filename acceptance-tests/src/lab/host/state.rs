@@ -54,6 +54,9 @@ pub struct State {
     /// Absent: room enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_drive: Option<SystemDrive>,
+    /// Absent: a member of its domain, reached by a network logon that goes no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_hop: Option<SecondHop>,
     /// How far the host's clock is ahead of the right time, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_ahead: Option<i64>,
@@ -77,6 +80,25 @@ pub struct WinrmQuotas {
 pub struct SystemDrive {
     pub size: i64,
     pub free: i64,
+}
+
+/// How far the logon reaches from the host on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SecondHop {
+    /// As Windows numbers it: 2 for a server in no domain, 3 for a member, 5 for a domain controller.
+    pub domain_role: i64,
+    pub network_logon: bool,
+    /// Whether the account is the host's own.
+    pub local_account: bool,
+    /// The error of Windows with which a domain controller answers; 0 for none, 258 for no answer.
+    pub error: i64,
+}
+
+impl Default for SecondHop {
+    fn default() -> Self {
+        Self { domain_role: 3, network_logon: true, local_account: false, error: 5 }
+    }
 }
 
 impl Default for WinrmQuotas {

@@ -198,7 +198,7 @@ fn wrong_checks_are_refused_at_their_line() {
     let Some(case) = Case::demo() else { return };
     for (url, settings, attribute, sentence) in [
         ("https://user:marker@{host}/", "", "url", "it holds a user name or a password"),
-        ("{host}/health", "", "url", "no address of a web server, such as https://{host}/MultiFactorAuth/"),
+        ("{host}/health", "", "url", "no address of a web server, which begins with https:// or http:// and a host"),
         ("https://{name}/", "", "url", "{host} is the only placeholder"),
         ("https://{host}/", "status = 20", "status", "a whole number from 100 to 599"),
         ("https://{host}/", "timeout = \"5s\"\n    interval = \"1m\"", "interval", "is longer than the 5 seconds"),

@@ -15,7 +15,7 @@ const SLOW: &str = SERVERS[1];
 
 /// What is sent, to whom, while a step runs on the slow host.
 #[derive(Clone, Copy, Debug)]
-enum Signal {
+pub enum Signal {
     /// As a terminal does it: to the client and the provider alike.
     CtrlC,
     /// To the provider alone.
@@ -57,7 +57,7 @@ fn recovers(case: &Case) {
     assert!(case.workspace.attributes("azuremfa_server_group.eu")["version"].is_string());
 }
 
-fn send(signal: Signal, client: &Child) {
+pub fn send(signal: Signal, client: &Child) {
     let (name, target) = match signal {
         Signal::CtrlC => ("INT", format!("-{}", client.id())),
         Signal::ToClient(name) => (name, client.id().to_string()),
@@ -84,8 +84,9 @@ fn provider_of(client: u32) -> u32 {
     panic!("the client has no provider");
 }
 
+/// Waits until something is so.
 #[track_caller]
-fn wait(limit: Duration, what: &str, mut reached: impl FnMut() -> bool) {
+pub fn wait(limit: Duration, what: &str, mut reached: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !reached() {
         assert!(begin.elapsed() < limit, "{what} did not come within {limit:?}");

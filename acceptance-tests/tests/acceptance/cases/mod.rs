@@ -8,6 +8,7 @@ mod interruptions;
 mod ports;
 mod refusals;
 pub mod secrets;
+mod traffic;
 mod unreachable;
 mod versions;
 mod ways;

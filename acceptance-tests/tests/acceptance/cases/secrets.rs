@@ -1,4 +1,5 @@
-//! A marker password appears in no state, plan, log, diagnostic, process list, or file on a host.
+//! A marker password, and the token of a balancer, appear in no state, plan, log, diagnostic, process list, or file on a
+//! host.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use acceptance_tests::lab::balancer::Balancer;
 use acceptance_tests::lab::estate::demo;
 use acceptance_tests::tools::terraform::Release;
 
@@ -75,38 +77,72 @@ fn command_lines() -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
 }
 
+/// The settings of a balancer whose token comes from the environment, or with all that gives orders from a variable.
+fn balancer(balancer: &Balancer, ephemeral: bool) -> String {
+    let url = format!("{}/members/{{host}}?token={MARKER_QUERY}", balancer.url);
+    let order = |session: &str| {
+        let body = format!("jsonencode({{ session = \"{session}\", comment = \"{MARKER_BODY}\" }})");
+        format!("{{ url = \"{url}\", method = \"PATCH\", body = {body} }}")
+    };
+    let headers = if ephemeral { "headers = { Authorization = \"Bearer ${var.token}\" }" } else { "" };
+    format!(
+        "balancers = {{\n  f5 = {{\n    type = \"http\"\n    drain_wait = \"0s\"\n    take_out = {}\n    put_back = {}\n    {headers}\n  }}\n}}",
+        order("user-disabled"),
+        order("user-enabled")
+    )
+}
+
+/// What stands in the configuration of a balancer itself, and so in the workspace, and must not be printed or logged.
+const MARKER_QUERY: &str = "marker-in-the-query";
+const MARKER_BODY: &str = "marker-in-the-body";
+
 /// Runs import and upgrade at TRACE with all logs kept in the workspace, then looks everywhere.
 fn check_nowhere(release: Release, ephemeral: bool) {
     let estate = demo::temporary().expect("the demo estate can be made");
     let Some(case) = Case::on(release, estate) else { return };
     let marker = case.lab.password.clone();
+    let f5 = Balancer::start(case.lab.estate()).expect("a balancer can be started");
+    case.provider(&balancer(&f5, ephemeral));
     if ephemeral {
         let settings = fs::read_to_string(case.workspace.path().join("provider.tf")).expect("the settings are there");
         let settings = settings
             .replace("default = {", "default = {\n      username = \"Administrator\"\n      password = var.password");
         case.workspace.write(
             "provider.tf",
-            &format!("{settings}\nvariable \"password\" {{\n  ephemeral = true\n  type = string\n}}\n"),
+            &format!("{settings}\n{}{}", ephemeral_variable("password"), ephemeral_variable("token")),
         );
     }
     case.configure(&[
-        &hcl::group("7.0.0.9", &SERVERS, SERVERS[0], ""),
+        &hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "drain = \"f5\""),
         &hcl::portal("dmz", "7.0.0.9", &["portal01.dmz.contoso.com"], AFTER_GROUP),
     ]);
-    let by_variable = [("AZUREMFA_USERNAME", ""), ("AZUREMFA_PASSWORD", ""), ("TF_VAR_password", marker.as_str())];
-    let by_environment = [("AZUREMFA_USERNAME", case.lab.username.as_str()), ("AZUREMFA_PASSWORD", marker.as_str())];
+    let by_variable = [
+        ("AZUREMFA_USERNAME", ""),
+        ("AZUREMFA_PASSWORD", ""),
+        ("TF_VAR_password", marker.as_str()),
+        ("TF_VAR_token", f5.token.as_str()),
+    ];
+    let by_environment = [
+        ("AZUREMFA_USERNAME", case.lab.username.as_str()),
+        ("AZUREMFA_PASSWORD", marker.as_str()),
+        ("AZUREMFA_BALANCER_F5_TOKEN", f5.token.as_str()),
+    ];
     let mut environment = if ephemeral { by_variable.to_vec() } else { by_environment.to_vec() };
     let logs = case.workspace.path().join("trace.log").display().to_string();
     environment.extend([("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "TRACE"), ("TF_LOG_PATH", logs.as_str())]);
     let watch = ProcessWatch::start(&marker);
     let plan =
         case.workspace.run_with(&["plan", "-no-color", "-input=false", "-out=case.tfplan"], &environment).succeeded();
+    // The balancer refuses the first time, which is said and logged.
+    f5.trouble(&[503]);
     let apply =
         case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &environment).succeeded();
+    assert!(f5.calls().len() > 4 && f5.calls().iter().all(|call| call.status != 401), "{:?}", f5.calls());
     assert_eq!(watch.stop(), Vec::<String>::new(), "command lines that hold the password");
     let shown = case.workspace.run(&["show", "-json", "case.tfplan"]).succeeded();
     for run in [plan, apply, shown] {
         assert!(!run.printed().contains(&marker), "terraform {} prints the password", run.command);
+        assert!(!run.printed().contains(&f5.token), "terraform {} prints the token of a balancer", run.command);
         assert!(
             !run.printed().contains(demo::MARKER_PASSWORD),
             "terraform {} prints a password of a web.config",
@@ -115,10 +151,19 @@ fn check_nowhere(release: Release, ephemeral: bool) {
     }
     let log = fs::read_to_string(case.workspace.path().join("trace.log")).expect("there is a log");
     assert!(log.contains("provider.terraform-provider-azuremfa"), "the provider's own log is in it");
+    let logged: String = log.lines().filter(|line| line.contains("terraform-provider-azuremfa")).collect();
+    assert!(logged.contains("not done by the balancer"), "what balancers answer is logged");
+    assert!(!logged.contains(MARKER_QUERY) && !logged.contains(MARKER_BODY), "what is sent to a balancer is logged");
+    assert_eq!(holding(case.workspace.path(), &f5.token), Vec::<String>::new());
     assert_eq!(holding(case.workspace.path(), &marker), Vec::<String>::new());
     assert_eq!(holding(case.workspace.path(), demo::MARKER_PASSWORD), Vec::<String>::new());
     // The lab's own list of accounts is not on a host.
     assert_eq!(holding(&case.lab.estate().folder().join("hosts"), &marker), Vec::<String>::new());
+    assert_eq!(holding(&case.lab.estate().folder().join("hosts"), &f5.token), Vec::<String>::new());
+}
+
+fn ephemeral_variable(name: &str) -> String {
+    format!("variable \"{name}\" {{\n  ephemeral = true\n  type = string\n}}\n")
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use acceptance_tests::lab::estate::demo;
 use acceptance_tests::lab::host::error::LabError;
-use acceptance_tests::lab::host::state::{State, SystemDrive, WinrmQuotas};
+use acceptance_tests::lab::host::state::{SecondHop, State, SystemDrive, WinrmQuotas};
 use acceptance_tests::lab::server::{Lab, Mode};
 use acceptance_tests::lab::wire::record::Listener;
 use acceptance_tests::{paths, powershell};
@@ -50,8 +50,9 @@ fn a_healthy_host_passes_every_check() {
                                  2016 Standard
         ok       quotas          MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500
         ok       clock           the host's clock and this machine's differ by no more than 60 s
-        note     double hop      a network logon cannot go on from the host to another one with the same
-                                 account: files come over https or from this machine, never from a UNC path
+        ok       double hop      this network logon is refused at `\\contoso.com\SYSVOL`, so the host cannot
+                                 act elsewhere as the account; files come over https or from this machine,
+                                 never from a UNC path
         ok       disk            C: has 40.0 GiB free of 60.0 GiB
 
         The host can be used; 0 warnings.
@@ -165,8 +166,8 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "double_hop",
               "cure": null,
-              "finding": "a network logon cannot go on from the host to another one with the same account: files come over https or from this machine, never from a UNC path",
-              "result": "note"
+              "finding": "this network logon is refused at `\\\\contoso.com\\SYSVOL`, so the host cannot act elsewhere as the account; files come over https or from this machine, never from a UNC path",
+              "result": "ok"
             },
             {
               "check": "disk",
@@ -210,6 +211,7 @@ fn worsen(state: &mut State) {
     state.administrator = false;
     state.clock_ahead = Some(600);
     state.system_drive = Some(SystemDrive { size: 64 << 30, free: 512 << 20 });
+    state.second_hop = Some(SecondHop { error: 258, ..SecondHop::default() });
     state.winrm_quotas = Some(WinrmQuotas {
         max_memory_per_shell_mb: Some(150),
         max_shells_per_user: None,
@@ -237,8 +239,7 @@ fn check(worsen: impl FnOnce(&mut State), subject: &str, code: i32, expected: Ex
     change(&lab, worsen);
     let (found, report) = Doctor::of(&lab).report();
     let checks = report["checks"].as_array().expect("checks");
-    let noticed: Vec<&Value> =
-        checks.iter().filter(|check| check["result"] != "ok" && check["result"] != "note").collect();
+    let noticed: Vec<&Value> = checks.iter().filter(|check| check["result"] != "ok").collect();
     let [check] = noticed.as_slice() else { panic!("not one check: {noticed:#?}") };
     assert_eq!((check["check"].as_str(), found), (Some(subject), code));
     // A second may pass between the two readings of a clock.
@@ -284,6 +285,39 @@ fn what_would_fail_an_upgrade_is_said_with_its_cure() {
             "warning": "reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxEnvelopeSizekb 500"
             "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
         "#]],
+    );
+}
+
+/// Never more than a note, and the exit status is that of a host that can be used.
+#[test]
+fn how_far_the_logon_reaches_is_noted() {
+    let hop = SecondHop::default;
+    check(
+        |state| state.second_hop = Some(SecondHop { error: 0, ..hop() }),
+        "double_hop",
+        0,
+        expect![[r#"
+            "note": "this network logon opens `\\\\contoso.com\\SYSVOL`, so the host can act elsewhere as the account"
+            "Nothing here needs it. UNC paths are no sources all the same: with `delivery = \"pull\"` the host fetches a file over https, with `delivery = \"push\"` this machine sends it over WinRM. Whoever controls the host can use the account elsewhere, so log on by Kerberos or NTLM rather than by Basic, which hands the password to the host, and forbid delegation of the account: `Set-ADUser -Identity 'name' -AccountNotDelegated $true`."
+        "#]],
+    );
+    check(
+        |state| state.second_hop = Some(SecondHop { error: 53, ..hop() }),
+        "double_hop",
+        0,
+        expect![[r#"
+            "note": "whether the host can act elsewhere as the account is not known, because `\\\\contoso.com\\SYSVOL` could not be tried: The network path was not found (error 53); files come over https or from this machine, never from a UNC path"
+            null
+        "#]],
+    );
+    check(
+        |state| state.second_hop = Some(SecondHop { domain_role: 2, ..hop() }),
+        "double_hop",
+        0,
+        expect![[r#"
+        "note": "the host is in no domain, so no other machine was tried with this network logon; files come over https or from this machine, never from a UNC path"
+        null
+    "#]],
     );
 }
 

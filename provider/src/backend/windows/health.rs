@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 
 use crate::backend::error::{Cause, HostError};
@@ -30,7 +29,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
     loop {
         let left = deadline.saturating_sub(clock.now());
         asked += 1;
-        let Err(last) = unless_stopped(work, ask(&client, &url, check, left.min(ANSWER))).await? else {
+        let Err(last) = work.unless_stopped(ask(&client, &url, check, left.min(ANSWER))).await? else {
             tracing::info!(url = web_address::shown(&url), asked, "healthy");
             return Ok(Report::default());
         };
@@ -38,12 +37,12 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
         if clock.now().saturating_add(check.interval) >= deadline {
             return Err(work.failure(Cause::Unhealthy(format!(
                 "no healthy answer within {}: {} was asked {}, and at last {last}",
-                seconds(check.timeout),
+                web_client::seconds(check.timeout),
                 web_address::shown(&url),
                 if asked == 1 { "once".to_owned() } else { format!("{asked} times") }
             ))));
         }
-        unless_stopped(work, clock.sleep(check.interval)).await?;
+        work.unless_stopped(clock.sleep(check.interval)).await?;
     }
 }
 
@@ -51,26 +50,16 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
 fn address_of(work: &Work<'_>, check: &HealthCheck) -> Result<Url, String> {
     let url = check.url.as_deref().ok_or("health_check.url is not known")?;
     let url = health::parse(url).map_err(|error| format!("health_check.url cannot be used: {error}"))?;
-    work.backend.check_allowed(&health::host(&url))?;
+    work.backend.check_allowed(&web_address::host(&url))?;
     Ok(url)
 }
 
-/// Every try is made on a connection of its own, because one that was open before proves little. Redirects are answers.
 fn client(check: &HealthCheck) -> Result<Client, String> {
-    let trust = TlsOptions {
+    web_client::single(web_client::builder(&TlsOptions {
         ca_certificate: check.ca_certificate.clone(),
         insecure_skip_verify: check.insecure_skip_verify,
         server_name: None,
-    };
-    let builder = web_client::builder(&trust)?.redirect(Policy::none()).pool_max_idle_per_host(0);
-    builder.build().map_err(without_address)
-}
-
-async fn unless_stopped<T>(work: &Work<'_>, what: impl Future<Output = T>) -> Result<T, HostError> {
-    tokio::select! {
-        done = what => Ok(done),
-        () = work.stop.cancelled() => Err(work.failure(Cause::Stopped)),
-    }
+    })?)
 }
 
 /// Asks once. The error completes "at last …".
@@ -80,7 +69,7 @@ async fn ask(client: &Client, url: &Url, check: &HealthCheck, limit: Duration) -
         let response = request.await.map_err(|error| format!("it gave no answer ({})", without_address(error)))?;
         judge(response, check).await
     };
-    let late = |_| format!("it gave no answer within {}", seconds(limit));
+    let late = |_| format!("it gave no answer within {}", web_client::seconds(limit));
     tokio::time::timeout(limit, answer).await.map_err(late)?
 }
 
@@ -104,8 +93,4 @@ async fn judge(mut response: Response, check: &HealthCheck) -> Result<(), String
     }
     let looked_at = if body.len() < BODY { "the body" } else { "the first 1 MiB of the body" };
     Err(format!("it answered {}, but {looked_at} does not hold {wanted:?}", status.as_u16()))
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} seconds", duration.as_secs_f64())
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::HostAddress;
+use crate::backend::balancer::Balancers;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
 use crate::backend::release::Releases;
@@ -27,6 +28,7 @@ use crate::backend::windows::work::Work;
 use crate::backend::{Backend, Report};
 
 pub mod adfs;
+pub mod balancer;
 pub mod clock;
 pub mod connection;
 pub mod download;
@@ -60,6 +62,7 @@ pub mod worker;
 pub struct WindowsBackend {
     runner: Arc<dyn Runner>,
     releases: Arc<Releases>,
+    balancers: Arc<Balancers>,
     clock: Arc<dyn Clock>,
     observations: Observations,
     gap: Gap,
@@ -81,6 +84,7 @@ impl WindowsBackend {
         Self {
             runner,
             releases,
+            balancers: Arc::default(),
             observations: Observations::new(clock.clone()),
             clock,
             gap: Gap::default(),
@@ -93,6 +97,13 @@ impl WindowsBackend {
     #[must_use]
     pub fn limited_by(mut self, connections: Arc<Connections>) -> Self {
         self.connections = Some(connections);
+        self
+    }
+
+    /// With balancers.
+    #[must_use]
+    pub fn with_balancers(mut self, balancers: Arc<Balancers>) -> Self {
+        self.balancers = balancers;
         self
     }
 
@@ -114,6 +125,11 @@ impl WindowsBackend {
     /// What the operator states about releases.
     pub fn releases(&self) -> &Releases {
         &self.releases
+    }
+
+    /// The balancers that the operator declares.
+    pub fn balancers(&self) -> &Balancers {
+        &self.balancers
     }
 
     /// The clock of waits and answers.
@@ -189,6 +205,8 @@ impl Backend for WindowsBackend {
 async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {
     match action {
         Action::TrafficNotManaged => Ok(Report::default()),
+        Action::TakeOut { balancer, wait } => balancer::take_out(work, balancer, *wait).await,
+        Action::PutBack { balancer } => balancer::put_back(work, balancer).await,
         Action::BackUp { source, backup, fresh, .. } => files::back_up(work, source, backup, *fresh).await,
         Action::CloseBackup { backup_id } => files::close_backup(work, backup_id).await,
         Action::FetchServerSetup { version } => files::fetch_server_setup(work, version).await,
@@ -229,6 +247,8 @@ fn only_looks(action: &Action) -> bool {
     matches!(
         action,
         Action::TrafficNotManaged
+            | Action::TakeOut { .. }
+            | Action::PutBack { .. }
             | Action::CompareTheme { .. }
             | Action::VerifyServer { .. }
             | Action::VerifyWeb { .. }

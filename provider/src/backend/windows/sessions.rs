@@ -277,7 +277,27 @@ fn cause(error: &Error) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::windows::scripts::{
+        BACKUP_DIRECTORY, COMPARE_DIRECTORY, COMPLETE_PARTIAL_FILE, RECEIVE_FILE, RECEIVE_PARTIAL_FILE,
+        SAVE_RELEASE_FILE, SEND_FILE,
+    };
     use crate::winrm::auth::kerberos::login::sample_cache;
+
+    /// Installers go on by themselves; what copies or hashes is waited for.
+    #[test]
+    fn what_copies_may_be_quiet_for_45_minutes() {
+        let copies = [
+            BACKUP_DIRECTORY,
+            COMPARE_DIRECTORY,
+            COMPLETE_PARTIAL_FILE,
+            RECEIVE_FILE,
+            RECEIVE_PARTIAL_FILE,
+            SAVE_RELEASE_FILE,
+            SEND_FILE,
+        ];
+        let quiet = Duration::from_secs(45 * 60);
+        assert!(copies.iter().all(|script| TimeLimit::new(*script, None).length() > quiet));
+    }
 
     /// A script finds out nothing by it that the session has not found out, and a run may take longer than a ticket.
     #[tokio::test]

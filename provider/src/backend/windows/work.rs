@@ -91,6 +91,14 @@ impl Work<'_> {
         }
     }
 
+    /// What comes of it, or the failure of a step that was cut because the run is to stop.
+    pub async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, HostError> {
+        tokio::select! {
+            done = what => Ok(done),
+            () = self.stop.cancelled() => Err(self.failure(Cause::Stopped)),
+        }
+    }
+
     /// The step's failure.
     pub fn failure(&self, cause: Cause) -> HostError {
         HostError { host: self.host.to_owned(), operation: self.operation.clone(), cause }

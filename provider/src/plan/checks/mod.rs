@@ -11,7 +11,7 @@ use crate::backend::step::{Action, Step};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
-use crate::plan::{Decision, Desired, Policy, Status, View, Views, health};
+use crate::plan::{Decision, Desired, Policy, Status, View, Views, health, traffic};
 use crate::tf::diagnostic::Diagnostics;
 
 pub mod acknowledgement;
@@ -244,14 +244,16 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Whether a host that could not be looked at was below the pin when it last could, has still to pass its health check,
-    /// or has nothing installed.
+    /// Whether a host that could not be looked at was below the pin when it last could, has still to pass its health check
+    /// or to be put back into a balancer, or has nothing installed.
     pub fn is_left_behind(&self, member: &Member<'a>) -> bool {
         match member {
             Member::Seen(_) | Member::Unread(_) => false,
             Member::Unreachable(host) => {
                 let last = self.desired.last_versions.get(*host);
-                last.is_none_or(|version| *version < self.desired.pin) || self.desired.awaits_health(host)
+                last.is_none_or(|version| *version < self.desired.pin)
+                    || self.desired.awaits_health(host)
+                    || self.desired.awaits_traffic(host)
             }
             Member::Missing(_) => true,
         }
@@ -293,6 +295,9 @@ fn member<'a>(
     let ahead = evidence.lowest > desired.pin;
     if !below && !ahead && desired.awaits_health(host) {
         gaps.push(health::NOT_PASSED);
+    }
+    if !below && !ahead && desired.awaits_traffic(host) {
+        gaps.push(traffic::NOT_BACK);
     }
     let needs_work = below || (!ahead && (!evidence.agrees || !gaps.is_empty()));
     Member::Seen(Seen { host, facts, evidence, gaps, needs_work, below })

@@ -5,7 +5,7 @@ use crate::backend::step::{Action, Step};
 use crate::plan::checks::{self, Member, Seen, Survey};
 use crate::plan::server_group::gate::Gate;
 use crate::plan::server_group::{Plan, SERVICE, backup, backup_id, facts_of, findings, sdk, step};
-use crate::plan::{Desired, component, health};
+use crate::plan::{Desired, component, health, traffic};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
@@ -32,17 +32,20 @@ pub fn all(
             Member::Unread(host) => steps.push(checks::adopt(host, &desired.pin)),
             Member::Seen(seen) => {
                 let Some(work) = plan.work(seen.host) else { continue };
-                steps.extend(if work.server { whole(desired, seen) } else { remainder(desired, seen) });
-                steps.extend(health::step(desired, seen.host));
+                let mut own = if work.server { whole(desired, seen) } else { remainder(desired, seen) };
+                own.extend(health::step(desired, seen.host));
+                steps.extend(traffic::around(desired, seen.host, own));
             }
             Member::Unreachable(_) | Member::Missing(_) => {}
         }
     }
     if let Some(master) = gate.master().filter(|_| !steps.is_empty() && backs_up) {
-        // Before the last check: a run that only repeats a failed one closes nothing.
-        let check = steps.pop_if(|step| matches!(step.action, Action::AwaitHealth { .. }));
+        // Before the last check and what follows it: a run that only repeats a failed one closes nothing.
+        let is_last = |step: &Step| matches!(step.action, Action::AwaitHealth { .. } | Action::PutBack { .. });
+        let end = steps.iter().rposition(|step| !is_last(step)).map_or(0, |position| position + 1);
+        let last = steps.split_off(end);
         close(desired, master, &mut steps);
-        steps.extend(check);
+        steps.extend(last);
     }
     steps.extend(by_hand(desired, gate, plan, steps.is_empty(), diagnostics));
     steps
@@ -93,8 +96,7 @@ fn data_backup(
 fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
     let host = seen.host;
     let version = desired.pin.to_string();
-    let mut steps = vec![step(host, Action::TrafficNotManaged)];
-    steps.extend(seen.facts.web.iter().map(|component| {
+    let backups = seen.facts.web.iter().map(|component| {
         let what = match component.component {
             WebKind::WebServiceSdk => "the Web Service SDK",
             WebKind::UserPortal => "the co-hosted User Portal",
@@ -107,7 +109,8 @@ fn whole(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
             && component::is_configured(component)
             && (component.component != WebKind::WebServiceSdk || sdk::is_untouched(component, &desired.pin));
         step(host, Action::BackUp { what, source, backup, fresh })
-    }));
+    });
+    let mut steps: Vec<Step> = backups.collect();
     steps.push(step(host, Action::FetchServerSetup { version: version.clone() }));
     steps.push(step(host, Action::RunServerSetup { version }));
     steps.extend(findings::cohosted(seen).map(|component| {
@@ -137,9 +140,6 @@ fn remainder(desired: &Desired, seen: &Seen<'_>) -> Vec<Step> {
             step(host, Action::BackUp { what: "the Web Service SDK", source, backup, fresh: false })
         })
         .collect();
-    if !steps.is_empty() {
-        steps.insert(0, step(host, Action::TrafficNotManaged));
-    }
     steps.extend(sdk_and_proof(desired, seen));
     close(desired, host, &mut steps);
     steps

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use crate::backend::facts::{RoleEvidence, WebKind};
-use crate::plan::fixtures::{desired, fresh_backups, policy, server, views, web};
+use crate::plan::fixtures::{desired, drained, fresh_backups, out, policy, server, views, web};
 use crate::plan::server_group::{DeclaredSdk, Group, decide};
 use crate::plan::{Acknowledgement, Decision, Desired, Views};
 use crate::tf::diagnostic::Severity;
@@ -383,4 +383,55 @@ fn a_lone_sdk_package_needs_visual_c_on_its_host() {
     );
     // Here the server setup runs and brings both.
     check(["7.0.0.9", "6.3.1.1", "7.0.0.9"], &[]);
+}
+
+/// The SDK's upgrade takes a server out as the server's own does; the last put back comes after the master's backup is closed.
+#[test]
+fn servers_are_out_of_their_balancer_while_they_are_changed() {
+    let desired = drained(desired("mfa-eu", "7.0.0.9", &HOSTS));
+    let mut views = estate(["6.3.1.1", "6.3.1.1", "7.0.0.9"]);
+    change(&mut views, "mfa03", |facts| {
+        for sdk in facts.web.iter_mut().filter(|web| web.component == WebKind::WebServiceSdk) {
+            *sdk = web(WebKind::WebServiceSdk, "6.3.1.1");
+        }
+    });
+    let found = text(&run(&desired, &group("mfa01"), &views));
+    expect![[r#"
+        1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
+        2. mfa02: take it out of balancer f5, and wait 30 s
+        3. mfa02: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
+        4. mfa02: fetch the server setup 7.0.0.9 and check its hash
+        5. mfa02: run the server setup 7.0.0.9 in place
+        6. mfa02: upgrade the Web Service SDK to 7.0.0.9 in the same virtual directory MultiFactorAuthWebServiceSdk
+        7. mfa02: put the Web Service SDK's old web.config back, or carry its values into the new one
+        8. mfa02: set application pool MfaSdk to CLR v4.0
+        9. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
+        10. mfa02: close this upgrade's backup
+        11. mfa02: put it back into balancer f5
+        12. mfa03: take it out of balancer f5, and wait 30 s
+        13. mfa03: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
+        14. mfa03: upgrade the Web Service SDK to 7.0.0.9 in the same virtual directory MultiFactorAuthWebServiceSdk
+        15. mfa03: put the Web Service SDK's old web.config back, or carry its values into the new one
+        16. mfa03: set application pool MfaSdk to CLR v4.0
+        17. mfa03: verify that MFA Server and its Web Service SDK run 7.0.0.9
+        18. mfa03: close this upgrade's backup
+        19. mfa01: close this upgrade's backup
+        20. mfa03: put it back into balancer f5
+        21. mfa01: by hand: promote mfa02 or mfa03, then set master
+        -> waiting reaches_pin=false
+        then promote one of them by hand"#]]
+    .assert_eq(&found);
+}
+
+#[test]
+fn a_server_that_was_left_out_is_put_back() {
+    let mut desired = drained(desired("mfa-eu", "7.0.0.9", &HOSTS));
+    desired.out = out(HOSTS[1]);
+    let whole = estate(["7.0.0.9", "7.0.0.9", "7.0.0.9"]);
+    let found = text(&run(&desired, &group("mfa01"), &whole));
+    expect![[r#"
+        1. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
+        2. mfa02: put it back into balancer f5
+        -> current reaches_pin=true"#]]
+    .assert_eq(&found);
 }

@@ -6,7 +6,7 @@ use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
 use crate::plan::version::Version;
 use crate::plan::web::work::Work;
-use crate::plan::{Decision, Desired, Policy, View, Views, component, health};
+use crate::plan::{Decision, Desired, Policy, View, Views, component, health, traffic};
 
 pub mod findings;
 pub mod steps;
@@ -56,8 +56,9 @@ pub fn decide(desired: &Desired, set: &WebSet, views: &Views, policy: &Policy) -
                 }
                 needs_package |= work.package;
                 findings::check_pool(desired, &work, &mut found);
-                steps.extend(steps::of_host(desired, &work, &mut found));
-                steps.extend(health::step(desired, seen.host));
+                let mut own = steps::of_host(desired, &work, &mut found);
+                own.extend(health::step(desired, seen.host));
+                steps.extend(traffic::around(desired, seen.host, own));
                 finished.push(seen.host);
             }
             Member::Seen(_) | Member::Unreachable(_) | Member::Missing(_) => {}

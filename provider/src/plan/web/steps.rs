@@ -48,15 +48,12 @@ fn package(desired: &Desired, work: &Work<'_>, diagnostics: &mut Diagnostics) ->
         return Vec::new();
     };
     let step = |action| Step { host: host.to_owned(), action };
-    let mut steps = vec![
-        step(Action::TrafficNotManaged),
-        step(Action::BackUp {
-            what: title(component.component),
-            source: component.physical_path.clone(),
-            backup: backup(desired, work),
-            fresh: work.untouched,
-        }),
-    ];
+    let mut steps = vec![step(Action::BackUp {
+        what: title(component.component),
+        source: component.physical_path.clone(),
+        backup: backup(desired, work),
+        fresh: work.untouched,
+    })];
     steps.extend(origin.bring(desired, host, &[component.component.package()]));
     steps.push(step(Action::RunWebPackage {
         component: component.component,

@@ -9,7 +9,7 @@ use crate::plan::{Desired, Installable, Policy, Status, View, Views};
 use crate::resource::set::desired::{spelled_as, tokens, version, versions};
 use crate::resource::set::private::Memory;
 use crate::resource::set::token::respell;
-use crate::resource::set::{HostSet, address_of, health};
+use crate::resource::set::{HostSet, address_of, drain, health};
 use crate::tf::value::Value;
 
 /// What was found of a set.
@@ -126,6 +126,8 @@ fn standing(own: &Value, prior: &Value, pin: &Version, hosts: &[String], memory:
         acknowledged: Vec::new(),
         health_check: health::decode(own),
         to_pass: memory.to_pass.clone(),
+        drain: drain::decode(own),
+        out: memory.out.clone(),
         rehearsal: false,
     }
 }

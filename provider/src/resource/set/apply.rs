@@ -1,19 +1,17 @@
 //! Apply of an existing set: the plan's own decision, made again over fresh eyes, then performed.
 
-use std::collections::BTreeSet;
-
 use tokio_util::sync::CancellationToken;
 
 use crate::address::HostAddress;
 use crate::backend::step::Step;
 use crate::config::ProviderConfig;
-use crate::plan::{Decision, Desired, Status, View, Views, health};
+use crate::plan::{Decision, Desired, Status, View, Views, health, traffic};
 use crate::resource::set::actual::{Actual, actual};
 use crate::resource::set::desired::wanted;
 use crate::resource::set::execute::{Halt, perform};
 use crate::resource::set::plan::policy;
 use crate::resource::set::private::Memory;
-use crate::resource::set::{HostSet, changes, failure, observe, private, timeouts};
+use crate::resource::set::{HostSet, changes, drain, failure, observe, private, timeouts};
 use crate::resource::{ApplyRequest, Outcome};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
@@ -32,7 +30,10 @@ pub async fn update(
     asked.set("version", request.config.attribute("version").clone());
     let mut diagnostics = Diagnostics::default();
     let mut desired = wanted(set, &asked, request.prior, now).desired;
-    let views = desired.as_mut().and_then(|desired| private::recall(desired, request.private));
+    let views = desired.as_mut().and_then(|desired| {
+        drain::complete(Some(provider), desired);
+        private::recall(desired, request.private)
+    });
     let Some((desired, views)) = desired.zip(views) else {
         diagnostics.error("Nothing to go by", "The plan holds no observation of the hosts. Plan again, with refresh.");
         return refused(request, diagnostics);
@@ -42,7 +43,7 @@ pub async fn update(
     let acts = planned.steps.iter().any(|step| step.action.is_performed());
     if !acts && desired.hosts.iter().all(|host| views.contains_key(host)) {
         instruct(&desired, &planned, &mut diagnostics);
-        let private = private::encode(Memory { views, to_pass: to_pass(&desired, &[], None) });
+        let private = private::encode(memory(views, &desired, &[], None));
         return Outcome { state: own.clone(), private, diagnostics };
     }
     run.go(views, planned, stop, diagnostics).await
@@ -77,10 +78,12 @@ fn is_left(decision: &Decision, found: &Actual) -> bool {
     }
 }
 
-/// Who has still to pass a health check; nobody when none is declared any more.
-fn to_pass(desired: &Desired, steps: &[Step], failed: Option<usize>) -> BTreeSet<String> {
-    let before = desired.health_check.as_ref().map(|_| &desired.to_pass);
-    before.map(|before| health::still_to_pass(before, steps, failed)).unwrap_or_default()
+/// What is kept after a run: who has still to pass a health check, and who is still out of a balancer. Nobody where none is
+/// declared any more.
+fn memory(views: Views, desired: &Desired, steps: &[Step], failed: Option<usize>) -> Memory {
+    let to_pass = desired.health_check.as_ref().map(|_| health::still_to_pass(&desired.to_pass, steps, failed));
+    let out = desired.drain.as_ref().map(|_| traffic::still_out(&desired.out, steps, failed));
+    Memory { views, to_pass: to_pass.unwrap_or_default(), out: out.unwrap_or_default() }
 }
 
 /// Nothing was done: state stays as it was.
@@ -193,12 +196,12 @@ impl Run<'_> {
     ) -> Outcome {
         let views = self.look_after(&before, &mut diagnostics).await;
         let failed = halt.as_ref().map(|halt| halt.index);
-        let memory = Memory { views, to_pass: to_pass(self.desired, &decision.steps, failed) };
+        let memory = memory(views, self.desired, &decision.steps, failed);
         let found = actual(self.set, self.own, self.request.prior, &memory);
         let mut state = self.own.clone();
         found.write(self.set, &mut state, &memory.views);
         if let Some(halt) = &halt {
-            let after = (&memory.views, &found);
+            let after = (&memory, &found);
             failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
         } else {
             if planned.status == Status::Waiting && is_left(decision, &found) {

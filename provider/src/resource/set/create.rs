@@ -10,7 +10,7 @@ use crate::plan::{Desired, View, Views};
 use crate::resource::set::desired::{Wanted, wanted};
 use crate::resource::set::plan::{check_connections, policy};
 use crate::resource::set::schema::mark_unknown;
-use crate::resource::set::{HostSet, health, observe, order, timeouts};
+use crate::resource::set::{HostSet, drain, health, observe, order, timeouts};
 use crate::resource::{Outcome, PlanRequest};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::schema::Schema;
@@ -32,6 +32,7 @@ pub async fn plan(
         foretell(set, &wanted, desired, request.proposed, &mut planned);
         check_connections(set, provider, request.proposed, &mut diagnostics);
         health::look(provider, desired, &mut diagnostics);
+        drain::look(provider, desired, &[], &mut diagnostics);
         let reachable = |provider: &&ProviderConfig| !desired.hosts.iter().any(|host| provider.is_deferred(host));
         if let Some(provider) = provider.filter(reachable).filter(|_| !diagnostics.has_errors())
             && wanted.unknown.is_empty()

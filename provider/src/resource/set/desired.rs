@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{HostAddress, is_same_host};
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::Token;
+use crate::plan::traffic::Out;
 use crate::plan::version::Version;
 use crate::plan::{Acknowledgement, Desired};
-use crate::resource::set::{HostSet, health};
+use crate::resource::set::{HostSet, drain, health};
 use crate::tf::value::Value;
 
 /// What a value asks for, and which deciders are not known yet.
@@ -21,8 +22,8 @@ pub struct Wanted {
 pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestamp) -> Wanted {
     let deciders = ["version", "after", "hold"].into_iter().chain(set.deciders().iter().copied());
     let mut unknown: Vec<&'static str> = deciders.filter(|name| !own.attribute(name).is_wholly_known()).collect();
-    // Its parts may come later, but whether hosts are checked at all has to be reviewed.
-    unknown.extend(own.attribute(health::NAME).is_unknown().then_some(health::NAME));
+    // Their parts may come later, but whether hosts are checked or drained at all has to be reviewed.
+    unknown.extend([health::NAME, drain::NAME].into_iter().filter(|name| own.attribute(name).is_unknown()));
     let hosts = set.hosts(own);
     let pin = version(own.attribute("version"));
     let name = own.attribute("name").as_str().or_else(|| state.attribute("name").as_str()).unwrap_or_default();
@@ -40,6 +41,8 @@ pub fn wanted(set: &dyn HostSet, own: &Value, state: &Value, now: jiff::Timestam
         acknowledged: acknowledged(own.attribute("acknowledge"), now),
         health_check: health::decode(own),
         to_pass: BTreeSet::new(),
+        drain: drain::decode(own),
+        out: Out::new(),
         rehearsal: false,
     });
     Wanted { desired, unknown }

@@ -2,10 +2,11 @@
 
 use crate::backend::error::Cause;
 use crate::backend::step::Step;
-use crate::plan::{View, Views};
-use crate::resource::set::HostSet;
+use crate::plan::View;
 use crate::resource::set::actual::Actual;
 use crate::resource::set::execute::Halt;
+use crate::resource::set::private::Memory;
+use crate::resource::set::{HostSet, drain};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
 
@@ -16,10 +17,10 @@ pub fn report(
     own: &Value,
     steps: &[Step],
     halt: &Halt,
-    after: (&Views, &Actual),
+    after: (&Memory, &Actual),
     diagnostics: &mut Diagnostics,
 ) {
-    let (views, actual) = after;
+    let (memory, actual) = after;
     let number = halt.index + 1;
     let step = &steps[halt.index];
     let stopped = matches!(halt.error.cause, Cause::Stopped);
@@ -31,7 +32,7 @@ pub fn report(
             "{}Step {number}: {step}.\n{reason}.\n\n{}\n{}\n{}\n\n{}",
             halt.recovery.as_ref().map(|recovery| format!("{}\n\n", recovery.report())).unwrap_or_default(),
             done(steps, halt.index),
-            left(set, own, steps, halt.index, views, actual),
+            left(set, own, steps, halt.index, (memory, actual)),
             untouched(steps, halt.index),
             advice(&halt.error.cause)
         ),
@@ -61,7 +62,9 @@ fn done(steps: &[Step], index: usize) -> String {
 }
 
 /// The condition of every host that the run had begun with.
-fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, views: &Views, actual: &Actual) -> String {
+fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, after: (&Memory, &Actual)) -> String {
+    let (memory, actual) = after;
+    let views = &memory.views;
     let mut hosts: Vec<&str> = Vec::new();
     for step in steps[..=index].iter().filter(|step| step.action.is_performed()) {
         if !hosts.contains(&step.host.as_str()) {
@@ -84,10 +87,7 @@ fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, views: &Vi
         format!("{host} {runs}. {}", findings.join(" ")).trim_end().to_owned()
     };
     let conditions: Vec<String> = hosts.iter().map(condition).collect();
-    format!(
-        "Now {} Traffic is not managed by this run: a host you took out of the balancer is still out.",
-        conditions.join(" ")
-    )
+    format!("Now {} {}", conditions.join(" "), drain::report(own, &memory.out))
 }
 
 fn untouched(steps: &[Step], index: usize) -> String {
@@ -126,6 +126,11 @@ fn advice(cause: &Cause) -> &'static str {
             "The host runs what was planned and does not answer as it should. Open the address from this machine, look at \
              the application pool, the service and the event log of the host, or correct health_check (address, status, \
              timeout). Then plan and apply again: the check is repeated, and the run goes on after it."
+        }
+        Cause::Balancer(_) => {
+            "Nothing was changed on the host by this step. Ask the balancer from this machine, look at its own log, or correct \
+             the provider's balancers (address, method, body, headers, expected_status). Then plan and apply again: to take a \
+             host out or put it back once more does no harm."
         }
         Cause::Settings(_) => "Complete the provider's settings, then plan and apply again.",
         _ => {

@@ -1,6 +1,7 @@
 //! `health_check`: what a host has to answer after it was changed, before a run goes on.
 
 use crate::backend::health::{self, HOST, HealthCheck};
+use crate::backend::web_address;
 use crate::config::ProviderConfig;
 use crate::config::checks;
 use crate::plan::Desired;
@@ -17,7 +18,7 @@ pub const NAME: &str = "health_check";
 pub fn attribute() -> Attribute {
     let attributes = vec![
         Attribute::required("url", Kind::String, URL).check(check_url),
-        Attribute::optional("status", Kind::Number, STATUS).check(check_status),
+        Attribute::optional("status", Kind::Number, STATUS).check(checks::status),
         Attribute::optional("contains", Kind::String, CONTAINS).check(checks::not_empty),
         Attribute::optional("timeout", Kind::String, TIMEOUT).check(schema::check_duration),
         Attribute::optional("interval", Kind::String, INTERVAL).check(schema::check_duration),
@@ -49,7 +50,7 @@ pub fn decode(own: &Value) -> Option<HealthCheck> {
     let text = |name: &str| stated.attribute(name).as_str().map(str::to_owned);
     let duration = |name: &str| stated.attribute(name).as_str().and_then(duration::parse);
     let mut check = HealthCheck::new(text("url"));
-    check.status = status(stated.attribute("status")).unwrap_or(check.status);
+    check.status = checks::http_status(stated.attribute("status")).unwrap_or(check.status);
     check.timeout = duration("timeout").unwrap_or(check.timeout);
     // A wait that is shorter than the usual pause still has its tries.
     check.interval = duration("interval").unwrap_or_else(|| check.interval.min(check.timeout / 2));
@@ -109,7 +110,7 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, diagnostics: &
     let path = Path::of(NAME);
     let address_of = |host: &String| health::parse(check.on(host).url.as_deref()?).ok();
     for url in desired.hosts.iter().filter_map(address_of) {
-        let asked = health::host(&url);
+        let asked = web_address::host(&url);
         if let Some(Err(reason)) = provider.map(|provider| provider.check_allowed(&asked)) {
             diagnostics.error_at(
                 path.attribute("url"),
@@ -124,20 +125,6 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, diagnostics: &
             path.attribute("insecure_skip_verify"),
             format!("{}: the health check believes any certificate", desired.name),
             "Whoever can stand between this machine and the host can answer for it. Use ca_certificate instead.",
-        );
-    }
-}
-
-fn status(value: &Value) -> Option<u16> {
-    value.as_integer().and_then(|status| u16::try_from(status).ok()).filter(|status| (100..600).contains(status))
-}
-
-fn check_status(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    if status(value).is_none() {
-        diagnostics.error_at(
-            path.clone(),
-            "Invalid status",
-            "A status of HTTP is a whole number from 100 to 599, such as 200.",
         );
     }
 }

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod changes;
 pub mod create;
 pub mod desired;
+pub mod drain;
 pub mod duration;
 pub mod execute;
 pub mod failure;

@@ -7,7 +7,7 @@ use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
 use crate::resource::set::desired::{self, Wanted};
 use crate::resource::set::schema::mark_unknown;
-use crate::resource::set::{HostSet, added, health, order, private, token};
+use crate::resource::set::{HostSet, added, drain, health, order, private, token};
 use crate::resource::{Outcome, PlanRequest};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -26,7 +26,10 @@ pub async fn plan(
     let mut planned = request.proposed.clone();
     check_name(request.prior, request.proposed, &mut diagnostics);
     let mut wanted = desired::wanted(set, request.proposed, request.prior, now);
-    let views = wanted.desired.as_mut().and_then(|desired| private::recall(desired, request.private));
+    let views = wanted.desired.as_mut().and_then(|desired| {
+        drain::complete(provider, desired);
+        private::recall(desired, request.private)
+    });
     let plannable = match (&wanted.desired, views) {
         (None, _) => {
             // What is to be done cannot even be said.
@@ -49,6 +52,7 @@ pub async fn plan(
         health::look(provider, desired, &mut diagnostics);
         let decision = set.decide(desired, request.proposed, &views, &policy(provider, &desired.pin));
         diagnostics.append(decision.diagnostics.clone());
+        drain::look(provider, desired, &decision.steps, &mut diagnostics);
         write(set, &mut planned, request, desired, &views, &decision);
         blur(&wanted, request, &mut planned);
         warn_of_removed(set, request, &mut diagnostics);
@@ -141,7 +145,10 @@ fn write(
 
 /// The steps as the plan shows them; unknown where the text depends on what is not known yet.
 fn lines(own: &Value, decision: &Decision) -> Vec<Value> {
-    let is_blurred = |step: &Step| matches!(step.action, Action::AwaitHealth { .. }) && health::is_blurred(own);
+    let is_blurred = |step: &Step| match &step.action {
+        Action::AwaitHealth { .. } => health::is_blurred(own),
+        other => drain::is_blurred(other),
+    };
     let lines = decision.lines().into_iter().zip(&decision.steps);
     lines.map(|(line, step)| if is_blurred(step) { Value::Unknown } else { Value::from(line) }).collect()
 }
@@ -161,12 +168,14 @@ fn blur(wanted: &Wanted, request: &PlanRequest<'_>, planned: &mut Value) {
 fn is_pending(set: &dyn HostSet, desired: &Desired, own: &Value, views: &Views) -> bool {
     let gaps = set.gaps(own, &desired.hosts, views, &desired.pin);
     let may_be_checked = desired.health_check.is_some() || own.attribute(health::NAME).is_unknown();
+    let may_be_drained = desired.drain.is_some() || own.attribute(drain::NAME).is_unknown();
     desired.hosts.iter().any(|host| match views.get(host) {
         None => true,
         Some(View::Unreachable { .. }) => false,
         Some(View::Seen(_)) => {
             gaps.iter().any(|gap| gap.host == *host)
                 || desired.to_pass.contains(host) && may_be_checked
+                || desired.out.contains_key(host) && may_be_drained
                 || set
                     .evidence(own, host, views)
                     .is_some_and(|evidence| evidence.lowest < desired.pin || !evidence.agrees)
@@ -219,7 +228,19 @@ fn warn_of_removed(set: &dyn HostSet, request: &PlanRequest<'_>, diagnostics: &m
         let name = request.prior.attribute("name").as_str().unwrap_or_default();
         diagnostics.warning(
             format!("{name}: {} is forgotten", removed.join(", ")),
-            "It is no longer among the hosts. Nothing is changed on it, and nothing is read from it any more.",
+            format!(
+                "It is no longer among the hosts. Nothing is changed on it, and nothing is read from it any more.{}",
+                left_out(&removed, request.private)
+            ),
         );
     }
+}
+
+/// What is said of forgotten hosts that a run has left out of a balancer.
+pub fn left_out(hosts: &[String], private: &[u8]) -> String {
+    let out = private::decode(private).unwrap_or_default().of(hosts).out;
+    if out.is_empty() {
+        return String::new();
+    }
+    format!(" An earlier run has left out of a balancer: {}. Put it back yourself.", drain::listed(&out))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::traffic::Out;
 use crate::plan::{Desired, Views};
 use crate::resource::set::desired::spelled_as;
 
@@ -16,6 +17,9 @@ pub struct Memory {
     /// Hosts that a run has changed and that have not passed their health check since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub to_pass: BTreeSet<String>,
+    /// Hosts that runs have taken out of balancers and not put back since.
+    #[serde(default, skip_serializing_if = "Out::is_empty")]
+    pub out: Out,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +38,7 @@ impl Memory {
         Self {
             views: spelled_as(self.views, hosts).into_iter().filter(|(host, _)| is_there(host)).collect(),
             to_pass: spelled_as(to_pass, hosts).into_keys().filter(is_there).collect(),
+            out: spelled_as(self.out, hosts).into_iter().filter(|(host, _)| is_there(host)).collect(),
         }
     }
 }
@@ -54,31 +59,34 @@ pub fn decode(bytes: &[u8]) -> Option<Memory> {
 pub fn recall(desired: &mut Desired, bytes: &[u8]) -> Option<Views> {
     let memory = decode(bytes)?.of(&desired.hosts);
     desired.to_pass = memory.to_pass;
+    desired.out = memory.out;
     Some(memory.views)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::fixtures::{server, views};
+    use crate::plan::fixtures::{out, server, views};
 
     const HOST: &str = "mfa01.contoso.com";
 
     #[test]
     fn what_is_remembered_is_read_again_under_the_names_of_today() {
         let to_pass = BTreeSet::from([HOST.to_owned(), "mfa09.contoso.com".to_owned()]);
-        let memory = Memory { views: views([(HOST, server(HOST, "7.0.0.9"))]), to_pass };
+        let out = out(HOST).into_iter().chain(out("mfa09.contoso.com")).collect();
+        let memory = Memory { views: views([(HOST, server(HOST, "7.0.0.9"))]), to_pass, out };
         let hosts = ["MFA01.contoso.com".to_owned()];
         let read = decode(&encode(memory)).expect("ours").of(&hosts);
         assert_eq!(read.to_pass.into_iter().collect::<Vec<_>>(), hosts);
+        assert_eq!(read.out.into_keys().collect::<Vec<_>>(), hosts);
         assert_eq!(read.views.into_keys().collect::<Vec<_>>(), hosts);
     }
 
-    /// As the releases before health checks wrote it.
+    /// As the releases before health checks and balancers wrote it.
     #[test]
     fn what_an_older_release_wrote_is_read() {
         let memory = decode(br#"{"format":1,"views":{}}"#).expect("the same format");
-        assert!(memory.to_pass.is_empty());
+        assert!(memory.to_pass.is_empty() && memory.out.is_empty());
         assert_eq!(encode(memory), br#"{"format":1,"views":{}}"#);
         assert!(decode(br#"{"format":2,"views":{}}"#).is_none());
     }

@@ -37,8 +37,7 @@ pub async fn read(set: &dyn HostSet, provider: Option<&ProviderConfig>, state: V
     if state.attribute("version").is_null() {
         set.adopt(&mut new, &views);
     }
-    let to_pass = private::decode(bytes).unwrap_or_default().of(&names(&hosts)).to_pass;
-    let memory = Memory { views, to_pass };
+    let memory = Memory { views, ..private::decode(bytes).unwrap_or_default().of(&names(&hosts)) };
     let found = actual(set, &new, &state, &memory);
     if found.version.is_none() && state.attribute("version").is_null() {
         nothing_found(set, &name, &memory.views, &mut diagnostics);

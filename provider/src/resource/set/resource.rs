@@ -60,7 +60,7 @@ impl<H: HostSet> Resource for SetResource<H> {
     async fn plan(&self, provider: Option<Arc<ProviderConfig>>, request: PlanRequest<'_>) -> Outcome {
         let provider = provider.as_deref();
         if request.proposed.is_null() {
-            return destroy(&request);
+            return destroy(&self.set, &request);
         }
         let mut diagnostics = Diagnostics::default();
         validate::validate(&self.set, request.config, &mut diagnostics);
@@ -108,14 +108,17 @@ impl<H: HostSet> Resource for SetResource<H> {
 }
 
 /// Destroying forgets; the warning says so where a reviewer sees it.
-fn destroy(request: &PlanRequest<'_>) -> Outcome {
+fn destroy(set: &dyn HostSet, request: &PlanRequest<'_>) -> Outcome {
     let mut diagnostics = Diagnostics::default();
     if !request.prior.is_null() {
         let name = request.prior.attribute("name").as_str().unwrap_or_default();
         diagnostics.warning(
             format!("{name} is only forgotten"),
-            "Destroying a set removes it from state. Nothing is uninstalled or changed on its hosts; import it to manage \
-             it again.",
+            format!(
+                "Destroying a set removes it from state. Nothing is uninstalled or changed on its hosts; import it to manage \
+                 it again.{}",
+                plan::left_out(&set.hosts(request.prior).unwrap_or_default(), request.private)
+            ),
         );
     }
     Outcome { state: Value::Null, private: request.private.to_vec(), diagnostics }

@@ -4,7 +4,7 @@ use crate::address::HostAddress;
 use crate::plan::checks::acknowledgement;
 use crate::plan::token::{Token, is_valid_name};
 use crate::plan::version::Version;
-use crate::resource::set::{HostSet, duration, health};
+use crate::resource::set::{HostSet, drain, duration, health};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind, Mode, Schema};
@@ -127,6 +127,7 @@ fn rules() -> Vec<Attribute> {
              exchanged) and `adfs_rules_old_name` (authentication rules name the old adapter).",
         ),
         health::attribute(),
+        drain::attribute(),
         Attribute::optional(
             "timeouts",
             Kind::Object(

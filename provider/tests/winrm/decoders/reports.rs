@@ -54,8 +54,14 @@ macro_rules! result {
 }
 
 fn diagnoses() -> Vec<Vec<u8>> {
-    let cases =
-        [result!("Get-Diagnosis.healthy"), result!("Get-Diagnosis.narrow"), result!("Get-Diagnosis.not-readable")];
+    let cases = [
+        result!("Get-Diagnosis.healthy"),
+        result!("Get-Diagnosis.narrow"),
+        result!("Get-Diagnosis.not-readable"),
+        result!("Get-Diagnosis.hop-goes-on"),
+        result!("Get-Diagnosis.hop-not-reachable"),
+        result!("Get-Diagnosis.hop-without-domain"),
+    ];
     cases.map(|text| text.replace("<time>", "2026-11-30T10:00:00Z").into_bytes()).to_vec()
 }
 

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::page::{Group, shortened};
 
-const GUIDE: &str = "docs/guides/winrm.md";
+pub(super) const GUIDE: &str = "docs/guides/winrm.md";
 
 /// The column of quotations, each after its check.
 const COLUMN: &str = "what `doctor` says";
@@ -55,6 +55,11 @@ pub(super) fn check(groups: &[Group]) {
         })
         .collect();
     assert!(made_up.is_empty(), "{GUIDE} quotes what no run says: {made_up:#?}\nthe runs said: {said:#?}");
+}
+
+/// Whether a column with this head quotes `doctor`.
+pub(super) fn is_column(head: &str) -> bool {
+    [COLUMN, AUTHENTICATION].contains(&head)
 }
 
 /// Those of Kerberos as well, where this machine can run it.

@@ -11,6 +11,7 @@ mod numbers;
 pub mod page;
 pub mod plan;
 mod policy;
+mod requirements;
 mod work;
 
 use std::io::{Read as _, Write as _};
@@ -64,13 +65,13 @@ pub struct Said {
 }
 
 impl Said {
-    /// What a run says of the one check that failed or warns.
+    /// What a run says of the one check that failed, warns or notes something.
     pub fn of(name: &str, doctor: Doctor) -> Self {
         let host = doctor.host.clone();
         let (code, report) = doctor.report();
         let checks = report["checks"].as_array().expect("checks");
-        let noticed: Vec<_> =
-            checks.iter().filter(|check| check["result"] == "failed" || check["result"] == "warning").collect();
+        let worth = ["failed", "warning", "note"];
+        let noticed: Vec<_> = checks.iter().filter(|check| worth.iter().any(|it| check["result"] == *it)).collect();
         let [noticed] = noticed.as_slice() else { panic!("{name}: not one finding: {report:#}") };
         assert_eq!(code == 1, noticed["result"] == "failed", "{name}");
         assert_eq!(report["host"], host.as_str(), "{name}");

@@ -1,6 +1,7 @@
-//! What is wrong with a host that can be reached and logged in to: the account's rights, PowerShell, quotas, clock, disk.
+//! What is wrong with a host that can be reached and logged in to: the account's rights, PowerShell, quotas, clock,
+//! second hop, disk.
 
-use acceptance_tests::lab::host::state::{SystemDrive, WinrmQuotas};
+use acceptance_tests::lab::host::state::{SecondHop, SystemDrive, WinrmQuotas};
 use expect_test::expect;
 
 use super::{Row, Wrong};
@@ -88,6 +89,15 @@ pub(super) fn rows() -> Vec<Row> {
             expect![[r#"
                 clock: reading the clock on mfa01.contoso.com: the host's clock is 90 s behind this machine's
                 Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner.
+            "#]],
+        ),
+        (
+            "second hop",
+            "The logon can go on from the host: by Basic, by delegation, or because the share takes anybody.",
+            Wrong::Host(|state| state.second_hop = Some(SecondHop { error: 0, ..SecondHop::default() })),
+            expect![[r#"
+                double_hop: this network logon opens `\\contoso.com\SYSVOL`, so the host can act elsewhere as the account
+                Nothing here needs it. UNC paths are no sources all the same: with `delivery = "pull"` the host fetches a file over https, with `delivery = "push"` this machine sends it over WinRM. Whoever controls the host can use the account elsewhere, so log on by Kerberos or NTLM rather than by Basic, which hands the password to the host, and forbid delegation of the account: `Set-ADUser -Identity 'name' -AccountNotDelegated $true`.
             "#]],
         ),
         (

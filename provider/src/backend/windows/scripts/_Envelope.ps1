@@ -370,9 +370,14 @@ function Get-RegistryValue {
     , (Get-Item -LiteralPath $Key).GetValue($Name)
 }
 
+function Get-TokenGroup {
+    # The groups of this logon with their SIDs, as one text: names differ with the language of Windows.
+    @(whoami.exe /groups /fo csv /nh) -join "`n"
+}
+
 function Test-Administrator {
     # In the group and not filtered: a filtered token has the group for denials only, and a medium integrity label.
-    $groups = @(whoami.exe /groups /fo csv /nh) -join "`n"
+    $groups = Get-TokenGroup
     $groups -match '\bS-1-5-32-544\b' -and $groups -match '\bS-1-16-(12288|16384)\b'
 }
 

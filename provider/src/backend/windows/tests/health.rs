@@ -1,103 +1,17 @@
 //! Health checks, against servers on ports of this machine.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-
 use super::*;
 use crate::backend::health::HealthCheck;
+use crate::backend::windows::tests::web_server::{Answer, Server};
 
 const HEALTHY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nI am healthy";
 const UNHEALTHY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
 const ELSEWHERE: &str = "HTTP/1.1 302 Found\r\nLocation: /login?token=marker\r\nContent-Length: 0\r\n\r\n";
 
-/// What a server does with a request.
-#[derive(Clone, Copy)]
-enum Answer {
-    Text(&'static str),
-    /// The connection is reset.
-    Reset,
-    /// Nothing ever comes.
-    Hang,
-    /// A body without an end, which never holds what is looked for.
-    Endless,
-    /// The body breaks off.
-    Cut,
-}
-
-/// A server that answers one request after the other, the last answer again and again.
-struct Server {
-    address: SocketAddr,
-    /// Empty when it speaks no TLS.
-    certificate: String,
-    requests: Arc<AtomicUsize>,
-}
-
-impl Server {
-    async fn start(answers: Vec<Answer>) -> Self {
-        Self::serve(answers, None, String::new()).await
-    }
-
-    async fn with_tls(answers: Vec<Answer>) -> Self {
-        let (acceptor, certificate) = localhost();
-        Self::serve(answers, Some(acceptor), certificate).await
-    }
-
-    async fn serve(answers: Vec<Answer>, tls: Option<TlsAcceptor>, certificate: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let (address, requests) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
-        let count = requests.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (answers, tls, count) = (answers.clone(), tls.clone(), count.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        None => answer(stream, &answers, &count).await,
-                        Some(tls) => {
-                            let Ok(stream) = tls.accept(stream).await else { return };
-                            answer(stream, &answers, &count).await;
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, certificate, requests }
-    }
-
-    /// A check of this server with many tries.
-    fn check(&self) -> HealthCheck {
-        let scheme = if self.certificate.is_empty() { "http" } else { "https" };
-        let url = format!("{scheme}://localhost:{}/health?token=marker", self.address.port());
-        let ca_certificate = Some(self.certificate.clone()).filter(|certificate| !certificate.is_empty());
-        HealthCheck { ca_certificate, ..HealthCheck::new(Some(url)) }
-    }
-
-    fn asked(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
-    }
-}
-
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answers: &[Answer], count: &AtomicUsize) {
-    let _ = stream.read(&mut [0; 2048]).await;
-    let number = count.fetch_add(1, Ordering::SeqCst);
-    match answers[number.min(answers.len() - 1)] {
-        Answer::Text(text) => {
-            let _ = stream.write_all(text.as_bytes()).await;
-        }
-        Answer::Reset => return,
-        Answer::Hang => std::future::pending().await,
-        Answer::Endless => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-            while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
-        }
-        Answer::Cut => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nI am").await;
-        }
-    }
-    let _ = stream.shutdown().await;
+/// A check of a server with many tries.
+fn check_of(server: &Server) -> HealthCheck {
+    let ca_certificate = Some(server.certificate.clone()).filter(|certificate| !certificate.is_empty());
+    HealthCheck { ca_certificate, ..HealthCheck::new(Some(server.url("/health?token=marker"))) }
 }
 
 async fn wait(estate: &Estate, check: HealthCheck) -> Result<Report, Cause> {
@@ -128,7 +42,7 @@ async fn waits_until_the_answer_is_right() {
     ])
     .await;
     let estate = Estate::new();
-    let check = HealthCheck { contains: Some("healthy".to_owned()), ..server.check() };
+    let check = HealthCheck { contains: Some("healthy".to_owned()), ..check_of(&server) };
     assert_eq!(wait(&estate, check).await.expect("healthy"), Report::default());
     assert_eq!(server.asked(), 5);
     assert_eq!(estate.clock.pauses(), [Duration::from_secs(5); 4]);
@@ -139,7 +53,7 @@ async fn waits_until_the_answer_is_right() {
 async fn gives_up_when_the_time_is_over_and_says_the_last_answer() {
     let server = Server::start(vec![Answer::Reset, Answer::Text(UNHEALTHY)]).await;
     let estate = Estate::new();
-    let check = HealthCheck { timeout: Duration::from_secs(12), ..server.check() };
+    let check = HealthCheck { timeout: Duration::from_secs(12), ..check_of(&server) };
     let message = estate.failure("mfa01", Action::AwaitHealth { check: Box::new(check) }).await;
     assert!(message.starts_with("mfa01: could not wait until http://localhost:"), "{message}");
     let port = server.address.port();
@@ -153,7 +67,7 @@ async fn gives_up_when_the_time_is_over_and_says_the_last_answer() {
 
 #[tokio::test]
 async fn what_is_no_healthy_answer() {
-    let check = |server: &Server| HealthCheck { contains: Some("healthy".to_owned()), ..server.check() };
+    let check = |server: &Server| HealthCheck { contains: Some("healthy".to_owned()), ..check_of(server) };
     for (answer, expected) in [
         (Answer::Text(UNHEALTHY), "it answered 503 instead of 200"),
         (Answer::Text(ELSEWHERE), "it answered 302 instead of 200 (redirects are not followed)"),
@@ -174,29 +88,29 @@ async fn what_is_no_healthy_answer() {
 async fn a_server_that_hangs_is_left() {
     let server = Server::start(vec![Answer::Hang, Answer::Text(HEALTHY)]).await;
     let check =
-        HealthCheck { timeout: Duration::from_millis(300), interval: Duration::from_millis(100), ..server.check() };
+        HealthCheck { timeout: Duration::from_millis(300), interval: Duration::from_millis(100), ..check_of(&server) };
     wait(&Estate::new(), check).await.expect("the second one answers");
     let server = Server::start(vec![Answer::Hang]).await;
-    let last = failure(&server, HealthCheck { timeout: Duration::from_millis(200), ..server.check() }).await;
+    let last = failure(&server, HealthCheck { timeout: Duration::from_millis(200), ..check_of(&server) }).await;
     assert_eq!(last, "it gave no answer within 0.2 seconds");
 }
 
 #[tokio::test]
 async fn any_status_can_be_the_healthy_one() {
     let server = Server::start(vec![Answer::Text(ELSEWHERE)]).await;
-    wait(&Estate::new(), HealthCheck { status: 302, ..server.check() }).await.expect("as wanted");
+    wait(&Estate::new(), HealthCheck { status: 302, ..check_of(&server) }).await.expect("as wanted");
     assert_eq!(server.asked(), 1, "not followed");
 }
 
 #[tokio::test]
 async fn strangers_are_believed_only_when_it_is_said() {
     let server = Server::with_tls(vec![Answer::Text(HEALTHY)]).await;
-    let untrusting = HealthCheck { ca_certificate: None, ..server.check() };
+    let untrusting = HealthCheck { ca_certificate: None, ..check_of(&server) };
     let last = failure(&server, untrusting.clone()).await;
     assert!(last.contains("certificate"), "{last}");
     assert_eq!(server.asked(), 0);
     wait(&Estate::new(), HealthCheck { insecure_skip_verify: true, ..untrusting }).await.expect("believed");
-    let garbage = HealthCheck { ca_certificate: Some("marker".to_owned()), ..server.check() };
+    let garbage = HealthCheck { ca_certificate: Some("marker".to_owned()), ..check_of(&server) };
     let cause = wait(&Estate::new(), garbage).await.expect_err("no certificate");
     assert!(matches!(cause, Cause::Local(_)) && !cause.to_string().contains("marker"), "{cause}");
 }
@@ -211,7 +125,7 @@ async fn a_run_that_is_to_stop_does_not_wait() {
         }
         estate.stop.cancel();
     };
-    let (outcome, ()) = tokio::join!(wait(&estate, server.check()), stop);
+    let (outcome, ()) = tokio::join!(wait(&estate, check_of(&server)), stop);
     assert!(matches!(outcome, Err(Cause::Stopped)), "{outcome:?}");
 }
 
@@ -222,7 +136,7 @@ async fn a_host_that_may_not_be_reached_gets_no_byte() {
     let mut estate = Estate::new();
     let connections = Connections { allowed_hosts: allowed, ..Connections::default() };
     estate.backend = estate.backend.limited_by(Arc::new(connections));
-    let cause = wait(&estate, server.check()).await.expect_err("not allowed");
+    let cause = wait(&estate, check_of(&server)).await.expect_err("not allowed");
     assert!(matches!(&cause, Cause::Settings(reason) if reason.contains("AZUREMFA_ALLOWED_HOSTS")), "{cause}");
     assert_eq!(server.asked(), 0);
 }

@@ -18,12 +18,14 @@ use crate::backend::release::{Component, Package, Release, Stated};
 use crate::backend::windows::scripts::Script;
 
 mod adfs;
+mod balancer;
 mod download;
 mod files;
 mod health;
 mod packages;
 mod verify;
 mod web;
+mod web_server;
 
 /// A clock that moves only when it is told to, or slept on.
 #[derive(Default)]

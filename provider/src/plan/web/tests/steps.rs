@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use crate::backend::facts::{HostFacts, WebKind};
 use crate::backend::health::HealthCheck;
-use crate::plan::fixtures::{change, desired, fresh_backups, group, host, server, views, web};
+use crate::plan::fixtures::{change, desired, drained, fresh_backups, group, host, out, server, views, web};
 use crate::plan::web::tests::{APP, PORTALS, check, estate, mobile, portals, run, wanted, with};
 #[test]
 fn portals_go_one_after_the_other() {
@@ -314,5 +314,59 @@ fn each_portal_is_checked_before_the_next_one() {
         1. portal02: verify that the User Portal runs 7.0.0.9
         2. portal02: wait until https://portal02/MultiFactorAuth/ answers 200
         -> current reaches_pin=true"#]],
+    );
+}
+
+/// Out before anything else, back after the check, and not before.
+#[test]
+fn a_portal_is_out_of_its_balancer_while_it_is_changed() {
+    let mut desired = drained(wanted("7.0.0.9"));
+    desired.health_check = Some(HealthCheck::new(Some("https://{host}/MultiFactorAuth/".to_owned())));
+    let lines = run(&desired, &portals(), &estate("6.3.1.1")).lines().join("\n").replace(".dmz.contoso.com", "");
+    let shown: Vec<&str> = lines
+        .lines()
+        .filter(|line| ["balancer", "back up", "upgrade", "wait until"].iter().any(|word| line.contains(word)))
+        .collect();
+    expect![[r#"
+        1. portal01: take it out of balancer f5, and wait 30 s
+        2. portal01: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
+        4. portal01: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
+        9. portal01: close this upgrade's backup
+        10. portal01: wait until https://portal01/MultiFactorAuth/ answers 200
+        11. portal01: put it back into balancer f5
+        12. portal02: take it out of balancer f5, and wait 30 s
+        13. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
+        15. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
+        20. portal02: close this upgrade's backup
+        21. portal02: wait until https://portal02/MultiFactorAuth/ answers 200
+        22. portal02: put it back into balancer f5"#]]
+    .assert_eq(&shown.join("\n"));
+}
+
+/// The portal of the demo that is at the pin and was left out of the balancer has nothing else to do.
+#[test]
+fn a_portal_that_was_left_out_is_put_back() {
+    let mut desired = drained(wanted("7.0.0.9"));
+    desired.out = out(PORTALS[1]);
+    check(
+        &desired,
+        &portals(),
+        &estate("7.0.0.9"),
+        &expect![[r#"
+        1. portal02: verify that the User Portal runs 7.0.0.9
+        2. portal02: put it back into balancer f5
+        -> current reaches_pin=true"#]],
+    );
+    desired.drain = None;
+    check(&desired, &portals(), &estate("7.0.0.9"), &expect!["-> current reaches_pin=true"]);
+    desired = drained(desired);
+    desired.hold = Some("CHG-7".to_owned());
+    check(
+        &desired,
+        &portals(),
+        &estate("7.0.0.9"),
+        &expect![[r#"
+        -> held reaches_pin=false
+        warning: portal-dmz is held (hold)"#]],
     );
 }

@@ -211,7 +211,7 @@ pub fn config<'a>(resource: &dyn Resource, attributes: impl IntoIterator<Item = 
 }
 
 /// Releases with everything stated.
-fn releases() -> Releases {
+pub fn releases() -> Releases {
     let package = Package {
         source: Stated::Known("https://files.contoso.com/setup.exe".to_owned()),
         sha256: Stated::Known("0".repeat(64)),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::backend::facts::WebKind;
+use crate::backend::facts::{HostFacts, WebKind};
 use crate::plan::fixtures::{server, web};
 use crate::resource::server_group::ServerGroup;
 use crate::resource::set::resource::SetResource;
@@ -12,6 +12,7 @@ use crate::tf::schema::Kind;
 use crate::tf::value::Value;
 
 mod create;
+mod drain;
 mod failures;
 mod health;
 mod input;
@@ -31,11 +32,13 @@ fn group() -> &'static SetResource<ServerGroup> {
 
 /// The servers of the demo at a version, each with its SDK.
 fn estate(version: &str) -> Arc<Estate> {
-    Arc::new(Estate::new(HOSTS.map(|host| {
-        let mut facts = server(host, version);
-        facts.web.push(web(WebKind::WebServiceSdk, version));
-        (host, facts)
-    })))
+    Arc::new(Estate::new(HOSTS.map(|host| (host, server_with_sdk(host, version)))))
+}
+
+fn server_with_sdk(host: &str, version: &str) -> HostFacts {
+    let mut facts = server(host, version);
+    facts.web.push(web(WebKind::WebServiceSdk, version));
+    facts
 }
 
 /// The configuration of the demo.

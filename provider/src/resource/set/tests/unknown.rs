@@ -85,7 +85,7 @@ async fn nothing_else_unknown_is_ever_an_error() {
         config.set("timeouts", Value::object([("update", "1h".into()), ("read", Value::Null)]));
         let mut tried = 0;
         for attribute in &group().schema().attributes {
-            let decides = ["version", "hosts", "master", "after", "hold"].contains(&attribute.name);
+            let decides = ["version", "hosts", "master", "after", "hold", "drain"].contains(&attribute.name);
             if decides || attribute.mode == Mode::Computed {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! AD FS's part of the host query.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -18,7 +20,9 @@ use crate::lab::host::state::{AdfsMember, State};
 use crate::lab::host::time;
 use crate::lab::host::windows_path::join;
 
-const RULE: &str = r#"(?i)authnmethodsproviders"\s*,\s*value\s*==?\s*"([^"]+)""#;
+static RULE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)authnmethodsproviders"\s*,\s*value\s*==?\s*"([^"]+)""#).expect("a pattern of ours")
+});
 
 /// The facts, or null where AD FS is not installed.
 pub fn read(host: &HostFolder, state: &State, products: &Products) -> Result<Value, Failure> {
@@ -142,14 +146,13 @@ fn providers(farm: &Farm) -> Value {
 
 /// The provider names that rules issue, by scope.
 fn rules(farm: &Farm) -> Value {
-    let pattern = Regex::new(RULE).expect("a pattern of ours");
     let global = ("global".to_owned(), farm.global_rules.as_deref().unwrap_or_default());
     let parties = farm.relying_parties.iter();
     let parties =
         parties.map(|party| (format!("relying party {}", party.name), party.rules.as_deref().unwrap_or_default()));
     let mut rules = Vec::new();
     for (scope, text) in std::iter::once(global).chain(parties) {
-        let mut names: Vec<_> = pattern.captures_iter(text).map(|found| found[1].to_owned()).collect();
+        let mut names: Vec<_> = RULE.captures_iter(text).map(|found| found[1].to_owned()).collect();
         names.sort();
         names.dedup();
         if !names.is_empty() {

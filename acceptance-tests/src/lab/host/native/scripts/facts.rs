@@ -1,5 +1,7 @@
 //! `Get-HostFacts`.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -36,6 +38,9 @@ pub fn run(call: &mut Call<'_>) -> Result<Value, Failure> {
     }))
 }
 
+static THREE_NUMBERS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[vV]?(\d+)\.(\d+)\.(\d+)").expect("a pattern of ours"));
+
 /// The newest in both views of the registry, in three parts.
 fn visual_c(state: &State, architecture: &str) -> Option<String> {
     let version = |root: &str| {
@@ -48,7 +53,7 @@ fn visual_c(state: &State, architecture: &str) -> Option<String> {
             return Some([major, minor, build]);
         }
         let text = registry::text(&state.registry, &key, "Version");
-        let parts = Regex::new(r"^[vV]?(\d+)\.(\d+)\.(\d+)").ok()?.captures(&text)?;
+        let parts = THREE_NUMBERS.captures(&text)?;
         let part = |number: usize| parts[number].parse().ok();
         Some([part(1)?, part(2)?, part(3)?])
     };

@@ -1,6 +1,7 @@
 //! The components' uninstall entries, as the host query tells them apart.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::{Value, json};
@@ -58,12 +59,9 @@ impl Products {
     }
 }
 
-/// Which component a display name means.
-fn kind(display_name: &str) -> Option<&'static str> {
-    let matches = |pattern: &str| Regex::new(&format!("(?i){pattern}")).is_ok_and(|regex| regex.is_match(display_name));
-    if !matches("PhoneFactor|Multi-?Factor Auth") {
-        return None;
-    }
+static OURS: LazyLock<Regex> = LazyLock::new(|| without_case("PhoneFactor|Multi-?Factor Auth"));
+
+static KINDS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
     let kinds = [
         ("AD ?FS", "adfs_adapter"),
         ("Web Service SDK", "web_service_sdk"),
@@ -71,7 +69,19 @@ fn kind(display_name: &str) -> Option<&'static str> {
         ("User Portal", "user_portal"),
         ("PhoneFactor Agent|Multi-?Factor Authentication Server", "server"),
     ];
-    kinds.into_iter().find(|(pattern, _)| matches(pattern)).map(|(_, kind)| kind)
+    kinds.map(|(pattern, kind)| (without_case(pattern), kind))
+});
+
+fn without_case(pattern: &str) -> Regex {
+    Regex::new(&format!("(?i){pattern}")).expect("a pattern of ours")
+}
+
+/// Which component a display name means.
+fn kind(display_name: &str) -> Option<&'static str> {
+    if !OURS.is_match(display_name) {
+        return None;
+    }
+    KINDS.iter().find(|(pattern, _)| pattern.is_match(display_name)).map(|(_, kind)| *kind)
 }
 
 /// As .NET's `Version` compares; false when one is none.

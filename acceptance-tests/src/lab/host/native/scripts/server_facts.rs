@@ -1,5 +1,7 @@
 //! MFA Server's part of the host query.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -12,7 +14,9 @@ use crate::lab::host::windows_path::{join, parent};
 
 /// Where the product's key may be: the 32-bit view first.
 const KEYS: [&str; 2] = [registry::PRODUCT, "HKLM:\\SOFTWARE\\Positive Networks\\PhoneFactor"];
-const PACKAGES: &str = r"(?i)^MultiFactorAuthentication\w*Setup\w*\.msi$|^(Unr|R)egister-MultiFactorAuthenticationAdfsAdapter\.ps1$|^MultiFactorAuthenticationAdfsAdapter\.config$";
+static PACKAGES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^MultiFactorAuthentication\w*Setup\w*\.msi$|^(Unr|R)egister-MultiFactorAuthenticationAdfsAdapter\.ps1$|^MultiFactorAuthenticationAdfsAdapter\.config$").expect("a pattern of ours")
+});
 
 /// The facts, or null where neither service nor uninstall entry is.
 pub fn read(host: &HostFolder, state: &State, products: &Products) -> Value {
@@ -54,8 +58,7 @@ pub fn file_version(host: &HostFolder, state: &State, path: &str) -> Option<Stri
 }
 
 fn packages(host: &HostFolder, folder: &str) -> Vec<String> {
-    let pattern = Regex::new(PACKAGES).expect("a pattern of ours");
-    host.file_names(&join(folder, "")).into_iter().filter(|name| pattern.is_match(name)).collect()
+    host.file_names(&join(folder, "")).into_iter().filter(|name| PACKAGES.is_match(name)).collect()
 }
 
 /// A subordinate connects to its master's replication port.

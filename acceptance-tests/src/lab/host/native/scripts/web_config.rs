@@ -1,6 +1,7 @@
 //! `Merge-WebConfig`.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use roxmltree::{Document, Node};
@@ -137,23 +138,24 @@ fn declarations<'a>(document: &'a Document<'_>) -> impl Iterator<Item = Node<'a,
     sections.flat_map(|sections| sections.descendants().skip(1)).filter(Node::is_element)
 }
 
+static FRAMEWORK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)^\s*v?4").expect("a pattern of ours"));
+static ASSEMBLY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)Version=4\.").expect("a pattern of ours"));
+
 /// Whether anything in the file asks for .NET 4.
 fn is_dotnet_4(document: &Document<'_>) -> bool {
-    let framework = Regex::new(r"(?i)^\s*v?4").expect("a pattern of ours");
-    let assembly = Regex::new(r"(?i)Version=4\.").expect("a pattern of ours");
     let web = document.descendants().filter(|node| node.has_tag_name("system.web"));
     let mut parts = web.flat_map(|web| web.children()).filter(Node::is_element);
     let asks = |node: Node<'_, '_>| {
         let is_framework = matches!(node.tag_name().name(), "compilation" | "httpRuntime");
         let target = node.attribute("targetFramework").filter(|_| is_framework);
         let mut assemblies = children(node, "assemblies").filter(|_| node.has_tag_name("compilation"));
-        target.is_some_and(|target| framework.is_match(target))
+        target.is_some_and(|target| FRAMEWORK.is_match(target))
             || assemblies.any(|list| {
-                children(list, "add").any(|add| add.attribute("assembly").is_some_and(|name| assembly.is_match(name)))
+                children(list, "add").any(|add| add.attribute("assembly").is_some_and(|name| ASSEMBLY.is_match(name)))
             })
     };
     parts.any(asks)
-        || declarations(document).any(|node| node.attribute("type").is_some_and(|name| assembly.is_match(name)))
+        || declarations(document).any(|node| node.attribute("type").is_some_and(|name| ASSEMBLY.is_match(name)))
 }
 
 /// The setting of the new file that an old one goes to.

@@ -1,0 +1,145 @@
+//! Traffic in a run: which hosts are taken out of a balancer, when they are put back, and which are still out after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::backend::step::{Action, Step};
+use crate::plan::Desired;
+
+/// The end-state fact that does not hold while a host has to be put back.
+pub const NOT_BACK: &str = "it has not been put back into its balancer since it was taken out";
+
+/// The balancer of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drain {
+    pub balancer: String,
+    /// How long connections may run out. None while the settings are not known; only the text of a step shows it.
+    pub wait: Option<Duration>,
+}
+
+/// Hosts and the balancers they were taken out of.
+pub type Out = BTreeMap<String, BTreeSet<String>>;
+
+/// The steps of one host with what they need around them: out of the balancer before the first one when it is changed,
+/// and back after the last one. Without a balancer a person is told before something is installed.
+pub fn around(desired: &Desired, host: &str, mut steps: Vec<Step>) -> Vec<Step> {
+    let any = |test: fn(&Action) -> bool| steps.iter().any(|step| test(&step.action));
+    let is_changed = any(Action::may_disturb);
+    let is_out = if desired.drain.is_some() { is_changed } else { any(Action::installs) };
+    if is_out {
+        steps.insert(0, take_out(desired, host));
+    }
+    steps.extend(put_back(desired, host, is_changed));
+    steps
+}
+
+/// The step before a host is changed.
+pub fn take_out(desired: &Desired, host: &str) -> Step {
+    let action = match &desired.drain {
+        Some(Drain { balancer, wait }) => Action::TakeOut { balancer: balancer.clone(), wait: *wait },
+        None => Action::TrafficNotManaged,
+    };
+    Step { host: host.to_owned(), action }
+}
+
+/// The steps after a host is whole again: into the balancer that this run takes it out of, and into those that earlier
+/// runs did. None when no balancer is declared.
+pub fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
+    let Some(drain) = &desired.drain else { return Vec::new() };
+    let mut balancers = desired.out.get(host).cloned().unwrap_or_default();
+    if is_taken_out {
+        balancers.insert(drain.balancer.clone());
+    }
+    let step = |balancer| Step { host: host.to_owned(), action: Action::PutBack { balancer } };
+    balancers.into_iter().map(step).collect()
+}
+
+/// The hosts that are out after a run: those of before that it did not put back, and those that it took out before it
+/// broke off. `failed` is the position of the step at which that was. A balancer that gave no answer may have done what it
+/// was asked for, so a host counts as out from the moment on in which that is tried.
+pub fn still_out(before: &Out, steps: &[Step], failed: Option<usize>) -> Out {
+    let mut out = before.clone();
+    for (index, step) in steps.iter().enumerate() {
+        match &step.action {
+            Action::TakeOut { balancer, .. } if failed.is_none_or(|failed| index <= failed) => {
+                out.entry(step.host.clone()).or_default().insert(balancer.clone());
+            }
+            Action::PutBack { balancer } if failed.is_none_or(|failed| index < failed) => {
+                if let Some(balancers) = out.get_mut(&step.host) {
+                    balancers.remove(balancer);
+                }
+            }
+            _ => {}
+        }
+    }
+    out.retain(|_, balancers| !balancers.is_empty());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures::{desired, drained};
+
+    const HOST: &str = "mfa02.contoso.com";
+
+    fn on_host(action: Action) -> Step {
+        Step { host: HOST.to_owned(), action }
+    }
+
+    fn fetch() -> Step {
+        on_host(Action::FetchServerSetup { version: "7.0.0.9".to_owned() })
+    }
+
+    fn setup() -> Step {
+        on_host(Action::RunServerSetup { version: "7.0.0.9".to_owned() })
+    }
+
+    fn out(balancers: &[&str]) -> Out {
+        let balancers: BTreeSet<String> = balancers.iter().map(|name| (*name).to_owned()).collect();
+        if balancers.is_empty() { Out::new() } else { Out::from([(HOST.to_owned(), balancers)]) }
+    }
+
+    /// The steps around others of a set whose host is out of balancers, as texts.
+    #[track_caller]
+    fn check(is_drained: bool, before: &[&str], steps: Vec<Step>, expected: &[&str]) {
+        let mut desired = desired("mfa-eu", "7.0.0.9", &[HOST]);
+        if is_drained {
+            desired = drained(desired);
+        }
+        desired.out = out(before);
+        let found: Vec<String> = around(&desired, HOST, steps).iter().map(|step| step.action.to_string()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_host_is_out_while_it_is_changed() {
+        let by_hand = Action::TrafficNotManaged.to_string();
+        let (fetched, installed) =
+            ("fetch the server setup 7.0.0.9 and check its hash", "run the server setup 7.0.0.9 in place");
+        let (taken, back) = ("take it out of balancer f5, and wait 30 s", "put it back into balancer f5");
+        let pool = "set application pool MfaSdk to CLR v4.0";
+        let set_pool = || on_host(Action::SetApplicationPool { application_pool: "MfaSdk".to_owned() });
+        check(true, &[], vec![fetch(), setup()], &[taken, fetched, installed, back]);
+        check(true, &[], vec![set_pool()], &[taken, pool, back]);
+        check(true, &[], vec![fetch()], &[fetched]);
+        check(true, &["f5"], vec![fetch()], &[fetched, back]);
+        check(true, &["f5"], vec![setup()], &[taken, installed, back]);
+        check(true, &["old"], vec![setup()], &[taken, installed, back, "put it back into balancer old"]);
+        check(false, &["f5"], vec![fetch(), setup()], &[by_hand.as_str(), fetched, installed]);
+        check(false, &[], vec![set_pool()], &[pool]);
+    }
+
+    #[test]
+    fn a_host_is_out_from_the_try_to_take_it_out_until_it_is_back() {
+        let steps = around(&drained(desired("mfa-eu", "7.0.0.9", &[HOST])), HOST, vec![fetch(), setup()]);
+        let after = |before: &[&str], failed| still_out(&out(before), &steps, failed);
+        assert_eq!(after(&[], Some(0)), out(&["f5"]));
+        assert_eq!(after(&[], Some(3)), out(&["f5"]));
+        assert_eq!(after(&[], None), out(&[]));
+        assert_eq!(after(&["f5"], None), out(&[]));
+        assert_eq!(after(&["old"], Some(1)), out(&["f5", "old"]));
+        assert_eq!(after(&["old"], None), out(&["old"]));
+        assert_eq!(still_out(&out(&["f5"]), &[fetch()], None), out(&["f5"]));
+    }
+}
