@@ -10,6 +10,10 @@ use crate::doctor::report::{Check, Report, Subject};
 /// Windows' own defaults since Windows Server 2012; with less, setups and copies are known to fail.
 const MEMORY_MB: u64 = 1024;
 const SHELLS: u64 = 30;
+const PROCESSES: u64 = 25;
+const USERS: u64 = 10;
+const OPERATIONS: u64 = 1500;
+const ENVELOPE_KB: u64 = 500;
 
 /// Clocks further apart are worth a word, in seconds.
 const CLOCK_NOTICED: i64 = 60;
@@ -68,6 +72,14 @@ fn quotas(quotas: &Quotas) -> Check {
     let rows = [
         ("MaxMemoryPerShellMB", quotas.max_memory_per_shell_mb, MEMORY_MB, "winrm/config/winrs"),
         ("MaxShellsPerUser", quotas.max_shells_per_user, SHELLS, "winrm/config/winrs"),
+        ("MaxProcessesPerShell", quotas.max_processes_per_shell, PROCESSES, "winrm/config/winrs"),
+        ("MaxConcurrentUsers", quotas.max_concurrent_users, USERS, "winrm/config/winrs"),
+        (
+            "MaxConcurrentOperationsPerUser",
+            quotas.max_concurrent_operations_per_user,
+            OPERATIONS,
+            "winrm/config/service",
+        ),
         ("MaxEnvelopeSizekb", quotas.max_envelope_size_kb, ENVELOPE_KB, "winrm/config"),
     ];
     let found = rows.map(|(name, value, ..)| match value {
@@ -224,6 +236,9 @@ mod tests {
             format!("{} s for each answer", timeouts.operation.as_secs()),
             format!("Shell\\MaxMemoryPerShellMB -Value {MEMORY_MB}"),
             format!("Shell\\MaxShellsPerUser -Value {SHELLS}"),
+            format!("Shell\\MaxProcessesPerShell -Value {PROCESSES}"),
+            format!("Shell\\MaxConcurrentUsers -Value {USERS}"),
+            format!("Service\\MaxConcurrentOperationsPerUser -Value {OPERATIONS}"),
             format!("MaxEnvelopeSizekb -Value {ENVELOPE_KB}"),
             format!("`doctor` warns from {clock} s on"),
             format!("Clocks within {} minutes of each other", CLOCK_KERBEROS / 60),
@@ -268,6 +283,9 @@ mod tests {
         let wide = Quotas {
             max_memory_per_shell_mb: Some(2_147_483_647),
             max_shells_per_user: Some(SHELLS),
+            max_processes_per_shell: Some(PROCESSES),
+            max_concurrent_users: Some(USERS),
+            max_concurrent_operations_per_user: Some(OPERATIONS),
             max_envelope_size_kb: Some(ENVELOPE_KB),
         };
         expect(&quotas(&wide), Verdict::Ok, "MaxMemoryPerShellMB 2147483647, MaxShellsPerUser 30", "");
@@ -275,5 +293,11 @@ mod tests {
         let check = quotas(&narrow);
         expect(&check, Verdict::Warning, "MaxEnvelopeSizekb not readable", "MaxMemoryPerShellMB=\"1024\"");
         expect(&check, Verdict::Warning, "MaxMemoryPerShellMB 150", "`winrm get winrm/config`");
+        let narrow = Quotas { max_concurrent_operations_per_user: Some(15), max_concurrent_users: Some(5), ..wide };
+        let check = quotas(&Quotas { max_processes_per_shell: Some(5), ..narrow });
+        let operations = "`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser=\"1500\"}`";
+        expect(&check, Verdict::Warning, "MaxConcurrentOperationsPerUser 15", operations);
+        expect(&check, Verdict::Warning, "MaxConcurrentUsers 5", "winrs @{MaxConcurrentUsers=\"10\"}`");
+        expect(&check, Verdict::Warning, "MaxProcessesPerShell 5", "winrs @{MaxProcessesPerShell=\"25\"}`");
     }
 }

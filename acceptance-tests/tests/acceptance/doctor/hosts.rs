@@ -48,7 +48,9 @@ fn a_healthy_host_passes_every_check() {
         ok       shell           a shell opens and runs commands
         ok       PowerShell      PowerShell 5.1.14393.5582 in FullLanguage mode on Microsoft Windows Server
                                  2016 Standard
-        ok       quotas          MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500
+        ok       quotas          MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxProcessesPerShell 25,
+                                 MaxConcurrentUsers 10, MaxConcurrentOperationsPerUser 1500,
+                                 MaxEnvelopeSizekb 500
         ok       clock           the host's clock and this machine's differ by no more than 60 s
         ok       double hop      this network logon is refused at `\\contoso.com\SYSVOL`, so the host cannot
                                  act elsewhere as the account; files come over https or from this machine,
@@ -154,7 +156,7 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "quotas",
               "cure": null,
-              "finding": "MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500",
+              "finding": "MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxProcessesPerShell 25, MaxConcurrentUsers 10, MaxConcurrentOperationsPerUser 1500, MaxEnvelopeSizekb 500",
               "result": "ok"
             },
             {
@@ -215,7 +217,8 @@ fn worsen(state: &mut State) {
     state.winrm_quotas = Some(WinrmQuotas {
         max_memory_per_shell_mb: Some(150),
         max_shells_per_user: None,
-        max_envelope_size_kb: Some(500),
+        max_concurrent_operations_per_user: Some(15),
+        ..WinrmQuotas::default()
     });
 }
 
@@ -282,7 +285,7 @@ fn what_would_fail_an_upgrade_is_said_with_its_cure() {
         "quotas",
         0,
         expect![[r#"
-            "warning": "reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxEnvelopeSizekb 500"
+            "warning": "reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxProcessesPerShell 25, MaxConcurrentUsers 10, MaxConcurrentOperationsPerUser 1500, MaxEnvelopeSizekb 500"
             "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
         "#]],
     );
@@ -297,7 +300,7 @@ fn how_far_the_logon_reaches_is_noted() {
         "double_hop",
         0,
         expect![[r#"
-            "note": "this network logon opens `\\\\contoso.com\\SYSVOL`, so the host can act elsewhere as the account"
+            "note": "trying the second hop on mfa01.contoso.com: this network logon opens `\\\\contoso.com\\SYSVOL`, so the host can act elsewhere as the account"
             "Nothing here needs it. UNC paths are no sources all the same: with `delivery = \"pull\"` the host fetches a file over https, with `delivery = \"push\"` this machine sends it over WinRM. Whoever controls the host can use the account elsewhere, so log on by Kerberos or NTLM rather than by Basic, which hands the password to the host, and forbid delegation of the account: `Set-ADUser -Identity 'name' -AccountNotDelegated $true`."
         "#]],
     );

@@ -59,12 +59,15 @@ pub(super) fn rows() -> Vec<Row> {
                 state.winrm_quotas = Some(WinrmQuotas {
                     max_memory_per_shell_mb: memory,
                     max_shells_per_user: shells,
+                    max_processes_per_shell: Some(5),
+                    max_concurrent_users: Some(5),
+                    max_concurrent_operations_per_user: Some(15),
                     max_envelope_size_kb: envelope,
                 });
             }),
             expect![[r#"
-                quotas: reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 5, MaxEnvelopeSizekb 150
-                Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB="1024"}`. Raise MaxShellsPerUser to at least 30: `winrm set winrm/config/winrs @{MaxShellsPerUser="30"}`. Raise MaxEnvelopeSizekb to at least 500: `winrm set winrm/config @{MaxEnvelopeSizekb="500"}`.
+                quotas: reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 5, MaxProcessesPerShell 5, MaxConcurrentUsers 5, MaxConcurrentOperationsPerUser 15, MaxEnvelopeSizekb 150
+                Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB="1024"}`. Raise MaxShellsPerUser to at least 30: `winrm set winrm/config/winrs @{MaxShellsPerUser="30"}`. Raise MaxProcessesPerShell to at least 25: `winrm set winrm/config/winrs @{MaxProcessesPerShell="25"}`. Raise MaxConcurrentUsers to at least 10: `winrm set winrm/config/winrs @{MaxConcurrentUsers="10"}`. Raise MaxConcurrentOperationsPerUser to at least 1500: `winrm set winrm/config/service @{MaxConcurrentOperationsPerUser="1500"}`. Raise MaxEnvelopeSizekb to at least 500: `winrm set winrm/config @{MaxEnvelopeSizekb="500"}`.
             "#]],
         ),
         (
@@ -74,12 +77,15 @@ pub(super) fn rows() -> Vec<Row> {
                 state.winrm_quotas = Some(WinrmQuotas {
                     max_memory_per_shell_mb: None,
                     max_shells_per_user: None,
+                    max_processes_per_shell: None,
+                    max_concurrent_users: None,
+                    max_concurrent_operations_per_user: None,
                     max_envelope_size_kb: None,
                 });
             }),
             expect![[r#"
-                quotas: reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB not readable, MaxShellsPerUser not readable, MaxEnvelopeSizekb not readable
-                Look at MaxMemoryPerShellMB on the host itself: `winrm get winrm/config/winrs`. Look at MaxShellsPerUser on the host itself: `winrm get winrm/config/winrs`. Look at MaxEnvelopeSizekb on the host itself: `winrm get winrm/config`.
+                quotas: reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB not readable, MaxShellsPerUser not readable, MaxProcessesPerShell not readable, MaxConcurrentUsers not readable, MaxConcurrentOperationsPerUser not readable, MaxEnvelopeSizekb not readable
+                Look at MaxMemoryPerShellMB on the host itself: `winrm get winrm/config/winrs`. Look at MaxShellsPerUser on the host itself: `winrm get winrm/config/winrs`. Look at MaxProcessesPerShell on the host itself: `winrm get winrm/config/winrs`. Look at MaxConcurrentUsers on the host itself: `winrm get winrm/config/winrs`. Look at MaxConcurrentOperationsPerUser on the host itself: `winrm get winrm/config/service`. Look at MaxEnvelopeSizekb on the host itself: `winrm get winrm/config`.
             "#]],
         ),
         (
@@ -96,7 +102,7 @@ pub(super) fn rows() -> Vec<Row> {
             "The logon can go on from the host: by Basic, by delegation, or because the share takes anybody.",
             Wrong::Host(|state| state.second_hop = Some(SecondHop { error: 0, ..SecondHop::default() })),
             expect![[r#"
-                double_hop: this network logon opens `\\contoso.com\SYSVOL`, so the host can act elsewhere as the account
+                double_hop: trying the second hop on mfa01.contoso.com: this network logon opens `\\contoso.com\SYSVOL`, so the host can act elsewhere as the account
                 Nothing here needs it. UNC paths are no sources all the same: with `delivery = "pull"` the host fetches a file over https, with `delivery = "push"` this machine sends it over WinRM. Whoever controls the host can use the account elsewhere, so log on by Kerberos or NTLM rather than by Basic, which hands the password to the host, and forbid delegation of the account: `Set-ADUser -Identity 'name' -AccountNotDelegated $true`.
             "#]],
         ),
