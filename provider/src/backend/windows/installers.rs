@@ -16,7 +16,7 @@ use crate::backend::windows::scripts::{COMPLETE_INSTALLER, GET_INSTALLER_STATE, 
 use crate::backend::windows::work::{SILENCE, Work, is_silence};
 
 /// After that time the host itself ends an installer.
-const TIMEOUT_MINUTES: u64 = 45;
+const TIMEOUT_MINUTES: u64 = 60;
 /// How long the runner waits: what the host allows, and a little for the exit file.
 const LIMIT: Duration = Duration::from_secs((TIMEOUT_MINUTES + 5) * 60);
 /// How long another installation on the host is waited for, such as one of Windows Update.

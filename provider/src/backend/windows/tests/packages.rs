@@ -51,7 +51,7 @@ async fn a_setup_is_started_watched_and_completed() {
         "file": "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\0123456789abcdef\\Setup.exe",
         "arguments": ["/quiet"],
         "sha256": SHA256,
-        "timeout_minutes": 45,
+        "timeout_minutes": 60,
     });
     assert_eq!(estate.arguments("Start-Installer"), expected);
     assert_eq!(estate.clock.pauses().len(), 2);
@@ -241,7 +241,7 @@ async fn an_installer_that_never_ends_is_given_up() {
     let message = estate.failure("mfa01", run_setup()).await;
     assert!(message.contains("it took too long"), "{message}");
     let waited: Duration = estate.clock.pauses().iter().sum();
-    assert_eq!(waited, Duration::from_secs(50 * 60));
+    assert_eq!(waited, Duration::from_secs(65 * 60));
 }
 
 #[tokio::test]
