@@ -189,7 +189,7 @@ impl Turn {
         tokio::spawn(async move {
             let ended = async {
                 if ended.await.is_err() {
-                    std::future::pending().await;
+                    std::future::pending::<()>().await;
                 }
             };
             // Either way it is over.
