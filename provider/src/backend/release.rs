@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Url;
+
 use crate::backend::facts::WebKind;
-use crate::backend::version;
+use crate::backend::{version, web_address};
 
 /// The releases of the provider's settings.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +67,14 @@ pub enum Component {
     UserPortal,
     MobileAppWebService,
     AdfsAdapter,
+}
+
+impl Package {
+    /// The server that this machine certainly asks for the file.
+    pub fn asked_from_here(&self) -> Option<String> {
+        let source = self.source.known().filter(|_| self.delivery.known() == Some(&Delivery::Push))?;
+        Url::parse(source).ok().map(|url| web_address::host(&url))
+    }
 }
 
 impl Delivery {

@@ -25,7 +25,8 @@ pub fn schema() -> Schema {
 const CONNECTIONS: &str = "Ways to the hosts, by name. A host takes the connection whose `hosts` name it exactly, else \
     the one with the longest pattern that matches, else `default`; two equal matches are an error. Without \
     `connections` there is one connection, `default = {}`. The environment variable `AZUREMFA_ALLOWED_HOSTS` (patterns \
-    with commas between them) limits which hosts any configuration can reach.";
+    with commas between them) limits which hosts any configuration can reach, be it as a host, as the `kdc` or the `proxy` \
+    of a connection, as a balancer, in a health check, or for a file that this machine fetches.";
 const RELEASES: &str = "Where the files of a version are and how they are run, by version. The vendor's files are not \
     part of this provider.";
 const BALANCERS: &str = "Balancers that hosts are taken out of while they are changed, by name. A set names one of them in \
@@ -197,8 +198,8 @@ fn package(component: Component) -> Vec<Attribute> {
 
 const DELIVERY: &str = "Who fetches the file: `auto` (the default; the host does, and when it cannot reach the address \
     the machine that runs Terraform does and sends it over WinRM, which the run says), `pull` (the host alone) or `push` \
-    (the machine that runs Terraform, through the proxy of its environment if there is one). At most 2 GiB are taken, \
-    and the host keeps only a file with the stated hash.";
+    (the machine that runs Terraform, through the proxy of its environment if there is one, and from hosts that \
+    `AZUREMFA_ALLOWED_HOSTS` allows, redirects included). At most 2 GiB are taken, and the host keeps only a file with the stated hash.";
 
 const PUBLISHER: &str = "The publisher that signed the file. Kept for a later version; nothing checks it yet.";
 

@@ -221,7 +221,9 @@ impl Place {
             match kept.exchange(operation, message.clone(), next).await {
                 Err(error) if self.connections.is_worth_another(kept, &error) => {}
                 Err(error) if is_stale(&error, proven) => {
-                    tracing::debug!(host = %error.host, %operation, "replacing a stale connection");
+                    tracing::info!(
+                        host = %error.host, %operation, error = %error.kind, "sending it again over a new connection"
+                    );
                 }
                 result => return result,
             }

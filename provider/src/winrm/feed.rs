@@ -54,20 +54,18 @@ impl Command {
     async fn send_all(&mut self, mut pieces: Pieces<'_>, ends: bool) -> Result<(), Error> {
         let writer =
             Writer { host: Arc::clone(&self.host), shell: self.shell_id().to_owned(), command: self.id.clone(), ends };
-        let (mut prepared, mut taken, mut attempt) = (None, 0, 1);
+        let (mut prepared, mut attempt) = (None, 1);
         loop {
             let Input { message, length, last } = match prepared.take() {
                 Some(input) => input,
                 None => writer.first(&mut pieces).await?,
             };
-            // What is sealed cannot be taken back, so only once the host has shown that it takes messages of this length.
-            let ahead = (!last && length <= taken).then_some(&mut pieces);
-            let (sent, following) = self.send(message, &writer, ahead, length).await;
+            let (sent, following) = self.send(message, &writer, (!last).then_some(&mut pieces), length).await;
             let error = match sent {
                 Ok(()) if last => return Ok(()),
                 Ok(()) => {
                     pieces.advance(length);
-                    (prepared, taken, attempt) = (following, taken.max(length), 1);
+                    (prepared, attempt) = (following, 1);
                     continue;
                 }
                 Err(error) => error,

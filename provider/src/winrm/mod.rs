@@ -28,6 +28,7 @@ pub mod feed;
 pub mod http;
 pub mod limits;
 pub mod logon;
+pub mod pause;
 pub mod process;
 pub mod proxy;
 pub mod ranges;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::winrm::connections::{Connections, Lease};
 use crate::winrm::endpoint::Endpoint;
 use crate::winrm::error::{Error, Kind, Operation, Started};
+use crate::winrm::pause::give_or_take_a_fifth;
 use crate::winrm::soap::reply;
 use crate::winrm::soap::request::{Sender, upper};
 
@@ -213,9 +214,7 @@ impl Host {
     /// Waits before something is tried again: 5 s times `factor` by default, give or take a fifth,
     /// so that several sessions do not come back together.
     pub(crate) async fn pause(&self, factor: u32) {
-        let base = self.sender.operation_timeout / 8 * factor;
-        let [random, ..] = *Uuid::new_v4().as_bytes();
-        tokio::time::sleep(give_or_take_a_fifth(base, random)).await;
+        tokio::time::sleep(give_or_take_a_fifth(self.sender.operation_timeout / 8 * factor)).await;
     }
 }
 
@@ -245,10 +244,6 @@ fn delete_attempts(error: &Error) -> u32 {
     }
 }
 
-fn give_or_take_a_fifth(base: Duration, random: u8) -> Duration {
-    base * 4 / 5 + base * u32::from(random) / 640
-}
-
 /// Whether others may give back what was wanting.
 fn is_passing(kind: &Kind) -> bool {
     matches!(kind, Kind::QuotaShells(_) | Kind::QuotaUsers(_) | Kind::QuotaRequests(_))
@@ -259,18 +254,5 @@ fn is_passing(kind: &Kind) -> bool {
 pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(work);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_differ_by_a_fifth_at_most() {
-        let base = Duration::from_secs(5);
-        let pauses: Vec<Duration> = (0..=u8::MAX).map(|random| give_or_take_a_fifth(base, random)).collect();
-        assert!(pauses.iter().all(|pause| (base * 4 / 5..=base * 6 / 5).contains(pause)));
-        assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "every random number makes a difference");
     }
 }

@@ -37,8 +37,9 @@ fn received(server: &Server, refused: &[usize]) -> (Vec<u8>, bool) {
 }
 
 /// Answers to the `Send`s one after the other, `None` for the right one; those that are in `refused` were not taken.
-async fn check(answers: &[Option<fn() -> Turn>], refused: &[usize], sealed_connections: usize) {
-    for (setup, connections) in [(BASIC, 1), (SEALED, sealed_connections), (BOUND, 1)] {
+/// `connections` are what that takes where messages are not sealed, and where they are.
+async fn check(answers: &[Option<fn() -> Turn>], refused: &[usize], (open, sealed): (usize, usize)) {
+    for (setup, connections) in [(BASIC, open), (SEALED, sealed), (BOUND, open)] {
         let (server, session) = start(setup).await;
         for answer in answers {
             server.expect(Action::Send, answer.map_or(Turn::Late(Duration::from_millis(20)), |answer| answer()));
@@ -54,16 +55,20 @@ async fn check(answers: &[Option<fn() -> Turn>], refused: &[usize], sealed_conne
 
 #[tokio::test]
 async fn long_input_arrives_whole_and_in_order_over_one_connection() {
-    check(&[], &[], 1).await;
+    check(&[], &[], (1, 1)).await;
     // With time to make the next message, and to seal it.
-    check(&[None; 7], &[], 1).await;
+    check(&[None; 7], &[], (1, 1)).await;
 }
 
 /// What was sealed for after the refused message goes with its connection: the sealing counts messages.
 #[tokio::test]
 async fn a_message_that_has_to_go_again_takes_another_connection_where_the_next_was_sealed() {
     let busy: fn() -> Turn = || Turn::Fault(170, "InternalError");
-    check(&[None, None, None, Some(busy)], &[3], 2).await;
+    check(&[None, None, None, Some(busy)], &[3], (1, 2)).await;
+    // A connection whose answer had no message in it is not used again anyway.
+    let too_large: fn() -> Turn = || Turn::Http("HTTP/1.1 413 Request Entity Too Large", "");
+    check(&[Some(too_large)], &[0], (2, 2)).await;
+    check(&[None, Some(too_large)], &[1], (2, 2)).await;
 }
 
 #[tokio::test]

@@ -41,6 +41,12 @@ impl Listening {
     pub fn take(&self) -> Vec<Entry> {
         HEARD.replace(Some(Vec::new())).expect("it listens")
     }
+
+    /// The messages among it that an operator sees without asking for more.
+    pub fn take_infos(&self) -> Vec<String> {
+        let is_info = |entry: &Entry| entry.level == Level::INFO && entry.target.starts_with("azuremfa::");
+        self.take().into_iter().filter(is_info).map(|entry| entry.message).collect()
+    }
 }
 
 impl Drop for Listening {

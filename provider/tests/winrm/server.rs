@@ -295,8 +295,14 @@ impl State {
                     let refused = ntlm.step(&head);
                     if refused.is_some() || body.is_empty() {
                         self.note(Action::Handshake, &head, String::new());
-                        let granted = || Answer::Whole(refused.unwrap_or_else(|| http("200 OK", "", b"")));
-                        Some(self.turn(Action::Handshake).and_then(Answer::in_pieces).unwrap_or_else(granted))
+                        match self.turn(Action::Handshake) {
+                            Some(Turn::Drop) => None,
+                            Some(Turn::Http(head, body)) => Some(Answer::Last(in_the_open(head, body))),
+                            turn => {
+                                let granted = || Answer::Whole(refused.unwrap_or_else(|| http("200 OK", "", b"")));
+                                Some(turn.and_then(Answer::in_pieces).unwrap_or_else(granted))
+                            }
+                        }
                     } else {
                         self.handle(&head, body, ntlm_sealing(&mut Some(ntlm), self.setup.tls)).await
                     }
@@ -365,10 +371,7 @@ impl State {
                 let soap = fault(2_150_858_793, "TimedOut");
                 return Some(Answer::Whole(respond("500 Internal Server Error", action, &soap, sealing)));
             }
-            Some(Turn::Http(head, body)) => {
-                let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                return Some(Answer::Whole(answer.into_bytes()));
-            }
+            Some(Turn::Http(head, body)) => return Some(Answer::Whole(in_the_open(head, body))),
             Some(Turn::Unsealed) => sealing = None,
             Some(Turn::Raw(bytes)) => return Some(Answer::Last(bytes.to_vec())),
             Some(turn @ (Turn::Drip(..) | Turn::DripAndStay(..))) => return Answer::in_pieces(turn),
@@ -456,6 +459,11 @@ pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|line| line.split_once(':'))
         .find(|(found, _)| found.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.trim())
+}
+
+/// An answer that nobody has sealed.
+fn in_the_open(head: &str, body: &str) -> Vec<u8> {
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {

@@ -17,6 +17,7 @@ use azuremfa::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::BASIC;
+use crate::listening::Listening;
 use crate::server::{Action, HOST, PASSWORD, Seen, Server, Setup, Turn, USER};
 
 async fn start() -> (Server, Sessions) {
@@ -88,6 +89,7 @@ async fn a_second_call_costs_two_requests_and_no_process() {
 
 #[tokio::test]
 async fn a_query_whose_process_has_died_is_asked_again_once() {
+    let listening = Listening::start();
     let (server, sessions) = start().await;
     server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
@@ -95,6 +97,7 @@ async fn a_query_whose_process_has_died_is_asked_again_once() {
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply");
     run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of another process");
     assert_eq!(server.count(Action::Command), 2);
+    assert_eq!(listening.take_infos(), ["starting PowerShell anew"]);
     // A process that dies at its first call would die at the next as well.
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));
     server.expect(Action::Receive, Turn::Output(b"", b"", Some(1)));

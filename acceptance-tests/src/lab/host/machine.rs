@@ -1,6 +1,7 @@
 //! A host of the estate on the wire: who can log on, and what runs when something is started there.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -131,7 +132,9 @@ impl Host {
             Err(error) => return fail(process, &error).await,
         };
         let (pieces, waiting) = mpsc::channel(1);
-        let (folder, mut input) = (self.folder.clone(), Arriving { waiting, piece: call.input });
+        let whole = Arc::new(AtomicBool::new(false));
+        let (folder, mut input) =
+            (self.folder.clone(), Arriving { waiting, piece: call.input, whole: Arc::clone(&whole) });
         let run = move || script::run(&folder, &call.header.script, &call.script_text, &call.argument_text, &mut input);
         let lines = tokio::task::spawn_blocking(run);
         // Only these scripts read what follows, and to the end even when they have no use for it.
@@ -140,6 +143,7 @@ impl Host {
                 let _ = pieces.send(piece).await;
             }
         }
+        whole.store(!process.is_killed(), Ordering::SeqCst);
         drop(pieces);
         // A defect of the lab shows as a process that ends without a reply.
         let lines = lines.await.unwrap_or_default();
@@ -187,10 +191,13 @@ impl Host {
     }
 }
 
-/// Raw bytes of a call, while they arrive. They end as well when the process is ended from outside.
+/// Raw bytes of a call, while they arrive. They break off when the process is ended from outside: nothing that a script does
+/// at its end is done then.
 struct Arriving {
     waiting: mpsc::Receiver<Bytes>,
     piece: Bytes,
+    /// Nothing follows what is waiting.
+    whole: Arc<AtomicBool>,
 }
 
 impl Read for Arriving {
@@ -198,7 +205,8 @@ impl Read for Arriving {
         while self.piece.is_empty() {
             match self.waiting.blocking_recv() {
                 Some(piece) => self.piece = piece,
-                None => return Ok(0),
+                None if self.whole.load(Ordering::SeqCst) => return Ok(0),
+                None => return Err(std::io::ErrorKind::ConnectionAborted.into()),
             }
         }
         let count = self.piece.len().min(buffer.len());

@@ -267,7 +267,9 @@ fn child_text(node: Node<'_, '_>, namespace: &str, name: &str) -> Option<String>
 }
 
 fn text_of(node: Node<'_, '_>) -> String {
-    node.children().filter(Node::is_text).filter_map(|text| text.text()).collect()
+    let mut parts = node.children().filter(Node::is_text).filter_map(|text| text.text());
+    let first = parts.next().unwrap_or_default();
+    parts.fold(first.to_owned(), |text, part| text + part)
 }
 
 #[cfg(test)]

@@ -210,6 +210,11 @@ impl ProcessHost {
         async move { while !*killed.borrow_and_update() && killed.changed().await.is_ok() {} }
     }
 
+    /// Whether the process has to end. Then the end of standard input is none.
+    pub fn is_killed(&self) -> bool {
+        *self.killed.borrow()
+    }
+
     /// Writes to standard output.
     pub async fn stdout(&self, bytes: impl Into<Bytes>) -> Result<(), Ended> {
         self.output.send(Output::Stdout(bytes.into())).await

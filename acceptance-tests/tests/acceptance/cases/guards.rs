@@ -66,6 +66,9 @@ fn a_certificate_may_carry_a_name_that_is_stated() {
     }
 }
 
+/// Where the lab's proxy is.
+const PROXY: &str = "127.0.0.1";
+
 /// Plans under a list of hosts that may be reached, which must fail.
 #[track_caller]
 fn plan_allowed(case: &Case, allowed: &str) -> Run {
@@ -83,13 +86,16 @@ fn a_host_that_is_not_allowed_is_refused_before_a_byte_is_sent() {
     // A list that cannot be read guards as well.
     plan_allowed(&case, "").says("AZUREMFA_ALLOWED_HOSTS is set and names no host");
     plan_allowed(&case, "mfa0[123]").says("AZUREMFA_ALLOWED_HOSTS cannot be used");
+    // The configuration names the proxy as well.
+    plan_allowed(&case, "*.contoso.com").says("because of its `proxy`: 127.0.0.1 may not be reached");
     assert_eq!(case.lab.wire().knocks(), 0, "something was sent");
     // Of a set some of whose hosts are allowed, the others are left alone.
-    plan_allowed(&case, SERVERS[1]).says("mfa03.contoso.com may not be reached");
+    plan_allowed(&case, &format!("{},{PROXY}", SERVERS[1])).says("mfa03.contoso.com may not be reached");
     for host in [SERVERS[0], SERVERS[2]] {
         assert_eq!(case.lab.host(host).record().connections, 0, "{host} was connected to");
     }
-    case.workspace.run_with(&["plan", "-no-color"], &[("AZUREMFA_ALLOWED_HOSTS", "mfa0?.contoso.com")]).succeeded();
+    let allowed = format!("mfa0?.contoso.com, {PROXY}");
+    case.workspace.run_with(&["plan", "-no-color"], &[("AZUREMFA_ALLOWED_HOSTS", &allowed)]).succeeded();
     assert!(case.lab.wire().knocks() > 0);
 }
 

@@ -162,15 +162,15 @@ fn a_farm_whose_first_batch_does_not_answer_is_asked_for_the_second_factor() {
 #[test]
 fn the_allow_list_counts_for_checks() {
     let Some(case) = Case::demo() else { return };
-    let url = format!("http://127.0.0.1:{}{SDK}", case.lab.web_port(SERVERS[1], false));
+    let url = format!("http://localhost:{}{SDK}", case.lab.web_port(SERVERS[1], false));
     case.configure(&[&group(&case, &url, "")]);
     let plan = ["plan", "-no-color", "-input=false", "-detailed-exitcode", "-out=case.tfplan"];
     case.workspace
-        .run_with(&plan, &[("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com")])
+        .run_with(&plan, &[("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com,127.0.0.1")])
         .ended(1)
-        .says("the health check may not ask 127.0.0.1")
-        .says("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com");
-    let allowed = [("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com,127.0.0.1")];
+        .says("the health check may not ask localhost")
+        .says("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com, 127.0.0.1");
+    let allowed = [("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com,127.0.0.1,localhost")];
     case.workspace.run_with(&plan, &allowed).ended(2);
     case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &allowed).succeeded();
     assert_eq!(pages(&case, SERVERS[1]), [(SDK.to_owned(), 200), (SDK.to_owned(), 200)], "http, once for each host");

@@ -356,15 +356,17 @@ fn a_balancer_that_cannot_be_asked_is_refused_at_its_line() {
         .says("Found \"f6\". The provider's balancers are \"f5\".");
     behind.case.configure(&[&group("")]);
     behind.case.plan().ended(1).says("AZUREMFA_BALANCER_F5_TOKEN is not set").says("or state headers");
-    let allowed =
-        [("AZUREMFA_BALANCER_F5_TOKEN", behind.balancer.token.as_str()), ("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com")];
+    // The proxy that leads to the hosts is at 127.0.0.1 as well.
+    behind.settings(&behind.balancer.url.replace("127.0.0.1", "localhost"), "");
+    let token = behind.balancer.token.as_str();
+    let allowed = [("AZUREMFA_BALANCER_F5_TOKEN", token), ("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com,127.0.0.1")];
     behind
         .case
         .workspace
         .run_with(&PLAN, &allowed)
         .ended(1)
-        .says("balancer f5 may not be asked at 127.0.0.1")
-        .says("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com");
+        .says("balancer f5 may not be asked at localhost")
+        .says("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com, 127.0.0.1");
     behind.settings("http://f5.contoso.com", "");
     behind.plan().ended(1).says("Headers without HTTPS").says("balancers[\"f5\"].take_out.url");
     behind.settings("https://user:marker@f5.contoso.com", "");

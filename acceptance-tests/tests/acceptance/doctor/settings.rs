@@ -45,6 +45,8 @@ fn unusable_settings_are_named_before_anything_is_sent() {
     }
     let allowed = ("AZUREMFA_ALLOWED_HOSTS".to_owned(), "*.dmz.contoso.com".to_owned());
     check(|doctor| doctor.environment.push(allowed), "allows only *.dmz.contoso.com");
+    let allowed = ("AZUREMFA_ALLOWED_HOSTS".to_owned(), HOST.to_owned());
+    check(|doctor| doctor.environment.push(allowed), "because of its `proxy`: 127.0.0.1 may not be reached");
     check(
         |doctor| doctor.connection = json!({ "use_https": false, "auth": "basic" }),
         "\"basic\" sends the password itself",
@@ -71,7 +73,7 @@ fn a_host_is_checked_at_its_own_port() {
     let lab = Lab::start_in_background(&estate, Mode::Native).expect("the lab");
     lab.host(HOST).set_https_ports(&[6001]);
     let mut doctor = Doctor::of(&lab).with("port", json!(5986)).with("hosts", json!([HOST]));
-    doctor.environment.push(("AZUREMFA_ALLOWED_HOSTS".into(), HOST.into()));
+    doctor.environment.push(("AZUREMFA_ALLOWED_HOSTS".into(), format!("{HOST},127.0.0.1")));
     assert_eq!(doctor.run().code, 1, "nothing listens at the connection's port");
     doctor.host.push_str(":6001");
     let (code, report) = doctor.report();

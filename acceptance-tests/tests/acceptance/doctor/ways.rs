@@ -162,6 +162,8 @@ fn a_host_that_is_not_allowed_is_not_asked_for_at_the_proxy_either() {
     let run = by_environment(&lab, &[("HTTPS_PROXY", &proxy), ("AZUREMFA_ALLOWED_HOSTS", "*.dmz.contoso.com")]).run();
     assert_eq!((run.code, lab.wire().most_open()), (2, 0), "{}", run.stderr);
     assert!(run.stderr.contains("AZUREMFA_ALLOWED_HOSTS allows only"), "{}", run.stderr);
+    // A proxy of the environment is this machine's own.
+    passes(&lab, &by_environment(&lab, &[("HTTPS_PROXY", &proxy), ("AZUREMFA_ALLOWED_HOSTS", HOST)]));
 }
 
 /// A host serves WS-Management below `/wsman` alone; a gateway may have another path for it.

@@ -62,8 +62,8 @@ impl WebServer {
     }
 }
 
-/// Upgrades the group with a source that only this machine reaches.
-fn upgrade(delivery: &str) -> Option<(Case, Run, usize)> {
+/// The demo's group to be upgraded with a source that only this machine reaches.
+fn case(delivery: &str) -> Option<(Case, WebServer)> {
     let case = Case::demo()?;
     let server = WebServer::start(case.workspace.path());
     let here = format!("https://localhost:{}/mfa/7.0.0.9/", server.port);
@@ -72,6 +72,12 @@ fn upgrade(delivery: &str) -> Option<(Case, Run, usize)> {
     assert!(settings.contains(&source), "{settings}");
     case.workspace.write("provider.tf", &settings.replace(&source, &format!("{delivery}\n        {source}")));
     case.configure(&[&hcl::group(VERSION, &SERVERS, SERVERS[0], "")]);
+    Some((case, server))
+}
+
+/// Upgrades it.
+fn upgrade(delivery: &str) -> Option<(Case, Run, usize)> {
+    let (case, server) = self::case(delivery)?;
     case.plan().ended(2);
     let trusted = server.certificate.display().to_string();
     let run =
@@ -104,4 +110,25 @@ fn a_host_that_must_fetch_itself_says_why_it_cannot() {
     run.ended(1).says("could not be fetched: The remote name could not be resolved");
     assert_eq!(requests, 0);
     assert!(!case.journal().iter().any(|done| done.contains("receive_file")), "{:?}", case.journal());
+}
+
+/// `*.contoso.com` are the hosts, 127.0.0.1 is the proxy to them, and localhost the web server.
+#[test]
+fn this_machine_asks_only_servers_that_may_be_reached() {
+    let plan = ["plan", "-no-color", "-input=false", "-out=case.tfplan"];
+    let (allowed, all) = ("*.contoso.com,127.0.0.1", "*.contoso.com,127.0.0.1,localhost");
+    let Some((case, server)) = case("delivery = \"push\"") else { return };
+    let refused = case.workspace.run_with(&plan, &[("AZUREMFA_ALLOWED_HOSTS", allowed)]).ended(1);
+    refused.says("this machine may not fetch the server setup 7.0.0.9 from localhost");
+    case.workspace.run_with(&plan, &[("AZUREMFA_ALLOWED_HOSTS", all)]).succeeded();
+    // With `auto` that shows when the host could not.
+    let Some((case, other)) = self::case("") else { return };
+    case.workspace.run_with(&plan, &[("AZUREMFA_ALLOWED_HOSTS", allowed)]).succeeded();
+    let apply = ["apply", "-no-color", "-input=false", "case.tfplan"];
+    let run = case.workspace.run_with(&apply, &[("AZUREMFA_ALLOWED_HOSTS", allowed)]).ended(1);
+    run.says("localhost may not be reached: the environment variable AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com")
+        .says("The host could not: ")
+        .says("The remote name could not be resolved");
+    let requests = [&server, &other].map(|server| server.requests.load(Ordering::SeqCst));
+    assert_eq!(requests, [0, 0]);
 }

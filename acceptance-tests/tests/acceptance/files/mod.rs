@@ -14,7 +14,7 @@ use azuremfa::backend::Backend as _;
 use azuremfa::backend::error::HostError;
 use azuremfa::backend::release::Releases;
 use azuremfa::backend::windows::WindowsBackend;
-use azuremfa::backend::windows::connection::{Connection, Connections, DEFAULT};
+use azuremfa::backend::windows::connection::{Connection, Connections, DEFAULT, Timeouts};
 use azuremfa::backend::windows::proxies::ProxyRule;
 use azuremfa::backend::windows::put::{LocalFile, put};
 use azuremfa::backend::windows::work::Work;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scripts::powershell_for;
 
+mod cut;
 mod delivery;
 mod faults;
 mod get;
@@ -55,9 +56,14 @@ impl Bench {
     }
 
     async fn with(mode: Mode, settings: Settings) -> Self {
+        Self::within(mode, settings, Releases::default(), Timeouts::default()).await
+    }
+
+    async fn within(mode: Mode, settings: Settings, releases: Releases, timeouts: Timeouts) -> Self {
         let estate = demo::temporary().expect("an estate");
         let lab = Lab::builder(&estate).mode(mode).winrm(HOST, settings).start().await.expect("a lab");
         let connection = Connection {
+            timeouts,
             username: Some(lab.username.clone()),
             password: Some(Secret::new(lab.password.clone())),
             ca_certificate: Some(std::fs::read_to_string(&lab.ca_file).expect("certificates")),
@@ -65,7 +71,7 @@ impl Bench {
             ..Connection::new(DEFAULT)
         };
         let connections = Connections { connections: vec![connection], ..Connections::default() };
-        let backend = WindowsBackend::new(Arc::new(connections), Arc::new(Releases::default()));
+        let backend = WindowsBackend::new(Arc::new(connections), Arc::new(releases));
         let files = tempfile::tempdir().expect("a folder");
         Self { lab, backend, stop: CancellationToken::new(), at: HostAddress::named(HOST), files }
     }

@@ -130,7 +130,33 @@ impl Connections {
                 connection.name
             ));
         }
+        self.check_detours(host, connection)?;
         Ok(connection)
+    }
+
+    /// What `AZUREMFA_ALLOWED_HOSTS` has against the machines that a connection names on the way to a host. A KDC gets what a
+    /// password can be guessed by, and a proxy all that is sent. Those that the environment, `krb5.conf` or DNS tell of
+    /// are this machine's own affair.
+    fn check_detours(&self, host: &str, connection: &Connection) -> Result<(), String> {
+        let kdc = connection.kdc.as_ref().map(|kdc| match kdc.parse::<HostAddress>() {
+            Ok(address) => address.name().to_owned(),
+            Err(_) => kdc.clone(),
+        });
+        let proxy = match &connection.proxy {
+            ProxyRule::Given(proxy) => Some(proxy.host.clone()),
+            ProxyRule::Never | ProxyRule::Environment(_) => None,
+        };
+        let named = [("kdc", kdc), ("proxy", proxy)];
+        named.into_iter().filter_map(|(attribute, named)| Some((attribute, named?))).try_for_each(
+            |(attribute, named)| {
+                self.check_allowed(&named).map_err(|reason| {
+                    let name = &connection.name;
+                    format!(
+                        "The connection \"{name}\" for {host} cannot be used, because of its `{attribute}`: {reason}"
+                    )
+                })
+            },
+        )
     }
 
     /// What stands against reaching a host, as far as it is known: no error when the settings are not known yet.
@@ -311,6 +337,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::windows::proxies::{ProxyVariable, ProxyVariables};
 
     fn connection(name: &str, hosts: &[&str]) -> Connection {
         Connection {
@@ -371,6 +398,38 @@ mod tests {
         assert!(connections.check(&HostAddress::named("mfa01.contoso.com")).is_ok());
         let message = connections.check(&HostAddress::named("elsewhere.example")).expect_err("not allowed");
         assert!(message.contains("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com"), "{message}");
+    }
+
+    /// What is wrong with the way to a host when these hosts alone are allowed.
+    fn detour(allowed: &[&str], change: impl FnOnce(&mut Connection)) -> Option<String> {
+        let mut connections = Connections { connections: vec![connection("default", &[])], ..Connections::default() };
+        connections.allowed_hosts = Some(allowed.iter().map(|text| text.parse().expect("a pattern")).collect());
+        change(&mut connections.connections[0]);
+        connections.check(&HostAddress::named("mfa01.contoso.com")).err()
+    }
+
+    #[test]
+    fn the_allow_list_counts_for_what_a_connection_names_on_the_way() {
+        let given = |url: &str| ProxyRule::Given(url.parse().expect("a proxy"));
+        let environment = |text: &str| {
+            let variable = ProxyVariable { name: "https_proxy", proxy: text.parse() };
+            ProxyRule::Environment(ProxyVariables { for_https: Some(variable), ..ProxyVariables::default() })
+        };
+        let only = "AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com";
+        for kdc in ["dc01.elsewhere.example", "dc01.elsewhere.example:88"] {
+            let message = detour(&["*.contoso.com"], |it| it.kdc = Some(kdc.to_owned())).expect("not allowed");
+            let start = "The connection \"default\" for mfa01.contoso.com cannot be used, because of its `kdc`: \
+                         dc01.elsewhere.example may not be reached";
+            assert!(message.starts_with(start) && message.contains(only), "{message}");
+        }
+        let url = "http://runner:marker@proxy.elsewhere.example:3128";
+        let message = detour(&["*.contoso.com"], |it| it.proxy = given(url)).expect("not allowed");
+        assert!(message.contains("`proxy`: proxy.elsewhere.example may not be reached"), "{message}");
+        assert!(message.contains(only) && !message.contains("marker"), "{message}");
+        assert_eq!(detour(&["*.contoso.com"], |it| it.kdc = Some("dc01.contoso.com:88".to_owned())), None);
+        assert_eq!(detour(&["*.contoso.com", "fd00::3"], |it| it.kdc = Some("[fd00::3]".to_owned())), None);
+        assert_eq!(detour(&["*.contoso.com"], |it| it.proxy = given("http://proxy.contoso.com:3128")), None);
+        assert_eq!(detour(&["*.contoso.com"], |it| it.proxy = environment(url)), None, "of this machine");
     }
 
     #[test]

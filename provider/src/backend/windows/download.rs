@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -15,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::backend::error::Cause;
 use crate::backend::web_address;
+use crate::backend::windows::connection::Connections;
 use crate::backend::windows::files::{LARGEST_RELEASE_FILE, hexadecimal};
 use crate::backend::windows::put::LocalFile;
 use crate::backend::windows::web_client::{self, without_address};
@@ -33,6 +35,8 @@ pub struct Downloads {
     limit: u64,
     /// Which servers are believed.
     trust: TlsOptions,
+    /// What limits which servers are asked.
+    connections: Arc<Connections>,
 }
 
 /// A file in a folder that only this account can enter.
@@ -50,7 +54,14 @@ impl Default for Downloads {
 impl Downloads {
     /// Nothing fetched yet.
     pub fn new(limit: u64, trust: TlsOptions) -> Self {
-        Self { files: Mutex::default(), limit, trust }
+        Self { files: Mutex::default(), limit, trust, connections: Arc::default() }
+    }
+
+    /// With the limits of these connections.
+    #[must_use]
+    pub fn limited_by(mut self, connections: Arc<Connections>) -> Self {
+        self.connections = connections;
+        self
     }
 
     /// The file at an address, which must have this hash (lower-case hexadecimal). Whoever asks while it is being fetched
@@ -86,8 +97,12 @@ impl Downloads {
     /// Fetches into a file; its length and hash. The error is for a person and never has the address in it, which may
     /// carry a token.
     async fn save(&self, url: &str, path: &Path) -> Result<(u64, String), String> {
-        let client = client(&self.trust)?;
-        let mut response = client.get(url).send().await.map_err(without_address)?;
+        let url = Url::parse(url).map_err(|error| error.to_string())?;
+        let allowed = self.connections.check_allowed(&web_address::host(&url));
+        allowed.map_err(|reason| {
+            format!("{reason} Allow it there, or let the host fetch the file (delivery = \"pull\")")
+        })?;
+        let mut response = self.client()?.get(url).send().await.map_err(without_address)?;
         self.check(&response)?;
         let unwritten = |error: io::Error| format!("its content cannot be kept: {error}");
         let mut file = File::create_new(path).await.map_err(unwritten)?;
@@ -104,6 +119,20 @@ impl Downloads {
         Ok((length, hexadecimal(hash)))
     }
 
+    fn client(&self) -> Result<Client, String> {
+        let builder = web_client::builder(&self.trust)?.https_only(true).redirect(self.redirects());
+        builder.connect_timeout(CONNECT).read_timeout(SILENCE).timeout(WHOLE).build().map_err(without_address)
+    }
+
+    /// As many as usual, and only to servers that may be asked.
+    fn redirects(&self) -> Policy {
+        let (connections, usual) = (Arc::clone(&self.connections), Policy::default());
+        Policy::custom(move |attempt| match connections.check_allowed(&web_address::host(attempt.url())) {
+            Ok(()) => usual.redirect(attempt),
+            Err(reason) => attempt.error(reason),
+        })
+    }
+
     fn check(&self, response: &Response) -> Result<(), String> {
         if !response.status().is_success() {
             return Err(format!("the server answered with status {}", response.status().as_u16()));
@@ -117,11 +146,6 @@ impl Downloads {
     fn too_long(&self) -> String {
         format!("it is longer than the {} bytes that are taken", self.limit)
     }
-}
-
-fn client(trust: &TlsOptions) -> Result<Client, String> {
-    let builder = web_client::builder(trust)?.https_only(true).connect_timeout(CONNECT);
-    builder.read_timeout(SILENCE).timeout(WHOLE).build().map_err(without_address)
 }
 
 /// A folder that no other account can enter.

@@ -14,6 +14,7 @@ use crate::backend::facts::Server;
 use crate::backend::release::{Component, Delivery, file_name};
 use crate::backend::step::Backup;
 use crate::backend::windows::download;
+use crate::backend::windows::leftovers;
 use crate::backend::windows::put::put;
 use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::{
@@ -93,8 +94,14 @@ async fn pull(work: &Work<'_>, setup: &ServerSetup<'_>) -> Result<Report, HostEr
     let arguments = json!({
         "url": setup.url, "sha256": setup.sha256, "file_name": setup.file_name, "maximum_length": LARGEST_RELEASE_FILE,
     });
-    let reply: Reply = work.run(SAVE_RELEASE_FILE, arguments).await?;
-    Ok(Report { already: reply.already, notes: Vec::new() })
+    let outcome = work.unless_stopped(work.run::<Reply>(SAVE_RELEASE_FILE, arguments)).await.flatten();
+    if outcome.as_ref().is_err_and(|error| leftovers::may_be_there(&error.cause)) {
+        match work.known_facts().await {
+            Ok(facts) => work.remove_leftovers(&setup.path(&facts.work_folder)).await,
+            Err(error) => tracing::warn!(%error, "what is left of the transfer stays until the next one"),
+        }
+    }
+    outcome.map(|reply| Report { already: reply.already, notes: Vec::new() })
 }
 
 /// `why` follows what the note says was done.
@@ -226,7 +233,18 @@ async fn identity(work: &Work<'_>, host: &HostAddress, path: &str) -> Result<Ide
     identity.map_err(|cause| HostError { host: host.name().to_owned(), ..work.failure(cause) })
 }
 
-/// Streams a file from one host to another. Both scripts run at once; the receiver's hash decides.
+#[derive(Deserialize)]
+struct Sent {
+    length: u64,
+}
+
+#[derive(Deserialize)]
+struct Received {
+    length: u64,
+    sha256: String,
+}
+
+/// Streams a file from one host to another; the receiver's hash decides.
 async fn relay(
     work: &Work<'_>,
     from: &HostAddress,
@@ -235,22 +253,12 @@ async fn relay(
     length: u64,
     sha256: &str,
 ) -> Result<(), HostError> {
-    #[derive(Deserialize)]
-    struct Sent {
-        length: u64,
-    }
-    #[derive(Deserialize)]
-    struct Received {
-        length: u64,
-        sha256: String,
-    }
-    let (output, input) = mpsc::channel::<Bytes>(PIECES_UNDER_WAY);
-    let send = Call { output: Some(output), ..Call::new(SEND_FILE, json!({"path": source, "maximum_length": length})) };
-    let arguments = json!({"path": target, "length": length, "sha256": sha256});
-    let receive = Call { input: Some(input), ..Call::new(RECEIVE_FILE, arguments) };
     let started = work.backend.clock().now();
-    let (sent, received) =
-        tokio::join!(work.backend.call::<Sent>(from, send), work.backend.call::<Received>(work.at, receive));
+    let stream = work.unless_stopped(stream(work, from, source, target, length, sha256)).await;
+    let (sent, received) = stream.unwrap_or_else(|stopped| (Err(stopped.cause.clone()), Err(stopped.cause)));
+    if received.as_ref().is_err_and(leftovers::may_be_there) {
+        work.remove_leftovers(target).await;
+    }
     let failed_at_source = |cause| HostError { host: from.name().to_owned(), ..work.failure(cause) };
     match (sent, received) {
         (_, Ok(received)) if received.length == length && received.sha256.eq_ignore_ascii_case(sha256) => {}
@@ -276,6 +284,22 @@ async fn relay(
         "file was brought"
     );
     Ok(())
+}
+
+/// Runs both scripts at once, with what the one sends as what the other gets.
+async fn stream(
+    work: &Work<'_>,
+    from: &HostAddress,
+    source: &str,
+    target: &str,
+    length: u64,
+    sha256: &str,
+) -> (Result<Sent, Cause>, Result<Received, Cause>) {
+    let (output, input) = mpsc::channel::<Bytes>(PIECES_UNDER_WAY);
+    let send = Call { output: Some(output), ..Call::new(SEND_FILE, json!({"path": source, "maximum_length": length})) };
+    let arguments = json!({"path": target, "length": length, "sha256": sha256});
+    let receive = Call { input: Some(input), ..Call::new(RECEIVE_FILE, arguments) };
+    tokio::join!(work.backend.call(from, send), work.backend.call(work.at, receive))
 }
 
 /// The MFA Server that files are taken from; it must run the version, or older files would come.

@@ -28,6 +28,7 @@ use crate::backend::windows::work::Work;
 use crate::backend::{Backend, Report};
 
 pub mod adfs;
+pub mod attempts;
 pub mod balancer;
 pub mod clock;
 pub mod connection;
@@ -39,6 +40,7 @@ pub mod get;
 pub mod health;
 pub mod hosts;
 pub mod installers;
+pub mod leftovers;
 pub mod observations;
 pub mod packages;
 pub mod pattern;
@@ -67,8 +69,8 @@ pub struct WindowsBackend {
     observations: Observations,
     gap: Gap,
     downloads: Downloads,
-    /// What limits which hosts are reached; none in tests.
-    connections: Option<Arc<Connections>>,
+    /// What limits which hosts are reached.
+    connections: Arc<Connections>,
 }
 
 impl WindowsBackend {
@@ -89,14 +91,15 @@ impl WindowsBackend {
             clock,
             gap: Gap::default(),
             downloads: Downloads::default(),
-            connections: None,
+            connections: Arc::default(),
         }
     }
 
     /// With the limits of these connections.
     #[must_use]
     pub fn limited_by(mut self, connections: Arc<Connections>) -> Self {
-        self.connections = Some(connections);
+        self.downloads = self.downloads.limited_by(connections.clone());
+        self.connections = connections;
         self
     }
 
@@ -109,7 +112,7 @@ impl WindowsBackend {
 
     /// What stands against reaching a host, whatever for, as a full sentence.
     pub fn check_allowed(&self, host: &str) -> Result<(), String> {
-        self.connections.as_ref().map_or(Ok(()), |connections| connections.check_allowed(host))
+        self.connections.check_allowed(host)
     }
 
     /// Runs a script and decodes its result.

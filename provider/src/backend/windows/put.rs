@@ -12,7 +12,6 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
@@ -25,26 +24,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::address::HostAddress;
-use crate::backend::error::{Cause, HostError, ScriptErrorKind};
+use crate::backend::error::{Cause, HostError};
+use crate::backend::windows::attempts::Attempts;
 use crate::backend::windows::clock::Clock;
 use crate::backend::windows::files::hexadecimal;
-use crate::backend::windows::poll::{Ended, Poll};
+use crate::backend::windows::leftovers;
 use crate::backend::windows::runner::{self, Call, Runner};
 use crate::backend::windows::scripts::{
-    COMPLETE_PARTIAL_FILE, GET_PARTIAL_FILE, INITIALIZE_PARTIAL_FILE, RECEIVE_PARTIAL_FILE, REMOVE_WORK_FILE, Script,
+    COMPLETE_PARTIAL_FILE, GET_PARTIAL_FILE, INITIALIZE_PARTIAL_FILE, RECEIVE_PARTIAL_FILE, Script,
 };
 use crate::backend::windows::work::{SHORT_SILENCE, Work};
 use crate::winrm::ranges;
-
-/// How often in a row something is tried that gets no further, before its failure is final.
-const ATTEMPTS: u32 = 4;
-
-/// How much more of a range must have arrived for an attempt to have got further: with less, a connection that breaks all
-/// the time would be tried for ever, as far as anybody can tell who waits.
-const LEAST_PROGRESS: u64 = 1024 * 1024;
-
-/// How long a failed put waits to clean up: by then a command that was cut off has ended and closed the file.
-const CLEANING: Duration = Duration::from_secs(60);
 
 /// What is read at once, and how many such pieces wait for the connection: a megabyte per stream in all.
 const PIECE: usize = 256 * 1024;
@@ -79,7 +69,7 @@ pub async fn put(work: &Work<'_>, file: &LocalFile, target: &str, streams: usize
     if let Err(cause) = &outcome
         && may_have_begun(cause)
     {
-        put.clean().await;
+        leftovers::remove(put.runner.as_ref(), put.clock.as_ref(), &put.host, target).await;
     }
     let already = outcome.map_err(|cause| work.failure(cause))?;
     let milliseconds = put.clock.now().saturating_sub(started).as_millis() as u64;
@@ -125,7 +115,7 @@ impl Put {
     async fn transfer(&self, streams: usize) -> Result<bool, Cause> {
         let whole = json!({"path": self.target, "length": self.file.length, "sha256": self.file.sha256});
         let prepare = || self.run::<Prepared>(INITIALIZE_PARTIAL_FILE, whole.clone());
-        let prepared = self.persist(SHORT_SILENCE, &self.stop, prepare, || 0).await?;
+        let prepared = self.persist(prepare, || 0).await?;
         if prepared.already {
             return Ok(true);
         }
@@ -136,7 +126,7 @@ impl Put {
         };
         ranges::send(ranges::cut(self.file.length, streams), streams, one).await?;
         let complete = || self.run::<Value>(COMPLETE_PARTIAL_FILE, whole.clone());
-        self.persist(SHORT_SILENCE, &self.stop, complete, || 0).await?;
+        self.persist(complete, || 0).await?;
         Ok(false)
     }
 
@@ -144,7 +134,7 @@ impl Put {
     async fn send(&self, range: Range<u64>, begun: bool) -> Result<(), Cause> {
         let progress = Progress { range, begun: AtomicBool::new(begun), arrived: AtomicU64::new(0) };
         let reached = || progress.arrived.load(Ordering::Relaxed);
-        self.persist(SHORT_SILENCE, &self.stop, || self.send_rest(&progress), reached).await
+        self.persist(|| self.send_rest(&progress), reached).await
     }
 
     /// Sends once what is not there of a range.
@@ -218,53 +208,14 @@ impl Put {
         Ok(Some(hexadecimal(hash)))
     }
 
-    /// Deletes what may be left under the temporary name.
-    async fn clean(&self) {
-        let arguments = json!({"path": format!("{}.partial", self.target)});
-        // The run may have been asked to stop, which must not keep it from leaving the host as it was.
-        let go_on = CancellationToken::new();
-        let remove = || self.run::<Value>(REMOVE_WORK_FILE, arguments.clone());
-        if let Err(cause) = self.persist(CLEANING, &go_on, remove, || 0).await {
-            tracing::warn!(host = self.host.name(), target = self.target, %cause, "the next put deletes what is left of this one");
-        }
-    }
-
-    /// Tries again while the failure may pass: a silent host, or one on which something still has the file open, for at most
-    /// `silence`, anything else a few times since it last got further. Only for what may be done twice.
-    async fn persist<T, F>(
-        &self,
-        silence: Duration,
-        stop: &CancellationToken,
-        attempt: impl Fn() -> F + Send,
-        reached: impl Fn() -> u64 + Send,
-    ) -> Result<T, Cause>
+    /// Tries again what may be done twice.
+    async fn persist<T, F>(&self, attempt: impl Fn() -> F + Send, reached: impl Fn() -> u64 + Send) -> Result<T, Cause>
     where
         F: Future<Output = Result<T, Cause>> + Send,
     {
-        let mut poll: Option<Poll<'_>> = None;
-        let (mut attempts, mut last) = (1, 0);
-        loop {
-            let outcome = attempt().await;
-            if reached() >= last + LEAST_PROGRESS {
-                (attempts, last) = (1, reached());
-            }
-            let cause = match outcome {
-                Err(cause) if may_pass(&cause) && attempts < ATTEMPTS => cause,
-                outcome => return outcome,
-            };
-            // What began took its time, which is no silence.
-            if !matches!(cause, Cause::Unreachable { .. }) && !is_busy(&cause) {
-                attempts += 1;
-                poll = None;
-            }
-            tracing::warn!(host = self.host.name(), target = self.target, %cause, "trying again");
-            let poll = poll.get_or_insert_with(|| Poll::new(self.clock.as_ref(), stop, silence));
-            match poll.pause().await {
-                Ok(()) => {}
-                Err(Ended::Stopped) => return Err(Cause::Stopped),
-                Err(Ended::TimedOut) => return Err(cause),
-            }
-        }
+        let (clock, stop) = (self.clock.as_ref(), &self.stop);
+        let attempts = Attempts { clock, stop, host: self.host.name(), target: &self.target };
+        attempts.persist(SHORT_SILENCE, attempt, reached).await
     }
 
     async fn run<T: DeserializeOwned>(&self, script: Script, arguments: Value) -> Result<T, Cause> {
@@ -274,17 +225,6 @@ impl Put {
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, Cause> {
         runner::call(self.runner.as_ref(), &self.host, call).await
     }
-}
-
-/// Whether the same may succeed later: the connection broke, or a run that was cut off still has the file open.
-fn may_pass(cause: &Cause) -> bool {
-    matches!(cause, Cause::Unreachable { .. } | Cause::Lost { .. } | Cause::Unintelligible(_) | Cause::NoReply { .. })
-        || is_busy(cause)
-}
-
-/// A command whose connection broke keeps the file open until the host has been told, or has noticed.
-fn is_busy(cause: &Cause) -> bool {
-    matches!(cause, Cause::Script { kind: ScriptErrorKind::Busy, .. })
 }
 
 /// Whether the temporary file may be there after a failure.

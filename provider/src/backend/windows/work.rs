@@ -13,6 +13,7 @@ use crate::backend::facts::HostFacts;
 use crate::backend::release::{Component, Package, Stated};
 use crate::backend::step::PackageSource;
 use crate::backend::windows::WindowsBackend;
+use crate::backend::windows::leftovers;
 use crate::backend::windows::poll::{Ended, Poll};
 use crate::backend::windows::runner::Call;
 use crate::backend::windows::scripts::Script;
@@ -75,6 +76,11 @@ impl Work<'_> {
                 other => return other,
             }
         }
+    }
+
+    /// Deletes what may be left on the step's host of the transfer of a file.
+    pub async fn remove_leftovers(&self, target: &str) {
+        leftovers::remove(self.backend.runner().as_ref(), self.backend.clock(), self.at, target).await;
     }
 
     /// Reads the step's host anew.

@@ -23,6 +23,7 @@ pub mod read;
 pub mod recover;
 pub mod resource;
 pub mod schema;
+pub mod sources;
 #[cfg(test)]
 pub mod testing;
 pub mod timeouts;

@@ -7,7 +7,7 @@ use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Installable, Policy, View, Views};
 use crate::resource::set::desired::{self, Wanted};
 use crate::resource::set::schema::mark_unknown;
-use crate::resource::set::{HostSet, added, drain, health, order, private, token};
+use crate::resource::set::{HostSet, added, drain, health, order, private, sources, token};
 use crate::resource::{Outcome, PlanRequest};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -52,6 +52,9 @@ pub async fn plan(
         health::look(provider, desired, &mut diagnostics);
         let decision = set.decide(desired, request.proposed, &views, &policy(provider, &desired.pin));
         diagnostics.append(decision.diagnostics.clone());
+        if let Some(provider) = provider {
+            sources::look(provider, desired, &decision, &mut diagnostics);
+        }
         drain::look(provider, desired, &decision.steps, &mut diagnostics);
         write(set, &mut planned, request, desired, &views, &decision);
         blur(&wanted, request, &mut planned);

@@ -9,14 +9,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::backend::windows::connection::Connections;
 use crate::backend::windows::download::{Downloads, shown};
 use crate::backend::windows::files::hexadecimal;
+use crate::backend::windows::put::LocalFile;
 use crate::winrm::endpoint::TlsOptions;
 
 /// A web server that answers every request with the same bytes.
 struct WebServer {
     address: SocketAddr,
     certificate: String,
+    knocks: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
 }
 
@@ -25,9 +28,11 @@ impl WebServer {
         let (acceptor, certificate) = localhost();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, requests) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
-        let count = requests.clone();
+        let knocks = Arc::new(AtomicUsize::new(0));
+        let (knocked, count) = (knocks.clone(), requests.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                knocked.fetch_add(1, Ordering::SeqCst);
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
                 let mut request = [0; 2048];
                 let _ = stream.read(&mut request).await;
@@ -36,7 +41,7 @@ impl WebServer {
                 let _ = stream.shutdown().await;
             }
         });
-        Self { address, certificate, requests }
+        Self { address, certificate, knocks, requests }
     }
 
     fn url(&self) -> String {
@@ -47,6 +52,23 @@ impl WebServer {
         let trust = TlsOptions { ca_certificate: Some(self.certificate.clone()), ..TlsOptions::default() };
         Downloads::new(limit, trust)
     }
+}
+
+/// A server that sends everybody on to another address, and what became of a file that was to be fetched from it.
+async fn sent_on(allowed: Option<&[&str]>, to: &str) -> (String, usize) {
+    let head = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+    let server = WebServer::start(head.leak()).await;
+    let message = fetch_within(&server, allowed, &server.url()).await.expect_err("no file");
+    (message, server.requests.load(Ordering::SeqCst))
+}
+
+/// Fetches when these hosts alone may be reached.
+async fn fetch_within(server: &WebServer, allowed: Option<&[&str]>, url: &str) -> Result<LocalFile, String> {
+    let allowed = allowed.map(|allowed| allowed.iter().map(|text| text.parse().expect("a pattern")).collect());
+    let connections = Connections { allowed_hosts: allowed, ..Connections::default() };
+    let downloads = server.downloads(10).limited_by(Arc::new(connections));
+    let file = downloads.fetch(url, &hash("setup file")).await;
+    file.map_err(|cause| cause.to_string())
 }
 
 fn hash(text: &str) -> String {
@@ -113,6 +135,36 @@ async fn a_failure_is_no_lasting_one_and_strangers_are_not_believed() {
     let downloads = server.downloads(10);
     downloads.fetch("https://localhost:1/Setup.exe", &right).await.expect_err("nobody is there");
     downloads.fetch(&url, &right).await.expect("the next one tries anew");
+}
+
+#[tokio::test]
+async fn a_server_that_may_not_be_reached_gets_no_byte() {
+    let server = WebServer::start(ANSWER).await;
+    let message = fetch_within(&server, Some(&["*.contoso.com"]), &server.url()).await.expect_err("not allowed");
+    let expected = "localhost may not be reached: the environment variable AZUREMFA_ALLOWED_HOSTS allows only \
+                    *.contoso.com. Allow it there, or let the host fetch the file (delivery = \"pull\")";
+    assert!(message.ends_with(expected) && !message.contains("marker"), "{message}");
+    assert_eq!(server.knocks.load(Ordering::SeqCst), 0);
+    fetch_within(&server, Some(&["LOCALHOST"]), &server.url()).await.expect("allowed");
+}
+
+#[tokio::test]
+async fn nor_does_one_to_which_another_sends_on() {
+    let other = WebServer::start(ANSWER).await;
+    let to = format!("https://127.0.0.1:{}/Setup.exe?sig=marker", other.address.port());
+    let (message, asked) = sent_on(Some(&["localhost"]), &to).await;
+    let expected =
+        "127.0.0.1 may not be reached: the environment variable AZUREMFA_ALLOWED_HOSTS allows only localhost.";
+    assert!(message.ends_with(expected) && !message.contains("marker"), "{message}");
+    assert_eq!((asked, other.knocks.load(Ordering::SeqCst)), (1, 0));
+    // Where it may be reached it is; its certificate is for another name.
+    let (message, _) = sent_on(Some(&["localhost", "127.0.0.1"]), &to).await;
+    assert!(message.contains("certificate"), "{message}");
+    // On the same host, and for ever.
+    let (message, asked) = sent_on(Some(&["localhost"]), "/Setup.exe").await;
+    assert!(message.contains("too many redirects") && (5..20).contains(&asked), "{asked}: {message}");
+    let (message, asked) = sent_on(None, "/Setup.exe").await;
+    assert!(message.contains("too many redirects") && (5..20).contains(&asked), "{asked}: {message}");
 }
 
 #[test]

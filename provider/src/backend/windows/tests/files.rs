@@ -234,3 +234,83 @@ async fn files_come_only_from_a_server_of_the_version() {
     let message = estate.failure("portal01", bring()).await;
     assert!(message.starts_with("mfa02: ") && message.contains("a.msi is not there"), "{message}");
 }
+
+/// What ended a script, and whether it can have left something: one that fails cleans up by itself.
+fn ends() -> [(Cause, bool); 6] {
+    let failed = |kind| {
+        let (script, message) = ("Receive-File".to_owned(), "the disk is full".to_owned());
+        Cause::Script { script, kind, message, line: None }
+    };
+    [
+        (Cause::Lost { reason: "no end within 3 hours".to_owned() }, true),
+        (Cause::Unintelligible("it ended without a reply".to_owned()), true),
+        (Cause::Stopped, true),
+        (failed(ScriptErrorKind::Other), false),
+        (Cause::Unreachable { reason: "refused".to_owned(), advice: String::new() }, false),
+        (Cause::Denied { reason: "HTTP 401".to_owned(), advice: String::new() }, false),
+    ]
+}
+
+#[tokio::test]
+async fn a_fetch_that_was_cut_off_is_cleaned_up() {
+    for (cause, cleans) in ends() {
+        let estate = delivered_by(Delivery::Pull)
+            .facts("mfa01", &facts())
+            .outcome("mfa01", "Save-ReleaseFile", Err(cause.clone()))
+            .answer("mfa01", "Remove-WorkFile", json!({"removed": true}));
+        estate.failure("mfa01", fetch()).await;
+        assert_eq!(estate.ran().contains(&"mfa01 Remove-WorkFile".to_owned()), cleans, "{cause:?}");
+        if cleans {
+            let path = "C:\\ProgramData\\terraform-provider-azuremfa\\staging\\0123456789abcdef\\Setup.exe.partial";
+            assert_eq!(estate.arguments("Remove-WorkFile"), json!({"path": path}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_from_host_to_host_that_was_cut_off_is_cleaned_up_where_it_goes() {
+    for (cause, cleans) in ends() {
+        let estate = Estate::new()
+            .facts("mfa02", &server("7.0.0.9"))
+            .facts("portal01", &facts())
+            .answer("mfa02", "Get-FileIdentity", identity(true))
+            .answer("portal01", "Get-FileIdentity", identity(false))
+            .answer("mfa02", "Send-File", json!({"length": 6, "sha256": SHA256}))
+            .outcome("portal01", "Receive-File", Err(cause.clone()))
+            // Something still has the file open.
+            .outcome(
+                "portal01",
+                "Remove-WorkFile",
+                Err(Cause::Script {
+                    script: "Remove-WorkFile".to_owned(),
+                    kind: ScriptErrorKind::Busy,
+                    message: "the file is in use".to_owned(),
+                    line: None,
+                }),
+            )
+            .answer("portal01", "Remove-WorkFile", json!({"removed": true}));
+        estate.failure("portal01", bring()).await;
+        let removals = estate.ran().iter().filter(|ran| *ran == "portal01 Remove-WorkFile").count();
+        assert_eq!(removals, if cleans { 2 } else { 0 }, "{cause:?}: {:?}", estate.ran());
+    }
+}
+
+/// A host may take hours, for which nobody who has asked for the end waits.
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_transfer() {
+    let estate = delivered_by(Delivery::Pull).facts("mfa01", &facts()).answer(
+        "mfa01",
+        "Remove-WorkFile",
+        json!({"removed": true}),
+    );
+    estate.recorder.hangs.lock().expect("no panic").push("Save-ReleaseFile");
+    let stop = async {
+        while estate.ran().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        estate.stop.cancel();
+    };
+    let (message, ()) = tokio::join!(estate.failure("mfa01", fetch()), stop);
+    assert!(message.contains("asked to stop"), "{message}");
+    assert_eq!(estate.ran(), ["mfa01 Save-ReleaseFile", "mfa01 Get-HostFacts", "mfa01 Remove-WorkFile"]);
+}

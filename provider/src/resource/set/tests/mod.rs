@@ -19,6 +19,7 @@ mod input;
 mod lifecycle;
 mod ports;
 mod semantics;
+mod sources;
 mod unknown;
 
 const HOSTS: [&str; 3] = ["mfa01.contoso.com", "mfa02.contoso.com", "mfa03.contoso.com"];

@@ -1,5 +1,7 @@
 //! `Save-ReleaseFile`, `Get-FileIdentity` and `Remove-WorkFile`.
 
+use std::fs::{File, OpenOptions};
+
 use serde_json::{Value, json};
 
 use crate::lab::host::folder::HostFolder;
@@ -56,7 +58,13 @@ pub fn save_release(call: &mut Call<'_>) -> Result<Value, Failure> {
     }
     work_folder::initialize(host)?;
     assert_inside(host, &target)?;
-    let (bytes, maximum) = (address.fetch(host)?, call.arguments.number("maximum_length"));
+    let mut answer = address.open(host)?;
+    // A process that is ended from outside leaves what has arrived.
+    let partial = format!("{target}.partial");
+    host.write(&partial, b"")?;
+    std::io::copy(&mut answer, &mut OpenOptions::new().write(true).open(host.real(&partial)?)?)?;
+    let (bytes, maximum) = (host.read(&partial)?, call.arguments.number("maximum_length"));
+    host.remove(&partial)?;
     if i64::try_from(bytes.len()).unwrap_or(i64::MAX) > maximum {
         let message = format!("{} is longer than the {maximum} bytes that are taken", address.shown());
         return Err(Failure::invalid_input(message));
@@ -99,7 +107,7 @@ impl Address {
     }
 
     /// What the estate's web servers have there.
-    fn fetch(&self, host: &HostFolder) -> Result<Vec<u8>, Failure> {
+    fn open(&self, host: &HostFolder) -> Result<File, Failure> {
         let failed =
             |kind, reason: &str| Failure::new(kind, format!("{} could not be fetched: {reason}", self.shown()));
         let server = host.estate().join("releases").join(&self.host);
@@ -110,10 +118,10 @@ impl Address {
         let below = percent_decode(self.path.trim_start_matches('/'));
         let is_inside = !below.split('/').any(|part| part == "..");
         let file = server.join(below);
-        if !is_inside || !file.is_file() {
+        if !is_inside || !file.exists() || file.is_dir() {
             return Err(failed("not_found", "the server answered with status 404"));
         }
-        std::fs::read(file).map_err(|_| failed("other", "the server answered with status 500"))
+        File::open(file).map_err(|_| failed("other", "the server answered with status 500"))
     }
 }
 

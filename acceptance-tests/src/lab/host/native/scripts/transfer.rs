@@ -1,5 +1,7 @@
 //! `Send-File` and `Receive-File`.
 
+use std::fs::OpenOptions;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -38,8 +40,12 @@ pub fn receive(call: &mut Call<'_>) -> Result<Value, Failure> {
         return Ok(json!({ "already": true, "length": length, "sha256": wanted }));
     }
     work_folder::initialize(host)?;
-    let mut input = Vec::new();
-    call.input.read_to_end(&mut input)?;
+    // A process that is ended from outside leaves what has arrived.
+    let partial = format!("{path}.partial");
+    host.write(&partial, b"")?;
+    std::io::copy(call.input, &mut OpenOptions::new().write(true).open(host.real(&partial)?)?)?;
+    let input = host.read(&partial)?;
+    host.remove(&partial)?;
     let count = i64::try_from(input.len()).unwrap_or(i64::MAX);
     if count < length {
         return Err(Failure::invalid_input(format!("{count} of {length} bytes arrived; nothing was kept")));
