@@ -13,7 +13,8 @@ const TARGETS: &str = "\
     process costs; how much of it cannot be told any more. So the target beside pywinrm belongs to the rows `first command of a process`, that beside pypsrp to \
     `cold command, NTLM/HTTP` as well. All of them have both targets and say `missed` where they miss them. A client that \
     does nothing but wait takes its round trips: where the ratio of those is above a target, a row with everything loaded \
-    cannot meet it. The target of an upload, 0.55 of pypsrp, comes from its `Client.copy` (0.56 s beside 0.96 s).";
+    cannot meet it. The target of an upload, 0.55 of pypsrp, comes from its `Client.copy` (0.56 s beside 0.96 s); \
+    beside its shell's standard input, which it does not offer for files, nothing is promised but to be ahead.";
 
 /// The whole page.
 pub fn document(rows: &Rows, clients: &[&str]) -> String {

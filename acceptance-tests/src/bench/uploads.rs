@@ -59,9 +59,8 @@ pub async fn small(run: &Run<'_>, rows: &mut Rows) -> Result<(), Failure> {
         Ok(hash) => Err(Lack::Skipped(format!("the host received something else: {hash}"))),
         Err(error) => Err(Lack::Skipped(format!("the file is not on the host: {error}"))),
     });
-    let promised = Target::Ratio(0.55);
-    uploads.rows(rows, ("pypsrp copy", &copied), promised)?;
-    uploads.rows(rows, ("pypsrp stdin", &next()), promised)?;
+    uploads.rows(rows, ("pypsrp copy", &copied), Target::Ratio(0.55))?;
+    uploads.rows(rows, ("pypsrp stdin", &next()), Target::Ratio(1.0))?;
     uploads.rows(rows, (Client::Pywinrm.name(), &next()), Target::None)?;
     uploads.against_winrmcp(rows, &winrmcp)?;
     uploads.against_one_stream(rows, Target::None)
