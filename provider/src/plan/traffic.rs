@@ -34,7 +34,7 @@ pub fn around(desired: &Desired, host: &str, mut steps: Vec<Step>) -> Vec<Step> 
 }
 
 /// The step before a host is changed.
-pub fn take_out(desired: &Desired, host: &str) -> Step {
+fn take_out(desired: &Desired, host: &str) -> Step {
     let action = match &desired.drain {
         Some(Drain { balancer, wait }) => Action::TakeOut { balancer: balancer.clone(), wait: *wait },
         None => Action::TrafficNotManaged,
@@ -44,7 +44,7 @@ pub fn take_out(desired: &Desired, host: &str) -> Step {
 
 /// The steps after a host is whole again: into the balancer that this run takes it out of, and into those that earlier
 /// runs did. None when no balancer is declared.
-pub fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
+fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
     let Some(drain) = &desired.drain else { return Vec::new() };
     let mut balancers = desired.out.get(host).cloned().unwrap_or_default();
     if is_taken_out {

@@ -258,60 +258,6 @@ fn a_balancer_that_refuses_ends_the_run_before_anything_is_changed() {
     assert_eq!(behind.balancer.out(), Vec::<String>::new());
 }
 
-/// The batches of a farm change places while users are not asked for the second factor, and nobody waits meanwhile.
-#[test]
-fn the_batches_of_a_farm_change_places() {
-    let Some(behind) = with_servers_upgraded() else { return };
-    let servers = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
-    let adapter = hcl::adapter("7.0.0.9", &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {}", hcl::GAP));
-    behind.case.configure(&[&servers, &adapter]);
-    behind.plan().ended(2);
-    behind.apply().succeeded();
-    assert_eq!(
-        behind.done(&["balancer", "install", "adapter_policy", "service_restart"]),
-        [
-            "adfs01 balancer_out",
-            "adfs01 install",
-            "adfs01 adapter_policy",
-            "adfs01 service_restart",
-            "adfs01 balancer_in",
-            "adfs02 balancer_out",
-            "adfs01 adapter_policy",
-            "adfs02 balancer_out",
-            "adfs02 install",
-            "adfs02 service_restart",
-            "adfs02 balancer_in",
-        ]
-    );
-    behind.settled();
-}
-
-/// In the gap a balancer that refuses ends the run, and the gap is closed all the same.
-#[test]
-fn a_balancer_that_refuses_in_the_gap_leaves_none() {
-    let Some(behind) = with_servers_upgraded() else { return };
-    let servers = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
-    let adapter = hcl::adapter("7.0.0.9", &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {}", hcl::GAP));
-    // Taken out by a balancer, and put back by nobody: the address of that order is wrong.
-    let wrong = settings(&members(&behind.balancer.url), "");
-    let (out, back) = wrong.split_once("put_back").expect("both orders");
-    behind.case.provider(&format!("{out}put_back{}", back.replacen("/members/", "/nothing/", 1)));
-    behind.case.configure(&[&servers, &adapter]);
-    behind.plan().ended(2);
-    behind
-        .apply()
-        .ended(1)
-        .says("at last it answered 404 instead of 200 or 204")
-        .says("Users are asked for the second factor again")
-        .says("Out of its balancer: adfs01.contoso.com (f5)");
-    assert!(behind.case.farm().policy.contains(&"AzureMfaServerAuthentication".to_owned()), "{:?}", behind.case.farm());
-    assert_eq!(behind.balancer.out(), ["adfs01.contoso.com"]);
-    behind.settings(&behind.balancer.url, "");
-    behind.plan().ended(2);
-    behind.apply().succeeded();
-    behind.settled();
-}
-
 /// Ctrl-C while connections run out: the run ends at once, and the host is as it was but for the balancer.
 #[test]
 fn a_run_that_is_stopped_does_not_wait_for_connections() {

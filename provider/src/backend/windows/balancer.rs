@@ -17,12 +17,11 @@ use crate::winrm::endpoint::TlsOptions;
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Takes the step's host out, and waits until its connections have run out.
-pub async fn take_out(work: &Work<'_>, name: &str, wait: Option<Duration>) -> Result<Report, HostError> {
+pub async fn take_out(work: &Work<'_>, name: &str) -> Result<Report, HostError> {
     let balancer = balancer(work, name)?;
     give(work, balancer, &balancer.take_out).await?;
-    let wait = wait.unwrap_or(balancer.drain_wait);
-    if !wait.is_zero() {
-        work.unless_stopped(work.backend.clock().sleep(wait)).await?;
+    if !balancer.drain_wait.is_zero() {
+        work.unless_stopped(work.backend.clock().sleep(balancer.drain_wait)).await?;
     }
     Ok(Report::default())
 }

@@ -22,9 +22,8 @@ pub fn attribute() -> Attribute {
 }
 
 const DESCRIPTION: &str = "The name of one of the provider's `balancers`. Each host is taken out of it before it is \
-    changed, and put back after that and after its health check (the first batch of an AD FS farm before it). A host whose \
-    run breaks off stays out, and the next run that finishes it puts it back. Without `drain` the plan says when to take a \
-    host out yourself. See the guide `traffic`.";
+    changed, and put back after that and after its health check. A host whose run breaks off stays out, and the next run \
+    that finishes it puts it back. Without `drain` the plan says when to take a host out yourself. See the guide `traffic`.";
 
 /// The balancer that a set names. How long connections may run out is the provider's to say.
 pub fn decode(own: &Value) -> Option<Drain> {

@@ -44,8 +44,8 @@ fn behind(balancer: Balancer) -> Estate {
     with(Declared::Ready(Box::new(balancer)))
 }
 
-fn take_out(wait: u64) -> Action {
-    Action::TakeOut { balancer: "f5".to_owned(), wait: Some(Duration::from_secs(wait)) }
+fn take_out() -> Action {
+    Action::TakeOut { balancer: "f5".to_owned(), wait: None }
 }
 
 fn put_back() -> Action {
@@ -63,9 +63,9 @@ async fn failure(estate: &Estate, action: Action) -> Cause {
 async fn an_order_is_sent_as_it_is_stated() {
     let server = Server::with_tls(vec![Answer::Text(DONE)]).await;
     let estate = behind(balancer(&server));
-    let report = estate.perform("mfa01.contoso.com", take_out(90)).await.expect("taken out");
+    let report = estate.perform("mfa01.contoso.com", take_out()).await.expect("taken out");
     assert_eq!(report, Report::default());
-    assert_eq!(estate.clock.pauses(), [Duration::from_secs(90)], "connections run out");
+    assert_eq!(estate.clock.pauses(), [Duration::from_secs(30)], "connections run out");
     estate.perform("mfa01.contoso.com", put_back()).await.expect("put back");
     assert_eq!(estate.clock.pauses().len(), 1, "nobody waits after that");
     assert!(estate.ran().is_empty(), "nothing runs on the host");
@@ -83,7 +83,7 @@ async fn a_stated_content_type_wins() {
     let server = Server::start(vec![Answer::Text(DONE)]).await;
     let mut balancer = balancer(&server);
     balancer.headers.push(("content-type".to_owned(), Secret::new("text/xml")));
-    behind(balancer).perform("mfa01", take_out(0)).await.expect("taken out");
+    behind(balancer).perform("mfa01", take_out()).await.expect("taken out");
     let request = server.requests().remove(0);
     assert!(request.contains("content-type: text/xml\r\n") && !request.contains("application/json"), "{request}");
 }
@@ -92,11 +92,11 @@ async fn a_stated_content_type_wins() {
 async fn what_may_pass_is_tried_three_times() {
     let server = Server::with_tls(vec![Answer::Reset, Answer::Text(BUSY), Answer::Text(DONE)]).await;
     let estate = behind(balancer(&server));
-    estate.perform("mfa01", take_out(0)).await.expect("taken out at last");
-    assert_eq!(estate.clock.pauses(), [1, 4].map(Duration::from_secs));
+    estate.perform("mfa01", take_out()).await.expect("taken out at last");
+    assert_eq!(estate.clock.pauses(), [1, 4, 30].map(Duration::from_secs), "and then connections run out");
     let server = Server::with_tls(vec![Answer::Text(BUSY)]).await;
     let estate = behind(balancer(&server));
-    let cause = failure(&estate, take_out(30)).await;
+    let cause = failure(&estate, take_out()).await;
     let asked = format!("PATCH https://localhost:{}/members/mfa01.contoso.com", server.address.port());
     let expected =
         format!("balancer f5 was asked 3 times ({asked}), and at last it answered 503 instead of 200 or 204");
@@ -123,11 +123,11 @@ async fn a_silent_balancer_is_left() {
     let server = Server::start(vec![Answer::Hang]).await;
     let mut hanging = balancer(&server);
     hanging.timeout = Duration::from_millis(100);
-    let cause = failure(&behind(hanging), take_out(30)).await;
+    let cause = failure(&behind(hanging), take_out()).await;
     assert!(cause.to_string().ends_with("at last it gave no answer within 0.1 seconds"), "{cause}");
     let stranger = Server::with_tls(vec![Answer::Text(DONE)]).await;
     let untrusting = Balancer { ca_certificate: None, ..balancer(&stranger) };
-    let cause = failure(&behind(untrusting), take_out(30)).await;
+    let cause = failure(&behind(untrusting), take_out()).await;
     assert!(cause.to_string().contains("certificate"), "{cause}");
     assert_eq!(stranger.asked(), 0, "it got no header");
 }
@@ -142,7 +142,7 @@ async fn a_run_that_is_to_stop_does_not_wait() {
         }
         estate.stop.cancel();
     };
-    let (cause, ()) = tokio::join!(failure(&estate, take_out(30)), stop);
+    let (cause, ()) = tokio::join!(failure(&estate, take_out()), stop);
     assert!(matches!(cause, Cause::Stopped), "{cause:?}");
 }
 
@@ -153,7 +153,7 @@ async fn a_balancer_that_may_not_be_asked_gets_no_byte() {
     let mut estate = behind(balancer(&server));
     let connections = Connections { allowed_hosts: allowed, ..Connections::default() };
     estate.backend = estate.backend.limited_by(Arc::new(connections));
-    let cause = failure(&estate, take_out(30)).await;
+    let cause = failure(&estate, take_out()).await;
     assert!(matches!(&cause, Cause::Settings(reason) if reason.contains("AZUREMFA_ALLOWED_HOSTS")), "{cause}");
     assert_eq!(server.asked(), 0);
 }
