@@ -34,8 +34,12 @@ pub enum Cause {
     Unproven(String),
     /// A host did not answer its health check as it should.
     Unhealthy(String),
-    /// A balancer did not do what it was asked for.
-    Balancer(String),
+    /// A balancer did not say that it has done what it was asked for.
+    Balancer {
+        reason: String,
+        /// Whether it may have done it all the same: the answer was lost, or says nothing of it.
+        may_be_done: bool,
+    },
     /// The run was asked to stop and this step had not begun or could be cut.
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
@@ -83,7 +87,7 @@ impl fmt::Display for Cause {
             | Self::Settings(reason)
             | Self::Local(reason)
             | Self::Unhealthy(reason)
-            | Self::Balancer(reason) => formatter.write_str(reason),
+            | Self::Balancer { reason, .. } => formatter.write_str(reason),
             Self::Unreachable { reason, advice } | Self::Denied { reason, advice } => {
                 write!(formatter, "{reason}. {advice}")
             }

@@ -19,12 +19,8 @@ fn order(server: &Server, path: &str, body: Option<&str>) -> Order {
 
 fn balancer(server: &Server) -> Balancer {
     Balancer {
-        name: "f5".to_owned(),
-        take_out: order(
-            server,
-            "/members/{host}?token=marker",
-            Some(r#"{"session": "user-disabled", "of": "{short_host}"}"#),
-        ),
+        name: "lb".to_owned(),
+        take_out: order(server, "/members/{host}?token=marker", Some(r#"{"enabled": false, "of": "{short_host}"}"#)),
         put_back: order(server, "/members/{host}/enable", None),
         headers: vec![("Authorization".to_owned(), Secret::new("Bearer marker"))],
         ca_certificate: Some(server.certificate.clone()).filter(|certificate| !certificate.is_empty()),
@@ -35,7 +31,7 @@ fn balancer(server: &Server) -> Balancer {
 
 fn with(declared: Declared) -> Estate {
     let mut estate = Estate::new();
-    let balancers = Balancers::new(BTreeMap::from([("f5".to_owned(), declared)]));
+    let balancers = Balancers::new(BTreeMap::from([("lb".to_owned(), declared)]));
     estate.backend = estate.backend.with_balancers(Arc::new(balancers));
     estate
 }
@@ -45,11 +41,11 @@ fn behind(balancer: Balancer) -> Estate {
 }
 
 fn take_out() -> Action {
-    Action::TakeOut { balancer: "f5".to_owned(), wait: None }
+    Action::TakeOut { balancer: "lb".to_owned(), wait: None }
 }
 
 fn put_back() -> Action {
-    Action::PutBack { balancer: "f5".to_owned() }
+    Action::PutBack { balancer: "lb".to_owned() }
 }
 
 /// The cause of a failed order, which shows nothing that is secret.
@@ -73,7 +69,7 @@ async fn an_order_is_sent_as_it_is_stated() {
     assert!(out.starts_with("PATCH /members/mfa01.contoso.com?token=marker HTTP/1.1\r\n"), "{out}");
     assert!(out.contains("authorization: Bearer marker\r\n"), "{out}");
     assert!(out.contains("content-type: application/json\r\n"), "{out}");
-    assert!(out.ends_with("\r\n\r\n{\"session\": \"user-disabled\", \"of\": \"mfa01\"}"), "{out}");
+    assert!(out.ends_with("\r\n\r\n{\"enabled\": false, \"of\": \"mfa01\"}"), "{out}");
     assert!(back.starts_with("PATCH /members/mfa01.contoso.com/enable HTTP/1.1\r\n"), "{back}");
     assert!(back.contains("authorization: Bearer marker\r\n") && !back.contains("content-type"), "{back}");
 }
@@ -99,8 +95,8 @@ async fn what_may_pass_is_tried_three_times() {
     let cause = failure(&estate, take_out()).await;
     let asked = format!("PATCH https://localhost:{}/members/mfa01.contoso.com", server.address.port());
     let expected =
-        format!("balancer f5 was asked 3 times ({asked}), and at last it answered 503 instead of 200 or 204");
-    assert!(matches!(cause, Cause::Balancer(_)));
+        format!("balancer lb was asked 3 times ({asked}), and at last it answered 503 instead of 200 or 204");
+    assert!(matches!(cause, Cause::Balancer { .. }));
     assert_eq!(cause.to_string(), expected);
     assert_eq!(estate.clock.pauses(), [1, 4].map(Duration::from_secs), "and no connections are waited for");
 }
@@ -143,7 +139,52 @@ async fn a_run_that_is_to_stop_does_not_wait() {
         estate.stop.cancel();
     };
     let (cause, ()) = tokio::join!(failure(&estate, take_out()), stop);
-    assert!(matches!(cause, Cause::Stopped), "{cause:?}");
+    assert!(cause.to_string().starts_with("the run was to stop before balancer lb had answered (PATCH "), "{cause}");
+    assert!(matches!(cause, Cause::Balancer { may_be_done: true, .. }), "{cause:?}");
+}
+
+/// Who is told that a host may be out has to look; who is told that it is not does not.
+#[tokio::test]
+async fn what_a_balancer_may_have_done_is_known() {
+    const MISSING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    const LATE: &str = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+    const OFTEN: &str = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n";
+    const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+    for (answers, expected) in [
+        (vec![Answer::Text(DENIED)], false),
+        (vec![Answer::Text(MISSING)], false),
+        (vec![Answer::Text(OFTEN)], false),
+        (vec![Answer::Text(BUSY)], true),
+        (vec![Answer::Text(LATE)], true),
+        (vec![Answer::Text(ELSEWHERE)], true),
+        (vec![Answer::Text(ACCEPTED)], true),
+        (vec![Answer::Reset], true),
+        (vec![Answer::Reset, Answer::Text(DENIED)], true),
+        (vec![Answer::Text(OFTEN), Answer::Text(DENIED)], false),
+    ] {
+        let server = Server::with_tls(answers).await;
+        let cause = failure(&behind(balancer(&server)), take_out()).await;
+        let Cause::Balancer { may_be_done, .. } = cause else { panic!("{cause:?}") };
+        assert_eq!(may_be_done, expected, "{cause}");
+    }
+    let server = Server::with_tls(vec![Answer::Text(DONE)]).await;
+    let untrusting = Balancer { ca_certificate: None, ..balancer(&server) };
+    let cause = failure(&behind(untrusting), take_out()).await;
+    assert!(matches!(cause, Cause::Balancer { may_be_done: false, .. }), "nothing was sent: {cause:?}");
+}
+
+/// Settings are checked where they are stated; what still comes here is not shown either.
+#[tokio::test]
+async fn a_body_with_other_braces_is_not_shown() {
+    let server = Server::start(vec![Answer::Text(DONE)]).await;
+    let mut balancer = balancer(&server);
+    balancer.take_out.body = Some(Secret::new("{\"password\": \"{marker}\"}"));
+    let cause = failure(&behind(balancer), take_out()).await;
+    assert_eq!(
+        cause.to_string(),
+        "balancers[\"lb\"] cannot be used: its body has other braces, and {host} and {short_host} are the only placeholders"
+    );
+    assert_eq!(server.asked(), 0);
 }
 
 #[tokio::test]
@@ -161,7 +202,7 @@ async fn a_balancer_that_may_not_be_asked_gets_no_byte() {
 #[tokio::test]
 async fn a_balancer_that_is_not_declared_is_not_asked() {
     let cause = failure(&Estate::new(), put_back()).await;
-    assert_eq!(cause.to_string(), "the provider's balancers declare no \"f5\"");
+    assert_eq!(cause.to_string(), "the provider's balancers declare no \"lb\"");
     let cause = failure(&with(Declared::Unusable("It has no headers.".to_owned())), put_back()).await;
     assert_eq!(cause.to_string(), "It has no headers");
     assert!(matches!(cause, Cause::Settings(_)));
