@@ -26,10 +26,12 @@ pub enum Cause {
     Script { script: String, kind: ScriptErrorKind, message: String, line: Option<u32> },
     /// An installer ended with a code that is no success; the lines are those that may be shown.
     Installer { exit_code: i64, log: Vec<String> },
-    /// The connection was lost while work was under way; it may have been done.
+    /// The connection or the time was lost while work was under way; it may have been done.
     Lost { reason: String },
     /// The answer was not what the script promises.
     Unintelligible(String),
+    /// PowerShell ended and the script had answered nothing.
+    NoReply { reason: String, advice: &'static str },
     /// A check after the work did not find what it should.
     Unproven(String),
     /// A host did not answer its health check as it should.
@@ -80,35 +82,53 @@ impl fmt::Display for HostError {
 
 impl Error for HostError {}
 
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Cause {
+    /// What a person can do about it, where what was found does not say it itself.
+    pub fn advice(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable { advice, .. } | Self::Denied { advice, .. } => Some(advice),
+            Self::NoReply { advice, .. } => Some(advice),
+            Self::Script { kind: ScriptErrorKind::PowershellTooOld, .. } => Some(NEWER_POWERSHELL),
+            _ => None,
+        }
+    }
+
+    /// What was found.
+    pub fn finding(&self) -> String {
         match self {
             Self::NoConnection(reason)
             | Self::Settings(reason)
             | Self::Local(reason)
             | Self::Unhealthy(reason)
-            | Self::Balancer { reason, .. } => formatter.write_str(reason),
-            Self::Unreachable { reason, advice } | Self::Denied { reason, advice } => {
-                write!(formatter, "{reason}. {advice}")
-            }
-            Self::Script { script, message, line, .. } => {
-                write!(formatter, "{message} (script {script}")?;
-                if let Some(line) = line {
-                    write!(formatter, ", line {line}")?;
-                }
-                formatter.write_str(")")
-            }
+            | Self::Balancer { reason, .. }
+            | Self::Unreachable { reason, .. }
+            | Self::Denied { reason, .. } => reason.clone(),
+            Self::Script { script, message, line, .. } => match line {
+                Some(line) => format!("{message} (script {script}, line {line})"),
+                None => format!("{message} (script {script})"),
+            },
             Self::Installer { exit_code, log } => {
-                write!(formatter, "the installer ended with exit code {exit_code}")?;
-                log.iter().try_for_each(|line| write!(formatter, "\n    {line}"))
+                let log: String = log.iter().map(|line| format!("\n    {line}")).collect();
+                format!("the installer ended with exit code {exit_code}{log}")
             }
-            Self::Lost { reason } => write!(
-                formatter,
-                "the connection was lost while the step was under way, so it may have been done: {reason}"
-            ),
-            Self::Unintelligible(reason) => write!(formatter, "the host's answer could not be used: {reason}"),
-            Self::Unproven(reason) => write!(formatter, "the check after the step failed: {reason}"),
-            Self::Stopped => formatter.write_str("the run was asked to stop before this step was done"),
+            Self::Lost { reason } => {
+                format!("the step was broken off while it was under way, so it may have been done: {reason}")
+            }
+            Self::Unintelligible(reason) | Self::NoReply { reason, .. } => {
+                format!("the host's answer could not be used: {reason}")
+            }
+            Self::Unproven(reason) => format!("the check after the step failed: {reason}"),
+            Self::Stopped => "the run was asked to stop before this step was done".to_owned(),
         }
+    }
+}
+
+const NEWER_POWERSHELL: &str = "`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` installs Windows Management Framework 5.1 on \
+    Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2. Restart the host afterwards.";
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.finding())?;
+        self.advice().map_or(Ok(()), |advice| write!(formatter, ". {advice}"))
     }
 }

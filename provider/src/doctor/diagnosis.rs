@@ -29,6 +29,9 @@ pub struct Diagnosis {
 pub struct Quotas {
     pub max_memory_per_shell_mb: Option<u64>,
     pub max_shells_per_user: Option<u64>,
+    pub max_processes_per_shell: Option<u64>,
+    pub max_concurrent_users: Option<u64>,
+    pub max_concurrent_operations_per_user: Option<u64>,
     pub max_envelope_size_kb: Option<u64>,
 }
 

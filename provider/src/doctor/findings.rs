@@ -3,13 +3,16 @@
 
 use jiff::Timestamp;
 
+use crate::backend::windows::powershell::CONSTRAINED;
 use crate::doctor::diagnosis::{Diagnosis, Drive, HopOutcome, Quotas, SecondHop};
-use crate::doctor::host::CONSTRAINED;
 use crate::doctor::report::{Check, Report, Subject};
 
 /// Windows' own defaults since Windows Server 2012; with less, setups and copies are known to fail.
 const MEMORY_MB: u64 = 1024;
 const SHELLS: u64 = 30;
+const PROCESSES: u64 = 25;
+const USERS: u64 = 10;
+const OPERATIONS: u64 = 1500;
 const ENVELOPE_KB: u64 = 500;
 
 /// Clocks further apart are worth a word, in seconds.
@@ -30,14 +33,15 @@ const DISK_NEEDED: u64 = GIB;
 /// With less there is no room for the backups of more than an upgrade or two.
 const DISK_WANTED: u64 = 5 * GIB;
 
-/// Adds what the host says. `received` is this machine's time when it did.
-pub fn add(diagnosis: &Diagnosis, received: Timestamp, report: &mut Report) {
-    report.add(authorization(diagnosis));
-    report.add(powershell(diagnosis));
-    report.add(quotas(&diagnosis.quotas));
-    report.add(clock(diagnosis.now.as_second() - received.as_second()));
-    report.add(second_hop(&diagnosis.second_hop));
-    report.add(disk(&diagnosis.system_drive));
+/// Adds what the host says of itself. `received` is this machine's time when it did.
+pub fn add(diagnosis: &Diagnosis, host: &str, received: Timestamp, report: &mut Report) {
+    let ahead = diagnosis.now.as_second() - received.as_second();
+    report.add(authorization(diagnosis).at(host));
+    report.add(powershell(diagnosis).at(host));
+    report.add(quotas(&diagnosis.quotas).at(host));
+    report.add(clock(ahead).at(host));
+    report.add(second_hop(&diagnosis.second_hop).at(host));
+    report.add(disk(&diagnosis.system_drive).at(host));
 }
 
 fn authorization(diagnosis: &Diagnosis) -> Check {
@@ -68,6 +72,14 @@ fn quotas(quotas: &Quotas) -> Check {
     let rows = [
         ("MaxMemoryPerShellMB", quotas.max_memory_per_shell_mb, MEMORY_MB, "winrm/config/winrs"),
         ("MaxShellsPerUser", quotas.max_shells_per_user, SHELLS, "winrm/config/winrs"),
+        ("MaxProcessesPerShell", quotas.max_processes_per_shell, PROCESSES, "winrm/config/winrs"),
+        ("MaxConcurrentUsers", quotas.max_concurrent_users, USERS, "winrm/config/winrs"),
+        (
+            "MaxConcurrentOperationsPerUser",
+            quotas.max_concurrent_operations_per_user,
+            OPERATIONS,
+            "winrm/config/service",
+        ),
         ("MaxEnvelopeSizekb", quotas.max_envelope_size_kb, ENVELOPE_KB, "winrm/config"),
     ];
     let found = rows.map(|(name, value, ..)| match value {
@@ -165,6 +177,8 @@ fn gibibytes(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::doctor::report::Verdict;
+    use crate::winrm::endpoint::Timeouts;
+    use crate::winrm::limits::{DEFAULT_IN_ALL, DEFAULT_PER_HOST};
 
     #[track_caller]
     fn expect(check: &Check, verdict: Verdict, finding: &str, cure: &str) {
@@ -208,6 +222,32 @@ mod tests {
         }
     }
 
+    /// What the guide says in words of its own is what is so.
+    #[test]
+    fn the_guide_names_the_limits_as_they_are() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides/winrm.md");
+        let guide = std::fs::read_to_string(path).expect("the guide");
+        let guide = guide.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (timeouts, clock) = (Timeouts::default(), CLOCK_NOTICED);
+        for said in [
+            format!("at most {DEFAULT_PER_HOST} connections a host (`max_connections` of the connection)"),
+            format!("at most {DEFAULT_IN_ALL} to all hosts together (`max_connections` of the provider)"),
+            format!("for {} s to set a connection up", timeouts.connect.as_secs()),
+            format!("{} s for each answer", timeouts.operation.as_secs()),
+            format!("Shell\\MaxMemoryPerShellMB -Value {MEMORY_MB}"),
+            format!("Shell\\MaxShellsPerUser -Value {SHELLS}"),
+            format!("Shell\\MaxProcessesPerShell -Value {PROCESSES}"),
+            format!("Shell\\MaxConcurrentUsers -Value {USERS}"),
+            format!("Service\\MaxConcurrentOperationsPerUser -Value {OPERATIONS}"),
+            format!("MaxEnvelopeSizekb -Value {ENVELOPE_KB}"),
+            format!("`doctor` warns from {clock} s on"),
+            format!("Clocks within {} minutes of each other", CLOCK_KERBEROS / 60),
+            format!("`doctor` warns below {} GiB and fails below {} GiB", DISK_WANTED / GIB, DISK_NEEDED / GIB),
+        ] {
+            assert!(guide.contains(&said), "the guide does not say: {said}");
+        }
+    }
+
     fn hop(outcome: HopOutcome) -> SecondHop {
         SecondHop { network_logon: true, share: Some("\\\\contoso.com\\SYSVOL".to_owned()), outcome, problem: None }
     }
@@ -243,6 +283,9 @@ mod tests {
         let wide = Quotas {
             max_memory_per_shell_mb: Some(2_147_483_647),
             max_shells_per_user: Some(SHELLS),
+            max_processes_per_shell: Some(PROCESSES),
+            max_concurrent_users: Some(USERS),
+            max_concurrent_operations_per_user: Some(OPERATIONS),
             max_envelope_size_kb: Some(ENVELOPE_KB),
         };
         expect(&quotas(&wide), Verdict::Ok, "MaxMemoryPerShellMB 2147483647, MaxShellsPerUser 30", "");
@@ -250,5 +293,11 @@ mod tests {
         let check = quotas(&narrow);
         expect(&check, Verdict::Warning, "MaxEnvelopeSizekb not readable", "MaxMemoryPerShellMB=\"1024\"");
         expect(&check, Verdict::Warning, "MaxMemoryPerShellMB 150", "`winrm get winrm/config`");
+        let narrow = Quotas { max_concurrent_operations_per_user: Some(15), max_concurrent_users: Some(5), ..wide };
+        let check = quotas(&Quotas { max_processes_per_shell: Some(5), ..narrow });
+        let operations = "`winrm set winrm/config/service @{MaxConcurrentOperationsPerUser=\"1500\"}`";
+        expect(&check, Verdict::Warning, "MaxConcurrentOperationsPerUser 15", operations);
+        expect(&check, Verdict::Warning, "MaxConcurrentUsers 5", "winrs @{MaxConcurrentUsers=\"10\"}`");
+        expect(&check, Verdict::Warning, "MaxProcessesPerShell 5", "winrs @{MaxProcessesPerShell=\"25\"}`");
     }
 }

@@ -6,33 +6,40 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use crate::backend::error::{Cause, ScriptErrorKind};
+use crate::backend::error::Cause;
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, ENVELOPE, GET_DIAGNOSIS};
+use crate::backend::windows::time_limit::{self, TimeLimit};
 use crate::backend::windows::worker::judge;
 use crate::doctor::diagnosis::Diagnosis;
 use crate::doctor::report::{Check, Report, Subject};
 use crate::doctor::{findings, interrupt};
-use crate::winrm::clixml;
 use crate::winrm::endpoint::{Authentication, Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation};
 use crate::winrm::session::{Output, Session};
 use crate::winrm::stdin::Stdin;
 
-/// How long logging in and the script may take together. A host that answers slowly takes seconds.
-const LIMIT: Duration = Duration::from_secs(5 * 60);
-
 /// The user asked the program to end.
 pub struct Interrupted;
 
-/// Logs in, once, and checks what needs an account. Asked to end, it first closes what it opened; asked twice, it does
-/// not even do that.
-pub async fn check(endpoint: &Endpoint, report: &mut Report) -> Result<(), Interrupted> {
+/// How far a run came.
+enum Run {
+    Ended(Result<Output, Error>),
+    /// The time was over.
+    Late {
+        logged_in: bool,
+    },
+}
+
+/// Logs in, once, and checks what needs an account, within the time that a script may take. Asked to end, it first closes
+/// what it opened; asked twice, it does not even do that.
+pub async fn check(endpoint: &Endpoint, overall: Option<Duration>, report: &mut Report) -> Result<(), Interrupted> {
     let session = Session::new(endpoint.clone());
+    let limit = TimeLimit::new(GET_DIAGNOSIS, overall);
     let run = tokio::select! {
-        run = timeout(LIMIT, run_script(&session)) => Some(run),
+        run = run_within(limit.length(), &session) => Some(run),
         () = interrupt::asked() => None,
     };
     let received = Timestamp::now();
@@ -41,31 +48,44 @@ pub async fn check(endpoint: &Endpoint, report: &mut Report) -> Result<(), Inter
         () = interrupt::asked() => return Err(Interrupted),
     }
     match run.ok_or(Interrupted)? {
-        Ok(Ok(output)) => judge_output(endpoint, &output, received, report),
-        Ok(Err(error)) => failed_run(endpoint, report, &error),
-        Err(_) => report.add(endless(&endpoint.host)),
+        Run::Ended(Ok(output)) => judge_output(endpoint, &output, received, report),
+        Run::Ended(Err(error)) => failed_run(endpoint, report, &error),
+        Run::Late { logged_in } => late(endpoint, limit, logged_in, report),
     }
     Ok(())
+}
+
+async fn run_within(limit: Duration, session: &Session) -> Run {
+    let end = Instant::now() + limit;
+    match timeout_at(end, session.open()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Run::Ended(Err(error)),
+        Err(_) => return Run::Late { logged_in: false },
+    }
+    timeout_at(end, run_script(session)).await.map_or(Run::Late { logged_in: true }, Run::Ended)
 }
 
 fn judge_output(endpoint: &Endpoint, output: &Output, received: Timestamp, report: &mut Report) {
     reached(endpoint, report);
     report.add(Check::ok(Subject::Shell, "a shell opens and runs commands"));
-    let stderr = clixml::error_text(&output.stderr);
     match read(output) {
-        Ok(diagnosis) => findings::add(&diagnosis, received, report),
+        Ok(diagnosis) => findings::add(&diagnosis, &endpoint.host, received, report),
         Err(cause) => {
             report.add(Check::ok(Subject::Authorization, "the account may open a command shell"));
-            report.add(powershell_failure(&endpoint.host, &cause, &stderr));
+            report.add(powershell_failure(&endpoint.host, &cause));
         }
     }
 }
 
-fn endless(host: &str) -> Check {
-    let finding = format!("running PowerShell on {host}: no end within {} minutes", LIMIT.as_secs() / 60);
-    let cure =
-        "Check that the host is not overloaded and that its WMI answers (`Get-CimInstance Win32_LogicalDisk` there).";
-    Check::failed(Subject::Powershell, finding, cure)
+fn late(endpoint: &Endpoint, limit: TimeLimit, logged_in: bool, report: &mut Report) {
+    let (subject, place, cause) = if logged_in {
+        opened(endpoint, report);
+        (Subject::Powershell, "on", limit.reached(true))
+    } else {
+        (Subject::Authentication, "to", time_limit::no_logon(limit.length()))
+    };
+    let finding = cause.finding().replacen(':', &format!(" {place} {}:", endpoint.host), 1);
+    report.add(Check::failed(subject, finding, cause.advice().unwrap_or_default()));
 }
 
 async fn run_script(session: &Session) -> Result<Output, Error> {
@@ -94,16 +114,23 @@ fn failed_run(endpoint: &Endpoint, report: &mut Report, error: &Error) {
         (_, Operation::CreateShell) => Subject::Shell,
         _ => Subject::Powershell,
     };
-    if subject > Subject::Authentication {
-        reached(endpoint, report);
-    }
-    if subject > Subject::Authorization {
-        report.add(Check::ok(Subject::Authorization, "the account may open a command shell"));
-    }
-    if subject > Subject::Shell {
-        report.add(Check::ok(Subject::Shell, "a shell opens"));
+    match subject {
+        Subject::Authorization => reached(endpoint, report),
+        Subject::Shell => may_open(endpoint, report),
+        Subject::Powershell => opened(endpoint, report),
+        _ => {}
     }
     report.add(Check::of_error(subject, error));
+}
+
+fn opened(endpoint: &Endpoint, report: &mut Report) {
+    may_open(endpoint, report);
+    report.add(Check::ok(Subject::Shell, "a shell opens"));
+}
+
+fn may_open(endpoint: &Endpoint, report: &mut Report) {
+    reached(endpoint, report);
+    report.add(Check::ok(Subject::Authorization, "the account may open a command shell"));
 }
 
 fn reached(endpoint: &Endpoint, report: &mut Report) {
@@ -127,29 +154,15 @@ fn accepted(endpoint: &Endpoint, scheme: String, report: &mut Report) {
     report.add(Check::ok(Subject::Authentication, format!("{username} is accepted ({scheme})")));
 }
 
-/// What keeps PowerShell from running a script. Policies that lock it down end it before it can say so itself.
-fn powershell_failure(host: &str, cause: &Cause, stderr: &str) -> Check {
-    let finding = format!("running PowerShell on {host}: {cause}");
-    let cure = match cause {
-        Cause::Script { kind: ScriptErrorKind::PowershellTooOld, .. } => {
-            "Install Windows Management Framework 5.1 (`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` on Windows Server \
-             2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2), which needs .NET Framework 4.5.2, and restart the host."
-        }
-        _ if stderr.contains("ConstrainedLanguage") || stderr.contains("language mode") => CONSTRAINED,
+/// What keeps PowerShell from running a script. A plan that meets it says the same.
+fn powershell_failure(host: &str, cause: &Cause) -> Check {
+    let cure = cause.advice().unwrap_or(match cause {
         Cause::Lost { .. } => "Check again; if it happens again, look for what breaks connections on the way.",
         Cause::Script { .. } => "Correct what the script names, then check again.",
-        _ => {
-            "Run `powershell.exe -NoProfile -Command $PSVersionTable` on the host under this account, and check that \
-             no policy (AppLocker, Windows Defender Application Control, an antivirus product) keeps it from starting."
-        }
-    };
-    Check::failed(Subject::Powershell, finding, cure)
+        _ => "Check that nothing on the host or in between adds to what PowerShell writes, then check again.",
+    });
+    Check::failed(Subject::Powershell, format!("running PowerShell on {host}: {}", cause.finding()), cure)
 }
-
-/// The cure for PowerShell's language modes that no script of the provider can run in.
-pub const CONSTRAINED: &str = "PowerShell must run in FullLanguage mode for this account. Exempt its administrators \
-    from the AppLocker or Windows Defender Application Control policy that applies to scripts, and remove the machine's \
-    environment variable `__PSLockdownPolicy` if it is set.";
 
 #[cfg(test)]
 mod tests {
@@ -159,7 +172,7 @@ mod tests {
     fn check(stdout: &str, stderr: &str, cure: &str) {
         let output = Output { exit_code: 1, stdout: stdout.into(), stderr: stderr.into(), may_lack_output: false };
         let cause = read(&output).expect_err("no diagnosis");
-        let check = powershell_failure("mfa01.contoso.com", &cause, stderr);
+        let check = powershell_failure("mfa01.contoso.com", &cause);
         assert!(check.finding.contains("mfa01.contoso.com"), "{check:?}");
         assert!(check.cure.as_deref().is_some_and(|text| text.contains(cure)), "{check:?}");
     }
@@ -172,6 +185,10 @@ mod tests {
              + FullyQualifiedErrorId : MethodInvocationNotSupportedInConstrainedLanguage";
         check("", constrained, "FullLanguage");
         check("", "Access is denied.", "AppLocker");
-        check("AZUREMFA-REPLY:{\"ok\":true,\"script\":\"Get-Diagnosis\",\"result\":{}}", "", "antivirus");
+        check(
+            "AZUREMFA-REPLY:{\"ok\":true,\"script\":\"Get-Diagnosis\",\"result\":{}}",
+            "",
+            "adds to what PowerShell writes",
+        );
     }
 }

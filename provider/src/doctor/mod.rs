@@ -77,7 +77,7 @@ fn check(arguments: &Arguments, environment: &dyn Environment) -> Result<Report,
 }
 
 /// Makes all checks that can be made.
-async fn examine(Way { endpoint, proxy_reason }: &Way) -> Result<Report, Interrupted> {
+async fn examine(Way { endpoint, proxy_reason, overall }: &Way) -> Result<Report, Interrupted> {
     let mut report = Report {
         host: endpoint.host.clone(),
         url: endpoint.url(),
@@ -87,7 +87,7 @@ async fn examine(Way { endpoint, proxy_reason }: &Way) -> Result<Report, Interru
         checks: Vec::new(),
     };
     if way::check(endpoint, &mut report).await.is_ok() {
-        host::check(endpoint, &mut report).await?;
+        host::check(endpoint, *overall, &mut report).await?;
     }
     report.complete();
     Ok(report)

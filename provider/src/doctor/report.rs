@@ -141,6 +141,24 @@ impl Check {
         Self { subject, verdict: Verdict::Note, finding: finding.into(), cure: None }
     }
 
+    /// With what was being done and where, as errors have it, when there is something to do about it.
+    #[must_use]
+    pub fn at(mut self, host: &str) -> Self {
+        if self.cure.is_some() {
+            let doing = match self.subject {
+                Subject::Authorization => "checking the rights",
+                Subject::Powershell => "running PowerShell",
+                Subject::Quotas => "reading the quotas",
+                Subject::Clock => "reading the clock",
+                Subject::DoubleHop => "trying the second hop",
+                Subject::Disk => "measuring the system drive",
+                other => other.label(),
+            };
+            self.finding = format!("{doing} on {host}: {}", self.finding);
+        }
+        self
+    }
+
     /// What the client reported: operation, host, finding and causes, and its advice.
     pub fn of_error(subject: Subject, error: &Error) -> Self {
         Self::failed(subject, causes::in_one_line(error), error.advice())

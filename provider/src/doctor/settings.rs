@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -47,6 +48,8 @@ pub struct Way {
     pub endpoint: Endpoint,
     /// By what its proxy, or none, was chosen.
     pub proxy_reason: Option<String>,
+    /// How long the run on the host may take, from logging on to its end.
+    pub overall: Option<Duration>,
 }
 
 /// Reads the way to the host.
@@ -70,7 +73,7 @@ pub fn read(arguments: &Arguments, environment: &dyn Environment) -> Result<Way,
     let connection = connections.connection_for(&arguments.host).map_err(SettingsError::Refused)?;
     let proxy_reason = connection.proxy_for(&arguments.host).map_err(SettingsError::Refused)?.reason;
     let endpoint = endpoint::of(&arguments.host, connection).map_err(SettingsError::Refused)?;
-    Ok(Way { endpoint, proxy_reason })
+    Ok(Way { endpoint, proxy_reason, overall: connection.timeouts.overall })
 }
 
 fn read_file(path: &str, read: io::Result<Vec<u8>>) -> Result<Map<String, Json>, SettingsError> {

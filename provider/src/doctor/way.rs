@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use rustls::ProtocolVersion;
 
 use crate::doctor::report::{Check, Report, Subject};
-use crate::winrm::endpoint::{Endpoint, TlsOptions, Transport};
+use crate::winrm::endpoint::{Authentication, Endpoint, TlsOptions, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Refusal};
 use crate::winrm::http::{Failure, Http};
 use crate::winrm::tls::{Secured, Tls};
@@ -76,8 +76,7 @@ async fn tcp(endpoint: &Endpoint) -> Found<Stream> {
 
 async fn tls(endpoint: &Endpoint, stream: Stream) -> Found<Stream> {
     let Transport::Https(options) = &endpoint.transport else {
-        let finding = "not used: over HTTP the messages are encrypted by NTLM itself";
-        return Ok((stream, Check::ok(Subject::Tls, finding)));
+        return Ok((stream, unused(&endpoint.authentication)));
     };
     let tls = Tls::new(&endpoint.host, options, endpoint.client_certificate())?;
     let limit = Limit::new(endpoint.timeouts.connect);
@@ -88,6 +87,11 @@ async fn tls(endpoint: &Endpoint, stream: Stream) -> Found<Stream> {
     };
     let check = certificate(options, version);
     Ok((Stream { bytes: Box::new(stream), binding: None, showed_certificate }, check))
+}
+
+fn unused(authentication: &Authentication) -> Check {
+    let scheme = if matches!(authentication, Authentication::Kerberos(_)) { "Kerberos" } else { "NTLM" };
+    Check::ok(Subject::Tls, format!("not used: over HTTP the messages are encrypted by {scheme} itself"))
 }
 
 fn certificate(options: &TlsOptions, version: &str) -> Check {
@@ -130,5 +134,29 @@ fn scheme(endpoint: &Endpoint, offered: Vec<String>, showed_certificate: bool) -
         Ok(())
     } else {
         Err(Kind::Unauthorized { offered, refusal: Refusal::NotOffered })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::winrm::auth::kerberos::tickets::Tickets;
+    use crate::winrm::endpoint::{HttpScheme, KerberosCredentials, KerberosLogin};
+
+    #[test]
+    fn what_encrypts_messages_over_http_is_what_logs_in() {
+        let (username, password) = ("svc@CONTOSO.COM".to_owned(), Secret::new("x"));
+        let ntlm = Authentication::Ntlm { username: username.clone(), password: password.clone() };
+        assert!(unused(&ntlm).finding.ends_with("encrypted by NTLM itself"));
+        let kerberos = Authentication::Kerberos(KerberosLogin {
+            credentials: KerberosCredentials::Password { username, password },
+            realm: None,
+            kdc: None,
+            krb5_conf: Vec::new(),
+            scheme: HttpScheme::Negotiate,
+            tickets: Tickets::default(),
+        });
+        assert!(unused(&kerberos).finding.ends_with("encrypted by Kerberos itself"));
     }
 }

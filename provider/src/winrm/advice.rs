@@ -25,7 +25,9 @@ pub(crate) fn advice(kind: &Kind) -> &'static str {
         | Kind::Authentication { .. }
         | Kind::Forbidden
         | Kind::AccessDenied(_) => to_log_in(kind),
-        Kind::NotWsman { .. } | Kind::NotHttp | Kind::HttpStatus { .. } | Kind::Malformed(_) => to_be_answered(kind),
+        Kind::NotWsman { .. } | Kind::NotHttp | Kind::HttpStatus { .. } | Kind::Malformed(_) | Kind::Unsealed(_) => {
+            to_be_answered(kind)
+        }
         Kind::Setting(_) => "Correct the setting.",
         Kind::Fault(_) => "The number and text are those of Windows; `winrm helpmsg <number>` explains it on the host.",
         Kind::TimedOut(_) => "Check that the host is not overloaded, then try again.",
@@ -241,8 +243,10 @@ fn to_be_answered(kind: &Kind) -> &'static str {
              up, and the way from there to it."
         }
         Kind::HttpStatus { status: 503 } => {
-            "Nobody serves the path behind the host's web server: start the WinRM service there (`Start-Service WinRM`) \
-             or wait until it has started. A gateway in between says the same of a host that is down."
+            "The host's web server has nobody to hand the request to, or as many connections as it may: start the WinRM \
+             service there (`Start-Service WinRM`) or wait until it has started; where many clients are connected, raise \
+             `MaxConnections` (`winrm set winrm/config/service @{MaxConnections=\"300\"}`). A gateway in between says the \
+             same of a host that is down."
         }
         Kind::HttpStatus { status: 400 } => {
             "The host's web server did not take the request. Check that nothing in between changes it. The token of an \
@@ -255,6 +259,11 @@ fn to_be_answered(kind: &Kind) -> &'static str {
         }
         Kind::HttpStatus { .. } => {
             "Check the WinRM service on the host (`winrm quickconfig`, event log Microsoft-Windows-WinRM)."
+        }
+        Kind::Unsealed(_) => {
+            "Something between this machine and the host changes answers or repeats earlier ones: look for what reads HTTP \
+             on the way (a proxy, a balancer, an inspecting firewall), or use HTTPS. If a command can have started, find \
+             out what it has done before it is run again."
         }
         Kind::NotHttp => {
             "Check that port and transport fit together: 5986 is HTTPS, 5985 is HTTP (`use_https = false`). Otherwise \

@@ -1,9 +1,11 @@
 //! The connections to one host: a few, each used by one exchange at a time, unused ones kept.
 //!
 //! A command holds no connection between its exchanges. So one that waits for somebody else, such as for the reader of
-//! what it sends, keeps nobody from a connection, and limits cannot make commands wait for each other in a circle.
+//! what it sends, keeps nobody from a connection, and limits cannot make commands wait for each other in a circle. The
+//! one exception has nothing to wait for: input that has been sealed before its turn and is sent at once, and that is done
+//! only while nobody waits for a connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use crate::winrm::ahead::Next;
 use crate::winrm::connection::{Connection, Reply};
 use crate::winrm::endpoint::{Endpoint, Transport};
 use crate::winrm::error::{Error, Kind, Operation, Started};
+use crate::winrm::limits::Waiting;
 use crate::winrm::logon::{Another, Logon};
 use crate::winrm::tls::Tls;
 
@@ -26,6 +29,8 @@ pub struct Connections {
     commands: Arc<Semaphore>,
     /// Who may use a connection.
     places: Arc<Semaphore>,
+    /// How many wait for a place.
+    waiting: AtomicUsize,
     /// Never more than there are places: an exchange takes from here before it opens a new one.
     idle: Mutex<Vec<Connection>>,
     /// The host has refused a message that came with a logon.
@@ -69,6 +74,7 @@ impl Connections {
         let connections = Arc::new(Self {
             commands: Arc::new(Semaphore::new(MAXIMUM_COMMANDS)),
             places: Arc::new(Semaphore::new(endpoint.limits.per_host.max(1))),
+            waiting: AtomicUsize::new(0),
             tls: OnceCell::new(),
             idle: Mutex::default(),
             logon_alone: AtomicBool::new(false),
@@ -129,14 +135,24 @@ impl Connections {
 
     /// Waits for a place.
     async fn place(self: &Arc<Self>) -> Place {
-        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
+        let place = self.waited_for().await;
         Place { connections: Arc::clone(self), connection: self.idle().pop(), place: Some(place), at_once: false }
     }
 
     /// Waits a moment for a place, and does without when there is none.
     async fn place_soon(self: &Arc<Self>) -> Place {
-        let place = soon(Arc::clone(&self.places).acquire_owned()).await.map(|place| place.expect("never closed"));
+        let place = soon(self.waited_for()).await;
         Place { connections: Arc::clone(self), connection: self.idle().pop(), place, at_once: true }
+    }
+
+    async fn waited_for(&self) -> OwnedSemaphorePermit {
+        let _waiting = Waiting::new(&self.waiting);
+        Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Whether somebody would get on if a connection were given back.
+    fn are_wanted(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0 || self.endpoint.limits.in_all.is_wanted()
     }
 
     /// Whether a refused logon is worth another one.
@@ -200,11 +216,16 @@ impl Lease {
             (None, Some(_)) => self.connections.place().await,
             (None, None) => self.connections.place_soon().await,
         };
+        let next = next.filter(|_| !self.connections.are_wanted());
         let reply = place.exchange(operation, message, next).await?;
         // Others may have the connection while the reply is read.
-        self.held = Some(place).filter(Place::has_sealed_ahead);
-        let host = &self.connections.endpoint.host;
-        reply.document().and_then(|document| read(&document)).map_err(|kind| Error::new(host, operation, kind))
+        let held = Some(place).filter(Place::has_sealed_ahead);
+        let read = reply.document().and_then(|document| read(&document));
+        // After anything else the next message is another one.
+        if matches!(read, Ok(_) | Err(Kind::TimedOut(_))) {
+            self.held = held;
+        }
+        read.map_err(|kind| Error::new(&self.connections.endpoint.host, operation, kind))
     }
 }
 

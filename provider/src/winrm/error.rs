@@ -185,6 +185,9 @@ pub enum Kind {
     /// An answer that cannot be understood.
     #[error("the answer cannot be understood: {0}")]
     Malformed(&'static str),
+    /// An encrypted answer that is not what the host sealed for this request.
+    #[error("the host's encrypted answer cannot be trusted: {0}")]
+    Unsealed(&'static str),
     /// More than `cmd.exe` can take.
     #[error("the command line has {length} characters, {MAXIMUM_COMMAND_LINE} are possible")]
     CommandLineTooLong { length: usize },
@@ -278,6 +281,7 @@ impl Kind {
             | Self::Timeout { .. }
             | Self::ConnectionLost(_)
             | Self::Malformed(_)
+            | Self::Unsealed(_)
             | Self::NotHttp
             | Self::Stdin(_) => false,
         }

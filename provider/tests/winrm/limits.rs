@@ -83,6 +83,24 @@ async fn a_command_that_waits_for_another_keeps_no_connection_from_it() {
     assert_eq!(server.most_busy(), 1);
 }
 
+/// Input is sealed ahead, and what is sealed belongs to its connection; others get on all the same.
+#[tokio::test]
+async fn long_input_gives_way_to_others() {
+    for in_all in [1, 64] {
+        let server = Server::start(SEALED).await;
+        let session = session(&server, HOST, 1, &Budget::new(in_all));
+        (0..10).for_each(|_| server.expect(Action::Send, Turn::Late(Duration::from_millis(30))));
+        let long = spawn(&session, Stdin::Bytes(vec![vec![7; 10 * 368 * 1024].into()]));
+        server.wait_for(Action::Send, 3).await;
+        let short = tokio::time::timeout(PATIENCE, session.run("a", &[], Stdin::None)).await.expect("it gets on");
+        assert_eq!(short.expect("a command").stdout, b"hello");
+        let sent = server.actions().iter().filter(|action| **action == Action::Send).count();
+        assert!(sent < 10, "only after the long input, {in_all} in all");
+        long.await.expect("no panic").expect("a command");
+        session.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_command_is_ended_although_all_connections_are_taken() {
     let server = Server::start(SEALED).await;

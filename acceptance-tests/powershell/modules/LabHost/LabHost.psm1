@@ -138,9 +138,10 @@ function Get-WSManInstance {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)] [uri] $ResourceURI)
     $quotas = (Read-LabState)['winrm_quotas']
-    if ($null -eq $quotas) { $quotas = @{ max_memory_per_shell_mb = 1024; max_shells_per_user = 30; max_envelope_size_kb = 500 } }
+    if ($null -eq $quotas) { $quotas = @{ max_memory_per_shell_mb = 1024; max_shells_per_user = 30; max_processes_per_shell = 25; max_concurrent_users = 10; max_concurrent_operations_per_user = 1500; max_envelope_size_kb = 500 } }
     switch ([string]$ResourceURI) {
-        'winrm/config/winrs' { $names = [ordered]@{ MaxMemoryPerShellMB = 'max_memory_per_shell_mb'; MaxShellsPerUser = 'max_shells_per_user' } }
+        'winrm/config/winrs' { $names = [ordered]@{ MaxMemoryPerShellMB = 'max_memory_per_shell_mb'; MaxShellsPerUser = 'max_shells_per_user'; MaxProcessesPerShell = 'max_processes_per_shell'; MaxConcurrentUsers = 'max_concurrent_users' } }
+        'winrm/config/service' { $names = [ordered]@{ MaxConcurrentOperationsPerUser = 'max_concurrent_operations_per_user' } }
         'winrm/config' { $names = [ordered]@{ MaxEnvelopeSizekb = 'max_envelope_size_kb' } }
         default { throw "the simulated host's WinRM has no $ResourceURI" }
     }

@@ -72,6 +72,9 @@ pub struct State {
 pub struct WinrmQuotas {
     pub max_memory_per_shell_mb: Option<i64>,
     pub max_shells_per_user: Option<i64>,
+    pub max_processes_per_shell: Option<i64>,
+    pub max_concurrent_users: Option<i64>,
+    pub max_concurrent_operations_per_user: Option<i64>,
     pub max_envelope_size_kb: Option<i64>,
 }
 
@@ -103,7 +106,14 @@ impl Default for SecondHop {
 
 impl Default for WinrmQuotas {
     fn default() -> Self {
-        Self { max_memory_per_shell_mb: Some(1024), max_shells_per_user: Some(30), max_envelope_size_kb: Some(500) }
+        Self {
+            max_memory_per_shell_mb: Some(1024),
+            max_shells_per_user: Some(30),
+            max_processes_per_shell: Some(25),
+            max_concurrent_users: Some(10),
+            max_concurrent_operations_per_user: Some(1500),
+            max_envelope_size_kb: Some(500),
+        }
     }
 }
 

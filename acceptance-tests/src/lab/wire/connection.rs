@@ -43,6 +43,8 @@ struct Connection {
     /// The client's certificate, in DER.
     certificate: Option<Vec<u8>>,
     authentication: Mutex<Authentication>,
+    /// The last answer that was sealed.
+    sealed: Mutex<Vec<u8>>,
 }
 
 /// Serves a connection until one side has enough of it.
@@ -90,8 +92,16 @@ async fn serve_http<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let number = host.recorder.connected();
-    let connection =
-        Arc::new(Connection { number, host, listener, peer, certificate, authentication: Mutex::default() });
+    let connection = Connection {
+        number,
+        host,
+        listener,
+        peer,
+        certificate,
+        authentication: Mutex::default(),
+        sealed: Mutex::default(),
+    };
+    let connection = Arc::new(connection);
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { connection.answer(request).await }
@@ -221,7 +231,8 @@ impl Connection {
         };
         answered.user = Some(granted.account.name);
         answered.sealed = is_sealed;
-        if let (Some(token), Some(response)) = (granted.token, &mut answered.response) {
+        let token = granted.token.filter(|_| !self.host.settings.no_proof);
+        if let (Some(token), Some(response)) = (token, &mut answered.response) {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge(granted.scheme, &token));
         }
         answered
@@ -265,15 +276,18 @@ impl Connection {
             // Sleeping for no time at all takes a millisecond.
             tokio::time::sleep(after.delay).await;
         }
-        let response = if is_sealed { self.seal(&reply) } else { soap(&reply) };
+        let response = if is_sealed { self.seal(&reply, after.sealed) } else { soap(&reply) };
         Answered { fault, ..Answered::new(kind, response) }
     }
 
-    fn seal(&self, reply: &Reply) -> HttpResponse {
+    fn seal(&self, reply: &Reply, change: fn(Vec<u8>, Vec<u8>) -> Vec<u8>) -> HttpResponse {
         let mut authentication = self.authentication.lock().expect("authentication");
         let Some(mut keys) = authentication.keys() else { return status(StatusCode::INTERNAL_SERVER_ERROR) };
         match sealed::close(reply.text.as_bytes(), &mut keys) {
-            Ok(bytes) => body(reply.status, &sealed::content_type(&keys), bytes),
+            Ok(bytes) => {
+                let before = std::mem::replace(&mut *self.sealed.lock().expect("sealed"), bytes.clone());
+                body(reply.status, &sealed::content_type(&keys), change(before, bytes))
+            }
             Err(error) => {
                 self.host.recorder.refused(error.to_string());
                 status(StatusCode::INTERNAL_SERVER_ERROR)
@@ -290,6 +304,8 @@ impl Connection {
             Some(Effect::DropBefore) => return Err(dropped),
             Some(Effect::Hang) => std::future::pending().await,
             Some(Effect::DropAfter) => after.drop = true,
+            Some(Effect::Damage) => after.sealed = damaged,
+            Some(Effect::Repeat) => after.sealed = |before, _| before,
             Some(Effect::Delay(delay)) => after.delay = delay,
             Some(Effect::Fault(fault)) => after.fault = Some(fault),
             Some(Effect::LoseShell) => self.host.shells.close(shell_id.unwrap_or_default()),
@@ -320,11 +336,25 @@ impl Connection {
 }
 
 /// What an injected fault does after the request was carried out.
-#[derive(Default)]
 struct After {
     drop: bool,
     delay: Duration,
     fault: Option<crate::lab::wire::fault::Fault>,
+    /// What goes out of the sealed answer before and this one.
+    sealed: fn(Vec<u8>, Vec<u8>) -> Vec<u8>,
+}
+
+impl Default for After {
+    fn default() -> Self {
+        Self { drop: false, delay: Duration::ZERO, fault: None, sealed: |_, now| now }
+    }
+}
+
+/// With another byte in the midst of what is encrypted.
+fn damaged(_before: Vec<u8>, mut now: Vec<u8>) -> Vec<u8> {
+    let place = now.len() - 40;
+    now[place] ^= 1;
+    now
 }
 
 fn kind(operation: &Operation) -> Kind {

@@ -17,6 +17,10 @@ pub enum Effect {
     Delay(Duration),
     /// No answer at all; the connection stays open.
     Hang,
+    /// What was asked is done; the sealed answer is changed on its way.
+    Damage,
+    /// What was asked is done; the sealed answer before it comes once more in its place.
+    Repeat,
     /// Nothing is done; a fault is the answer.
     Fault(Fault),
     /// Nothing is done; this plain HTTP answer is given. 401 also ends the connection's logon.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub gathering: Option<Duration>,
     /// The host is in a domain, with these keys.
     pub kerberos: Option<Arc<Acceptor>>,
+    /// The host takes tickets and says nothing that only their service could.
+    pub no_proof: bool,
 }
 
 /// What a host makes of the identifier that a client wants its shell to have.

@@ -48,7 +48,9 @@ fn a_healthy_host_passes_every_check() {
         ok       shell           a shell opens and runs commands
         ok       PowerShell      PowerShell 5.1.14393.5582 in FullLanguage mode on Microsoft Windows Server
                                  2016 Standard
-        ok       quotas          MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500
+        ok       quotas          MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxProcessesPerShell 25,
+                                 MaxConcurrentUsers 10, MaxConcurrentOperationsPerUser 1500,
+                                 MaxEnvelopeSizekb 500
         ok       clock           the host's clock and this machine's differ by no more than 60 s
         ok       double hop      this network logon is refused at `\\contoso.com\SYSVOL`, so the host cannot
                                  act elsewhere as the account; files come over https or from this machine,
@@ -136,7 +138,7 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "authorization",
               "cure": "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there.",
-              "finding": "the account has no administrator rights on MFA01, or they are filtered out of a remote logon",
+              "finding": "checking the rights on mfa01.contoso.com: the account has no administrator rights on MFA01, or they are filtered out of a remote logon",
               "result": "failed"
             },
             {
@@ -154,7 +156,7 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "quotas",
               "cure": null,
-              "finding": "MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxEnvelopeSizekb 500",
+              "finding": "MaxMemoryPerShellMB 1024, MaxShellsPerUser 30, MaxProcessesPerShell 25, MaxConcurrentUsers 10, MaxConcurrentOperationsPerUser 1500, MaxEnvelopeSizekb 500",
               "result": "ok"
             },
             {
@@ -172,7 +174,7 @@ fn the_report_in_json_keeps_its_form() {
             {
               "check": "disk",
               "cure": "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind.",
-              "finding": "C: has 3.0 GiB free of 64.0 GiB",
+              "finding": "measuring the system drive on mfa01.contoso.com: C: has 3.0 GiB free of 64.0 GiB",
               "result": "warning"
             }
           ],
@@ -215,7 +217,8 @@ fn worsen(state: &mut State) {
     state.winrm_quotas = Some(WinrmQuotas {
         max_memory_per_shell_mb: Some(150),
         max_shells_per_user: None,
-        max_envelope_size_kb: Some(500),
+        max_concurrent_operations_per_user: Some(15),
+        ..WinrmQuotas::default()
     });
 }
 
@@ -254,27 +257,27 @@ fn what_would_fail_an_upgrade_is_said_with_its_cure() {
         "authorization",
         1,
         expect![[r#"
-        "failed": "the account has no administrator rights on MFA01, or they are filtered out of a remote logon"
-        "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there."
-    "#]],
+            "failed": "checking the rights on mfa01.contoso.com: the account has no administrator rights on MFA01, or they are filtered out of a remote logon"
+            "Add the account to the host's group Administrators (`Add-LocalGroupMember -Group Administrators -Member 'DOMAIN\\name'`). A local account other than the built-in Administrator also needs `New-ItemProperty -Path HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force` there."
+        "#]],
     );
     check(
         |state| state.clock_ahead = Some(-90),
         "clock",
         0,
         expect![[r#"
-        "warning": "the host's clock is 90 s behind this machine's"
-        "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner."
-    "#]],
+            "warning": "reading the clock on mfa01.contoso.com: the host's clock is 90 s behind this machine's"
+            "Times in logs of both cannot be compared, and Kerberos refuses more than five minutes. Let both take their time from the domain: `w32tm /resync` on the host, and `w32tm /query /status` to see its source; `timedatectl` on a Linux runner."
+        "#]],
     );
     check(
         |state| state.system_drive = Some(SystemDrive { size: 64 << 30, free: 3 << 30 }),
         "disk",
         0,
         expect![[r#"
-        "warning": "C: has 3.0 GiB free of 64.0 GiB"
-        "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind."
-    "#]],
+            "warning": "measuring the system drive on mfa01.contoso.com: C: has 3.0 GiB free of 64.0 GiB"
+            "Free space on the system drive: it takes the setups, their logs, and the backups in `%ProgramData%\\terraform-provider-azuremfa`. `cleanmgr.exe` and `Dism.exe /Online /Cleanup-Image /StartComponentCleanup` remove what Windows itself left behind."
+        "#]],
     );
     let narrow = WinrmQuotas { max_memory_per_shell_mb: Some(150), ..WinrmQuotas::default() };
     check(
@@ -282,9 +285,9 @@ fn what_would_fail_an_upgrade_is_said_with_its_cure() {
         "quotas",
         0,
         expect![[r#"
-        "warning": "MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxEnvelopeSizekb 500"
-        "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
-    "#]],
+            "warning": "reading the quotas on mfa01.contoso.com: MaxMemoryPerShellMB 150, MaxShellsPerUser 30, MaxProcessesPerShell 25, MaxConcurrentUsers 10, MaxConcurrentOperationsPerUser 1500, MaxEnvelopeSizekb 500"
+            "Raise MaxMemoryPerShellMB to at least 1024: `winrm set winrm/config/winrs @{MaxMemoryPerShellMB=\"1024\"}`."
+        "#]],
     );
 }
 
@@ -297,7 +300,7 @@ fn how_far_the_logon_reaches_is_noted() {
         "double_hop",
         0,
         expect![[r#"
-            "note": "this network logon opens `\\\\contoso.com\\SYSVOL`, so the host can act elsewhere as the account"
+            "note": "trying the second hop on mfa01.contoso.com: this network logon opens `\\\\contoso.com\\SYSVOL`, so the host can act elsewhere as the account"
             "Nothing here needs it. UNC paths are no sources all the same: with `delivery = \"pull\"` the host fetches a file over https, with `delivery = \"push\"` this machine sends it over WinRM. Whoever controls the host can use the account elsewhere, so log on by Kerberos or NTLM rather than by Basic, which hands the password to the host, and forbid delegation of the account: `Set-ADUser -Identity 'name' -AccountNotDelegated $true`."
         "#]],
     );
@@ -332,7 +335,7 @@ fn an_old_powershell_is_named_with_what_to_install() {
     let check = &report["checks"][7];
     expect![[r#"
         "running PowerShell on mfa01.contoso.com: PowerShell 4.0 was found; Windows PowerShell 5.1 or later is needed. Install Windows Management Framework 5.1, which needs .NET Framework 4.5.2 or later (script Get-Diagnosis)"
-        "Install Windows Management Framework 5.1 (`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2), which needs .NET Framework 4.5.2, and restart the host."
+        "`wusa.exe Win8.1AndW2K12R2-KB3191564-x64.msu` installs Windows Management Framework 5.1 on Windows Server 2012 R2, KB3191565 on 2012, KB3191566 on 2008 R2. Restart the host afterwards."
     "#]].assert_eq(&format!("{}\n{}\n", check["finding"], check["cure"]));
     assert_eq!(code, 1);
 }

@@ -96,7 +96,7 @@ fn check(error: &HostError, mode: Mode, cut: Cut) {
     let fits = match cut {
         Cut::Stop => matches!(error.cause, Cause::Stopped),
         // The process may be heard to have ended, or the shell to be gone.
-        Cut::Shell => matches!(error.cause, Cause::Lost { .. } | Cause::Unintelligible(_)),
+        Cut::Shell => matches!(error.cause, Cause::Lost { .. } | Cause::Unintelligible(_) | Cause::NoReply { .. }),
         Cut::Limit | Cut::Silence => matches!(error.cause, Cause::Lost { .. }),
     };
     assert!(fits, "{mode:?} {cut:?}: {error}");

@@ -29,6 +29,8 @@ pub struct Setup {
     pub host_clock: Option<&'static str>,
     /// The host's keys are made anew after its keytab was written, so that it cannot open tickets.
     pub new_keys: bool,
+    /// The host answers tickets with nothing that proves it.
+    pub no_proof: bool,
 }
 
 impl Domain {
@@ -74,7 +76,7 @@ pub fn lab_in(realm: &Realm, setup: &Setup) -> Lab {
         services.iter().for_each(|service| realm.administer(&[&format!("cpw -randkey {service}")]));
     }
     let acceptor = realm.acceptor(&keytab, setup.host_clock).expect("the acceptor");
-    let settings = Settings { kerberos: Some(acceptor), ..Settings::default() };
+    let settings = Settings { kerberos: Some(acceptor), no_proof: setup.no_proof, ..Settings::default() };
     let estate = demo::temporary().expect("the estate");
     let hosts = if setup.hosts.is_empty() { vec![HOST] } else { setup.hosts.clone() };
     let builder = Lab::builder(&estate).mode(Mode::Native);

@@ -66,7 +66,8 @@ impl Attempts<'_> {
 
 /// Whether the same may succeed later: the connection broke, or a run that was cut off still has the file open.
 fn may_pass(cause: &Cause) -> bool {
-    matches!(cause, Cause::Unreachable { .. } | Cause::Lost { .. } | Cause::Unintelligible(_)) || is_busy(cause)
+    matches!(cause, Cause::Unreachable { .. } | Cause::Lost { .. } | Cause::Unintelligible(_) | Cause::NoReply { .. })
+        || is_busy(cause)
 }
 
 /// A command whose connection broke keeps the file open until the host has been told, or has noticed.

@@ -19,7 +19,7 @@ const CLEANING: Duration = Duration::from_secs(60);
 
 /// Whether a script that wrote a file may have been ended before it could clean up.
 pub fn may_be_there(cause: &Cause) -> bool {
-    matches!(cause, Cause::Lost { .. } | Cause::Stopped | Cause::Unintelligible(_))
+    matches!(cause, Cause::Lost { .. } | Cause::Stopped | Cause::Unintelligible(_) | Cause::NoReply { .. })
 }
 
 /// Deletes what may be left of the transfer of a file.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::backend::error::{Cause, ScriptErrorKind};
+use crate::backend::windows::powershell;
 use crate::backend::windows::scripts::{ENVELOPE, Script, WORKER_NAME};
 
 const REPLY: &[u8] = b"AZUREMFA-REPLY:";
@@ -73,6 +74,8 @@ pub struct ReplyReader {
     reply: Option<Vec<u8>>,
     /// Anything was said.
     heard: bool,
+    /// The envelope, the script or the worker has written a line of its own.
+    ran: bool,
     ended: bool,
     /// The first thing that was not as promised.
     broken: Option<&'static str>,
@@ -81,7 +84,7 @@ pub struct ReplyReader {
 impl ReplyReader {
     /// A reader for one run of a script.
     pub fn new(script: &'static str) -> Self {
-        Self { script, call: None, line: Vec::new(), reply: None, heard: false, ended: false, broken: None }
+        Self { script, call: None, line: Vec::new(), reply: None, heard: false, ran: false, ended: false, broken: None }
     }
 
     /// A reader for one call in a worker.
@@ -93,6 +96,11 @@ impl ReplyReader {
     /// earlier call left on it or by the end of the process in the midst of it, something was said all the same.
     pub fn may_have_begun(&self) -> bool {
         self.heard
+    }
+
+    /// Whether PowerShell certainly ran the script.
+    pub fn has_run(&self) -> bool {
+        self.ran
     }
 
     /// Whether the worker has done with the call.
@@ -121,7 +129,10 @@ impl ReplyReader {
         }
         match &self.reply {
             Some(reply) => decode(self.script, self.call, reply),
-            None => Err(Cause::Unintelligible(without_reply(self.script, exit_code, stderr))),
+            None => Err(Cause::NoReply {
+                reason: without_reply(self.script, exit_code, stderr),
+                advice: powershell::advice(stderr, self.ran),
+            }),
         }
     }
 
@@ -137,6 +148,7 @@ impl ReplyReader {
     fn take_line(&mut self) -> Option<Bytes> {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        self.ran |= [LOG, DATA, BEGIN].iter().any(|prefix| line.starts_with(prefix));
         if let Some(reply) = line.strip_prefix(REPLY) {
             // A worker that was asked again may have been heard the first time after all.
             let again = |before: Vec<u8>| self.call.is_none() || before != reply;
@@ -372,9 +384,10 @@ mod tests {
         let stderr = "File C:\\x.ps1 cannot be loaded because 'marker-password' is not it.\nAt line:1\n    \
                       + CategoryInfo : x\n    + FullyQualifiedErrorId : UnauthorizedAccess\nmore marker-password";
         let message = ReplyReader::new("Get-HostFacts").finish(1, stderr).expect_err("no reply").to_string();
-        assert!(message.ends_with(
-            "(exit code 1), and said: File C:\\x.ps1 cannot be loaded because \"...\" is not it (UnauthorizedAccess)"
+        assert!(message.contains(
+            "(exit code 1), and said: File C:\\x.ps1 cannot be loaded because \"...\" is not it (UnauthorizedAccess). Run "
         ), "{message}");
+        assert!(!message.contains("marker-password"), "{message}");
     }
 
     /// A small generator of pseudo-random numbers, so that a failure can be seen again.

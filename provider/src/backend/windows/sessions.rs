@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::StreamReader;
@@ -23,21 +24,16 @@ use crate::backend::windows::refusals::Refusals;
 use crate::backend::windows::runner::{Call, Runner};
 use crate::backend::windows::script::{ReplyReader, frame, powershell_arguments};
 use crate::backend::windows::scripts::{BOOTSTRAP, Company, ENVELOPE};
+use crate::backend::windows::time_limit::{self, TimeLimit};
 use crate::backend::windows::worker::{Broken, Worker, judge};
 use crate::causes;
 use crate::winrm::error::{Error, Kind, Started};
 use crate::winrm::session::{Output, Session};
 use crate::winrm::stdin::Stdin;
 
-/// How long a script may take. A query that hangs must not hang a plan; what copies files takes as long as it takes.
-const QUERY_LIMIT: Duration = Duration::from_secs(5 * 60);
-const CHANGE_LIMIT: Duration = Duration::from_secs(30 * 60);
-const COPY_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
-
 /// A host that takes a connection and then says nothing has its turn at the first logon for this part of the operation
-/// timeout. So a wrong password may be tried by that many hosts before the first of them is given up, which is fewer than
-/// domains lock accounts for.
-const TURNS_WITHIN_A_TIMEOUT: u32 = 4;
+/// timeout. So a wrong password is tried twice at most before the first host is given up.
+const TURNS_WITHIN_A_TIMEOUT: u32 = 2;
 
 /// After this time without use a session is closed: the next one costs a logon, an open one a shell of the account.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
@@ -79,10 +75,14 @@ impl Sessions {
         // Before the turn: hosts that do not answer would keep all others waiting, each for the whole timeout.
         session.connect().await.map_err(|error| self.failed(host, connection, &error))?;
         let Some(turn) = self.refusals.turn(host, connection).await? else { return Ok(()) };
-        let opened = open_in_turn(session, turn, connection.timeouts.operation / TURNS_WITHIN_A_TIMEOUT).await;
-        opened.map_err(|error| self.failed(host, connection, &error))?;
-        self.refusals.accept(host, connection);
-        Ok(())
+        let turn = Turn::new(turn, connection.timeouts.operation / TURNS_WITHIN_A_TIMEOUT);
+        let opened = session.open().await.map_err(|error| self.failed(host, connection, &error));
+        if opened.is_ok() {
+            self.refusals.accept(host, connection);
+        }
+        // Whoever is next must find what this one has found out.
+        turn.end();
+        opened
     }
 
     /// What a failure means for the step. A refusal of the credentials is noted.
@@ -93,8 +93,9 @@ impl Sessions {
         cause(error)
     }
 
-    /// Runs a script in a process that stays. One that had died before it began the call is replaced, once.
-    async fn run_in_worker(&self, visit: &Visit, call: &Call) -> Result<Value, Failure> {
+    /// Runs a script in a process that stays. One that had died before it began the call is replaced, once. `sent` is set
+    /// when the host may get the call.
+    async fn run_in_worker(&self, visit: &Visit, call: &Call, sent: &AtomicBool) -> Result<Value, Failure> {
         let mut kept = visit.worker();
         loop {
             let reused = kept.is_some();
@@ -102,6 +103,7 @@ impl Sessions {
                 Some(worker) => worker,
                 None => Worker::start(&visit.session, &self.words()).await.map_err(Failure::Session)?,
             };
+            sent.store(true, Ordering::Relaxed);
             match worker.call(call.script, &call.arguments).await {
                 Ok(result) => {
                     visit.keep(worker);
@@ -109,6 +111,7 @@ impl Sessions {
                 }
                 Err(broken) if reused && broken.nothing_was_done() => {
                     tracing::info!(script = call.script.name, reason = %broken, "starting PowerShell anew");
+                    sent.store(false, Ordering::Relaxed);
                 }
                 Err(broken) => return Err(broken.into()),
             }
@@ -145,18 +148,24 @@ impl Runner for Sessions {
         let (begin, overall) = (Instant::now(), connection.timeouts.overall.unwrap_or(Duration::MAX));
         // Waiting for other hosts takes nothing off the script's own time.
         let logged_on = tokio::time::timeout(overall, self.log_on(host, &visit.session, connection)).await;
-        logged_on.unwrap_or_else(|_| Err(not_logged_on_within(overall)))?;
-        let limit = limit(call.script.name);
-        let left = limit.min(overall.saturating_sub(begin.elapsed()));
+        logged_on.unwrap_or_else(|_| Err(time_limit::no_logon(overall)))?;
+        let limit = TimeLimit::new(call.script, connection.timeouts.overall);
+        let left = limit.length().min(overall.saturating_sub(begin.elapsed()));
+        let sent = AtomicBool::new(false);
         let shares = call.input.is_none() && call.output.is_none() && call.script.company() != Company::None;
-        let run =
-            async { if shares { self.run_in_worker(&visit, &call).await } else { self.run_alone(&visit, call).await } };
+        let run = async {
+            if shares {
+                return self.run_in_worker(&visit, &call, &sent).await;
+            }
+            sent.store(true, Ordering::Relaxed);
+            self.run_alone(&visit, call).await
+        };
         match tokio::time::timeout(left, run).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(Failure::GivenUp)) => Err(Cause::Stopped),
             Ok(Err(Failure::Run(cause))) => Err(cause),
             Ok(Err(Failure::Session(error))) => Err(self.failed(host, connection, &error)),
-            Err(_) => Err(Cause::Lost { reason: format!("no end within {}", in_words(limit.min(overall))) }),
+            Err(_) => Err(limit.reached(sent.load(Ordering::Relaxed))),
         }
     }
 
@@ -170,24 +179,29 @@ impl Runner for Sessions {
     }
 }
 
-/// Opens the session, and lets go of `turn` when that takes longer than `at_most`.
-async fn open_in_turn<T>(session: &Session, turn: T, at_most: Duration) -> Result<(), Error> {
-    let mut opening = pin!(session.open());
-    match tokio::time::timeout(at_most, &mut opening).await {
-        Ok(opened) => opened,
-        Err(_) => {
-            drop(turn);
-            opening.await
-        }
-    }
-}
+/// A turn at the first logon. Given up by whoever had it, it lasts for its time all the same: the host may still judge.
+struct Turn(oneshot::Sender<()>);
 
-fn not_logged_on_within(limit: Duration) -> Cause {
-    Cause::Unreachable {
-        reason: format!("no logon within {}", in_words(limit)),
-        advice: "Hosts whose account nobody has accepted yet wait for each other. Look at those that do not answer, or raise \
-                 `timeouts.overall` of the connection."
-            .to_owned(),
+impl Turn {
+    /// What `held` keeps from others ends with [`Turn::end`], and after `at_most` in any case.
+    fn new(held: impl Send + 'static, at_most: Duration) -> Self {
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            let ended = async {
+                if ended.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            // Either way it is over.
+            let _ = tokio::time::timeout(at_most, ended).await;
+            drop(held);
+        });
+        Self(end)
+    }
+
+    fn end(self) {
+        // Its time may be over.
+        let _ = self.0.send(());
     }
 }
 
@@ -254,27 +268,6 @@ async fn hand_on(data: Vec<Bytes>, output: Option<&mpsc::Sender<Bytes>>) -> Resu
     Ok(())
 }
 
-fn in_words(limit: Duration) -> String {
-    match limit.as_secs() {
-        0..120 => format!("{} s", limit.as_secs_f32()),
-        seconds => format!("{} minutes", seconds / 60),
-    }
-}
-
-fn limit(script: &str) -> Duration {
-    match script {
-        "Backup-Directory"
-        | "Compare-Directory"
-        | "Save-ReleaseFile"
-        | "Send-File"
-        | "Receive-File"
-        | "Receive-PartialFile"
-        | "Complete-PartialFile" => COPY_LIMIT,
-        query if query.starts_with("Get-") => QUERY_LIMIT,
-        _ => CHANGE_LIMIT,
-    }
-}
-
 /// What a failure of the connection means for the step.
 fn cause(error: &Error) -> Cause {
     // The host stands before it already.
@@ -320,7 +313,7 @@ mod tests {
             SEND_FILE,
         ];
         let quiet = Duration::from_secs(45 * 60);
-        assert!(copies.iter().all(|script| limit(script.name) > quiet));
+        assert!(copies.iter().all(|script| TimeLimit::new(*script, None).length() > quiet));
     }
 
     /// A script finds out nothing by it that the session has not found out, and a run may take longer than a ticket.

@@ -11,9 +11,11 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::backend::error::Cause;
+use crate::backend::windows::powershell;
 use crate::backend::windows::script::{Known, ReplyReader, frame, repeat_frame, worker_frame};
 use crate::backend::windows::scripts::{Company, Script, WORKER, WORKER_NAME};
 use crate::winrm::clixml;
+use crate::winrm::command::is_refused_input;
 use crate::winrm::error::{Error, Started};
 use crate::winrm::process::Process;
 use crate::winrm::session::{Output, Session};
@@ -78,15 +80,19 @@ impl Worker {
         // Whether a query began does not matter, and without the word it is answered in one piece.
         let frame = worker_frame(self.calls, script, self.known(script), arguments, !script.only_looks());
         let introduction = if self.introduced { Vec::new() } else { introduction() };
-        self.process.write(Bytes::from([introduction, frame].concat())).await.map_err(Broken::Session)?;
+        let mut reader = ReplyReader::of_call(script.name, self.calls);
+        match self.process.write(Bytes::from([introduction, frame].concat())).await {
+            // A process may end without reading its input; its last words are then worth more than the host's complaint.
+            Err(error) if is_refused_input(&error) => return Err(self.last_words(&mut reader, script, error).await),
+            written => written.map_err(Broken::Session)?,
+        }
         self.introduced = true;
         self.scripts.insert(script.name);
-        let mut reader = ReplyReader::of_call(script.name, self.calls);
         self.read(&mut reader, script).await?;
         self.process.rest();
         let result = reader.finish(0, &clixml::error_text(&self.stderr));
         // What it says next could belong to this call.
-        self.spent |= matches!(result, Err(Cause::Unintelligible(_)));
+        self.spent |= matches!(result, Err(Cause::Unintelligible(_) | Cause::NoReply { .. }));
         Ok(result)
     }
 
@@ -118,6 +124,19 @@ impl Worker {
         Ok(())
     }
 
+    /// What it means that the process does not take a call, as far as it still says something of its end.
+    async fn last_words(&mut self, reader: &mut ReplyReader, script: Script, refused: Error) -> Broken {
+        self.spent = true;
+        while let Ok(Some(received)) = self.process.read().await {
+            reader.feed(&received.stdout);
+            self.stderr.extend_from_slice(&received.stderr);
+            if let CommandState::Done(exit_code) = received.state {
+                return self.ended(reader, script, exit_code);
+            }
+        }
+        Broken::Session(refused)
+    }
+
     /// What the end of the process means for a call without a reply.
     fn ended(&self, reader: &ReplyReader, script: Script, exit_code: i32) -> Broken {
         let output = Output {
@@ -128,7 +147,11 @@ impl Worker {
         };
         let proves = script.only_looks() || !(reader.may_have_begun() || output.may_lack_output);
         let cause = judge(ReplyReader::new(script.name), &output).err();
-        let cause = cause.unwrap_or_else(|| Cause::Unintelligible("the process ended".to_owned()));
+        let mut cause = cause.unwrap_or_else(|| Cause::Unintelligible("the process ended".to_owned()));
+        if let Cause::NoReply { advice, .. } = &mut cause {
+            // What served before is kept from nothing.
+            *advice = powershell::advice(&clixml::error_text(&self.stderr), self.calls > 1 || reader.has_run());
+        }
         if proves { Broken::EndedBefore(cause) } else { Broken::Ended(cause) }
     }
 
@@ -167,7 +190,7 @@ fn introduction() -> Vec<u8> {
 /// reply may have been in what was lost.
 pub fn judge(reader: ReplyReader, output: &Output) -> Result<Value, Cause> {
     match reader.finish(i64::from(output.exit_code), &clixml::error_text(&output.stderr)) {
-        Err(Cause::Unintelligible(reason)) if output.may_lack_output => {
+        Err(Cause::Unintelligible(reason) | Cause::NoReply { reason, .. }) if output.may_lack_output => {
             Err(Cause::Lost { reason: format!("output of the host was lost with a connection, and {reason}") })
         }
         judged => judged,
@@ -188,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_reply_that_may_be_lost_is_not_missing() {
-        check(b"", false, |judged| matches!(judged, Err(Cause::Unintelligible(_))));
+        check(b"", false, |judged| matches!(judged, Err(Cause::NoReply { .. })));
+        check(b"AZUREMFA-REPLY:x", false, |judged| matches!(judged, Err(Cause::Unintelligible(_))));
         check(b"", true, |judged| matches!(judged, Err(Cause::Lost { .. })));
         let reply = br#"AZUREMFA-REPLY:{"ok":true,"script":"Start-Installer","result":{}}"#;
         check(reply, true, Result::is_ok);

@@ -29,7 +29,7 @@ fn decode_diagnosis(bytes: &[u8]) {
         username: "u".to_owned(),
         checks: Vec::new(),
     };
-    findings::add(&diagnosis, Timestamp::UNIX_EPOCH, &mut report);
+    findings::add(&diagnosis, "mfa01", Timestamp::UNIX_EPOCH, &mut report);
     report.complete();
     assert_eq!(report.checks.len(), Subject::ALL.len());
     let json: Value = serde_json::from_str(&report.to_json()).expect("JSON");

@@ -15,6 +15,14 @@ use super::{
 /// The alert of a TLS server that knows none of the versions it is offered.
 const PROTOCOL_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 
+/// What the HTTP service of Windows says for itself.
+const HTTP_SYS_UNAVAILABLE: Effect = Effect::Http {
+    status: 503,
+    content_type: "text/html; charset=us-ascii",
+    body: "<HTML><HEAD><TITLE>Service Unavailable</TITLE></HEAD><BODY><h2>Service Unavailable</h2><hr>\
+           <p>HTTP Error 503. The service is unavailable.</p></BODY></HTML>",
+};
+
 pub(super) fn rows() -> Vec<Row> {
     vec![
         (
@@ -250,7 +258,16 @@ pub(super) fn rows() -> Vec<Row> {
             on(Kind::Authenticate, http(503, "text/html")),
             expect![[r#"
                 http: connecting to mfa01.contoso.com: HTTP 503
-                Nobody serves the path behind the host's web server: start the WinRM service there (`Start-Service WinRM`) or wait until it has started. A gateway in between says the same of a host that is down.
+                The host's web server has nobody to hand the request to, or as many connections as it may: start the WinRM service there (`Start-Service WinRM`) or wait until it has started; where many clients are connected, raise `MaxConnections` (`winrm set winrm/config/service @{MaxConnections="300"}`). A gateway in between says the same of a host that is down.
+            "#]],
+        ),
+        (
+            "connections used up",
+            "The host has as many connections open as it may: its HTTP service turns the next ones away by itself.",
+            on(Kind::Authenticate, HTTP_SYS_UNAVAILABLE),
+            expect![[r#"
+                http: connecting to mfa01.contoso.com: HTTP 503
+                The host's web server has nobody to hand the request to, or as many connections as it may: start the WinRM service there (`Start-Service WinRM`) or wait until it has started; where many clients are connected, raise `MaxConnections` (`winrm set winrm/config/service @{MaxConnections="300"}`). A gateway in between says the same of a host that is down.
             "#]],
         ),
         (

@@ -34,10 +34,16 @@ pub fn says(doctor: &Doctor) -> String {
 /// Whether it names the host, what was being done there, this cause and this cure. `doctor` may have come upon the cause
 /// with another request.
 pub fn names(said: &str, cause: &str, cure: &str) -> bool {
-    let operations =
-        "connecting|logging in|opening a shell|starting a command|sending input to a command|waiting for a command";
+    let operations = "connecting|logging in|opening a shell|starting a command|sending input to a command|waiting for a command|\
+         running PowerShell";
     let cause = regex::escape(cause.trim_end_matches('.'));
     let wanted =
         format!("{HOST}: could not read the host: (?:.*: )?(?:{operations}): {cause}\\. {}", regex::escape(cure));
     Regex::new(&wanted).expect("a pattern").is_match(said)
+}
+
+/// Whether it tells this cause and this cure of a script that failed on the host.
+pub fn tells(said: &str, cause: &str, cure: &str) -> bool {
+    let cause = cause.replace("Get-Diagnosis", "Get-HostFacts");
+    said.contains(&format!("{HOST}: could not read the host: {cause}. {cure}"))
 }

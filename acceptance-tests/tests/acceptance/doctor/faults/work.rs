@@ -4,8 +4,10 @@ use acceptance_tests::lab::wire::fault::{Fault, Shape};
 use acceptance_tests::lab::wire::faults::Effect;
 use acceptance_tests::lab::wire::record::Kind;
 use expect_test::expect;
+use serde_json::json;
 
-use super::{Row, http, on};
+use super::{Row, http, on, on_way};
+use crate::doctor::run::Doctor;
 
 /// A fault whose words do not matter.
 fn windows(code: u32, subcode: &'static str) -> Fault {
@@ -142,6 +144,33 @@ pub(super) fn rows() -> Vec<Row> {
         "#]],
         ),
         (
+            "no logon in time",
+            "The host takes longer to log on to than the connection's `timeouts.overall` allows.",
+            on_way(Kind::Create, Effect::Hang, within_two_seconds),
+            expect![[r#"
+                authentication: logging in to mfa01.contoso.com: no end within 2 s
+                Nothing was started on the host. Check that it is not overloaded, or raise `timeouts.overall` of the connection. Hosts whose account nobody has accepted yet wait for each other: look also at those that do not answer.
+            "#]],
+        ),
+        (
+            "changed on the way",
+            "Something in between has changed what the host encrypted over HTTP.",
+            on_way(Kind::Create, Effect::Damage, over_http),
+            expect![[r#"
+                shell: opening a shell on mfa01.contoso.com: the host's encrypted answer cannot be trusted: a sealed message does not open with the login's key, or is not the next one
+                Something between this machine and the host changes answers or repeats earlier ones: look for what reads HTTP on the way (a proxy, a balancer, an inspecting firewall), or use HTTPS. If a command can have started, find out what it has done before it is run again.
+            "#]],
+        ),
+        (
+            "repeated on the way",
+            "Something in between gives an earlier answer of the host's for the one that was asked for.",
+            on_way(Kind::Command, Effect::Repeat, over_http),
+            expect![[r#"
+                powershell: starting a command on mfa01.contoso.com: the host's encrypted answer cannot be trusted: a sealed message does not open with the login's key, or is not the next one
+                Something between this machine and the host changes answers or repeats earlier ones: look for what reads HTTP on the way (a proxy, a balancer, an inspecting firewall), or use HTTPS. If a command can have started, find out what it has done before it is run again.
+            "#]],
+        ),
+        (
             "not XML",
             "Something answers as WinRM would, and the content is something else.",
             on(Kind::Create, http(200, "application/soap+xml")),
@@ -249,5 +278,23 @@ pub(super) fn rows() -> Vec<Row> {
                 Check whether the host restarted or the network was interrupted. If the command can have started, find out what it has done before it is run again.
             "#]],
         ),
+        (
+            "time limit",
+            "A script takes longer than it may: 5 minutes for a question, 30 for a change, 3 hours for what copies files, or the connection's `timeouts.overall`.",
+            on_way(Kind::Receive, Effect::Hang, within_two_seconds),
+            expect![[r#"
+                powershell: running PowerShell on mfa01.contoso.com: no end within 2 s
+                Nothing was changed on the host. Raise `timeouts.overall` of the connection, or check that the host is not overloaded and that its WMI answers (`Get-CimInstance Win32_LogicalDisk` there).
+            "#]],
+        ),
     ]
+}
+
+fn over_http(doctor: Doctor) -> Doctor {
+    doctor.with("use_https", json!(false)).with("ca_certificate", json!(null))
+}
+
+/// The time for all ends before that for one answer.
+fn within_two_seconds(doctor: Doctor) -> Doctor {
+    doctor.with("timeouts", json!({ "connect": "5s", "operation": "30s", "overall": "2s" }))
 }

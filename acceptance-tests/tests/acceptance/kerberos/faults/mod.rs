@@ -25,7 +25,7 @@ type Part = fn() -> Option<Vec<Line>>;
 /// Every row, in the order of the page. `None`, said and counted, when MIT Kerberos cannot be had here.
 pub fn lines() -> Option<Vec<Line>> {
     programs()?;
-    let parts: [Part; 8] = [
+    let parts: [Part; 9] = [
         accounts::refused,
         accounts::keytabs,
         accounts::tickets,
@@ -34,6 +34,7 @@ pub fn lines() -> Option<Vec<Line>> {
         services::kdc_clocks,
         services::hosts,
         services::other_realms,
+        services::strangers,
     ];
     let lines = std::thread::scope(|scope| {
         let runs = parts.map(|part| scope.spawn(part));

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{Domain, Setup, run, said};
 use crate::doctor::faults::page::Line;
+use crate::doctor::faults::port_that_says;
 use crate::doctor::run::Doctor;
 use crate::kerberos::domain::{over_http, service_names};
 use crate::kerberos::trust;
@@ -159,4 +160,48 @@ pub(super) fn other_realms() -> Option<Vec<Line>> {
             "#]],
         )],
     ))
+}
+
+/// Refusals without words of their own, and answers that are nobody's.
+pub(super) fn strangers() -> Option<Vec<Line>> {
+    let domain = Domain::start(&Setup::default())?;
+    let forbidden: Vec<_> =
+        service_names().iter().map(|service| format!("modprinc -allow_tgs_req {service}")).collect();
+    domain.realm.administer(&forbidden.iter().map(String::as_str).collect::<Vec<_>>());
+    let no_kdc = port_that_says(b"\0\0\0\x05hello");
+    let mut lines = run(
+        &domain.lab,
+        vec![
+            (
+                "The domain controller has a reason of its own, such as a policy for the account or the host.",
+                domain.doctor(),
+                expect![[r#"
+                    authentication: logging in to mfa01.contoso.com: the KDC … refused: KDC_ERR_POLICY, code 12
+                    Look at the event log of the domain controller (Security, events 4768 and 4769) or of the host (System, source Kerberos) for this account and time.
+                "#]],
+            ),
+            (
+                "What listens at the address of the domain controller is something else.",
+                domain.doctor().with("kdc", json!(format!("127.0.0.1:{no_kdc}"))),
+                expect![[r#"
+                    authentication: logging in to mfa01.contoso.com: the Kerberos login could not be carried on: the KDC's answer is not usable: InvalidToken: ASN1 DER error: Message("Message(\"Expected Application number tag 30 but got: 8\")")
+                    Check that what answers is a domain controller (TCP port 88 of `kdc`) and the WinRM service of Windows, and that nothing in between changes what they say. `TF_LOG=DEBUG` tells the steps; auth = "ntlm" does without Kerberos.
+                "#]],
+            ),
+        ],
+    );
+    let unproven = Domain::start(&Setup { no_proof: true, ..Setup::default() })?;
+    lines.extend(run(
+        &unproven.lab,
+        vec![(
+            "What answers took the ticket and cannot show that it could open it: it is not the host, or something in between \
+             leaves the proof out.",
+            unproven.doctor(),
+            expect![[r#"
+                authentication: logging in to mfa01.contoso.com: the host did not prove its identity
+                Check that the answer comes from Windows itself and not from a proxy in between, and that the host's WinRM service allows Kerberos (`winrm get winrm/config/service/auth`).
+            "#]],
+        )],
+    ));
+    Some(lines)
 }

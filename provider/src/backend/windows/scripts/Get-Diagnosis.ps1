@@ -76,6 +76,9 @@ if ($null -eq $drive) { throw (New-Failure not_found "there is no drive $env:Sys
     quotas = [ordered]@{
         max_memory_per_shell_mb = Get-Quota 'winrm/config/winrs' 'MaxMemoryPerShellMB'
         max_shells_per_user = Get-Quota 'winrm/config/winrs' 'MaxShellsPerUser'
+        max_processes_per_shell = Get-Quota 'winrm/config/winrs' 'MaxProcessesPerShell'
+        max_concurrent_users = Get-Quota 'winrm/config/winrs' 'MaxConcurrentUsers'
+        max_concurrent_operations_per_user = Get-Quota 'winrm/config/service' 'MaxConcurrentOperationsPerUser'
         max_envelope_size_kb = Get-Quota 'winrm/config' 'MaxEnvelopeSizekb'
     }
     now = Format-Utc $system.LocalDateTime

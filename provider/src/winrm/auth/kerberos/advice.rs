@@ -102,6 +102,11 @@ fn for_the_service(failure: &Failure) -> &'static str {
             "Look at the event log of the domain controller (Security, events 4768 and 4769) or of the host \
              (System, source Kerberos) for this account and time."
         }
+        Failure::Protocol { .. } => {
+            "Check that what answers is a domain controller (TCP port 88 of `kdc`) and the WinRM service of Windows, and \
+             that nothing in between changes what they say. `TF_LOG=DEBUG` tells the steps; auth = \"ntlm\" does without \
+             Kerberos."
+        }
         Failure::NoProof => {
             "Check that the answer comes from Windows itself and not from a proxy in between, and that the host's \
              WinRM service allows Kerberos (`winrm get winrm/config/service/auth`)."

@@ -29,18 +29,18 @@ impl Unwrapper {
 
     /// Opens a token, given in two parts of any lengths.
     pub fn unwrap(&mut self, signature: &[u8], message: &[u8]) -> Result<Vec<u8>, Kind> {
-        let malformed = Kind::Malformed;
+        let unsealed = Kind::Unsealed;
         let token = [signature, message].concat();
         let (header, rest) =
-            token.split_first_chunk::<HEADER>().ok_or(malformed("a sealed message has no Kerberos header"))?;
+            token.split_first_chunk::<HEADER>().ok_or(unsealed("a sealed message has no Kerberos header"))?;
         if header[..2] != TOKEN || header[2] & (SENT_BY_ACCEPTOR | SEALED) != SENT_BY_ACCEPTOR | SEALED {
-            return Err(malformed("a sealed message is not one that the host encrypted by Kerberos"));
+            return Err(unsealed("a sealed message is not one that the host encrypted by Kerberos"));
         }
         let filler = usize::from(u16::from_be_bytes([header[4], header[5]]));
         let rotation = usize::from(u16::from_be_bytes([header[6], header[7]]));
         let mut encrypted = rest.to_vec();
         if encrypted.is_empty() {
-            return Err(malformed("a sealed message is empty"));
+            return Err(unsealed("a sealed message is empty"));
         }
         let rotation = rotation % encrypted.len();
         encrypted.rotate_left(rotation);
@@ -48,28 +48,28 @@ impl Unwrapper {
         let length = plain
             .len()
             .checked_sub(HEADER + filler)
-            .ok_or(malformed("a sealed message is shorter than its header says"))?;
+            .ok_or(unsealed("a sealed message is shorter than its header says"))?;
         let mut expected = *header;
         // The copy was made before the rotation was known.
         expected[6..8].fill(0);
         if plain[length + filler..] != expected {
-            return Err(malformed("the header of a sealed message was changed on the way"));
+            return Err(unsealed("the header of a sealed message was changed on the way"));
         }
         let number = header.last_chunk::<8>().map(|number| u64::from_be_bytes(*number)).unwrap_or_default();
         if self.next.is_some_and(|next| next != number) {
-            return Err(malformed("a sealed message is not the next one of its sequence"));
+            return Err(unsealed("a sealed message is not the next one of its sequence"));
         }
         self.next = Some(number.wrapping_add(1));
         Ok(plain[..length].to_vec())
     }
 
     fn decrypt(&self, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Kind> {
-        let suite = self.key.suite().ok_or(Kind::Malformed("the host chose a key that is not AES"))?;
+        let suite = self.key.suite().ok_or(Kind::Unsealed("the host chose a key that is not AES"))?;
         suite
             .cipher()
             .decrypt(&self.key.bytes, ACCEPTOR_SEAL, encrypted)
             .map(Zeroizing::new)
-            .map_err(|_| Kind::Malformed("a sealed message does not open with the login's key"))
+            .map_err(|_| Kind::Unsealed("a sealed message does not open with the login's key"))
     }
 }
 
