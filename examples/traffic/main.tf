@@ -13,7 +13,7 @@ terraform {
 variable "balancer" {
   description = "Where the balancer takes orders about the members of the pool."
   type        = string
-  default     = "https://f5.contoso.com/mgmt/tm/ltm/pool/~Common~mfa/members"
+  default     = "https://lb.contoso.com/api/pools/mfa/members"
 }
 
 variable "drain_wait" {
@@ -50,22 +50,22 @@ provider "azuremfa" {
     }
   }
 
-  # Who gives the orders is not written here: AZUREMFA_BALANCER_F5_TOKEN is sent as "Authorization: Bearer".
+  # Who gives the orders is not written here: AZUREMFA_BALANCER_LB_TOKEN is sent as "Authorization: Bearer".
   balancers = {
-    f5 = {
+    lb = {
       type       = "http"
       drain_wait = var.drain_wait
 
       take_out = {
         url    = "${var.balancer}/{host}"
         method = "PATCH"
-        body   = jsonencode({ session = "user-disabled" })
+        body   = jsonencode({ enabled = false })
       }
 
       put_back = {
         url    = "${var.balancer}/{host}"
         method = "PATCH"
-        body   = jsonencode({ session = "user-enabled" })
+        body   = jsonencode({ enabled = true })
       }
     }
   }
@@ -95,7 +95,7 @@ resource "azuremfa_server_group" "eu" {
   hosts               = ["mfa01.contoso.com", "mfa02.contoso.com", "mfa03.contoso.com"]
   master              = "mfa01.contoso.com"
   web_service_sdk     = {}
-  drain               = "f5"
+  drain               = "lb"
 }
 
 import {

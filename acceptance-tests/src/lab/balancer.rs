@@ -1,6 +1,6 @@
 //! A balancer in front of the estate: takes orders over HTTP from who has its token, and keeps who is out.
 //!
-//! It speaks as many balancers do: `PATCH /members/HOST` with a JSON body that says how the member's session is to be.
+//! It speaks as many balancers do: `PATCH /members/HOST` with a JSON body that says whether the member is enabled.
 //! What it does stands in the journal of the host, so that it can be told what was done to a host while it was out.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -134,11 +134,9 @@ impl Shared {
         let Some(name) = names.into_iter().find(|known| known.eq_ignore_ascii_case(name)) else {
             return (404, json!({ "error": format!("no member {name}") }));
         };
-        let session = serde_json::from_str::<Value>(body).unwrap_or_default()["session"].as_str().map(str::to_owned);
-        match session.as_deref() {
-            Some("user-disabled") => self.set(&name, true),
-            Some("user-enabled") => self.set(&name, false),
-            _ => (400, json!({ "error": "session is user-disabled or user-enabled" })),
+        match serde_json::from_str::<Value>(body).unwrap_or_default()["enabled"].as_bool() {
+            Some(enabled) => self.set(&name, !enabled),
+            None => (400, json!({ "error": "enabled is true or false" })),
         }
     }
 

@@ -116,9 +116,16 @@ impl Order {
     }
 
     /// What is sent for a host. A placeholder in it is inside of a JSON text, or of another one that needs no escapes.
-    pub fn body_for(&self, host: &str) -> Result<Option<Secret>, String> {
+    /// The error says which placeholders there are, and not which one was found, which may be a part of a secret.
+    pub fn body_for(&self, host: &str) -> Result<Option<Secret>, &'static str> {
         let body = self.body.as_ref().map(|body| fill(body.expose(), host, json_escaped));
-        Ok(body.transpose()?.map(Secret::new))
+        Ok(body.transpose().map_err(|_| ONLY_PLACEHOLDERS)?.map(Secret::new))
+    }
+
+    /// Whether something is sent besides headers that may tell who gives the order: a body, or what follows `?` in its
+    /// address.
+    pub fn carries_more(&self, url: &Url) -> bool {
+        self.body.is_some() || url.query().is_some()
     }
 }
 
@@ -170,17 +177,13 @@ mod tests {
 
     #[test]
     fn the_host_is_filled_in_as_its_place_takes_it() {
-        let f5 = "https://f5/mgmt/tm/ltm/pool/~Common~mfa/members/~Common~{host}:443?ver={short_host}";
-        check(
-            f5,
-            "mfa01.contoso.com",
-            "https://f5/mgmt/tm/ltm/pool/~Common~mfa/members/~Common~mfa01.contoso.com:443?ver=mfa01",
-        );
-        check("https://f5/{short_host}", "10.0.0.7", "https://f5/10.0.0.7");
-        check("https://f5/{host}", "fd00::7", "https://f5/fd00%3A%3A7");
+        let lb = "https://lb/api/pools/mfa/members/{host}:443?name={short_host}";
+        check(lb, "mfa01.contoso.com", "https://lb/api/pools/mfa/members/mfa01.contoso.com:443?name=mfa01");
+        check("https://lb/{short_host}", "10.0.0.7", "https://lb/10.0.0.7");
+        check("https://lb/{host}", "fd00::7", "https://lb/fd00%3A%3A7");
         check("https://{host}:8443/drain/{host}", "fd00::7", "https://[fd00::7]:8443/drain/fd00%3A%3A7");
         check("https://{short_host}.agents.contoso.com/out", "mfa01", "https://mfa01.agents.contoso.com/out");
-        check("https://f5?member={host}", "mfa01", "https://f5/?member=mfa01");
+        check("https://lb?member={host}", "mfa01", "https://lb/?member=mfa01");
         let body =
             order("", r#"{"name": "{host}", "list": {}, "short": ["{short_host}"]}"#).body_for("mfa01.contoso.com");
         let expected = r#"{"name": "mfa01.contoso.com", "list": {}, "short": ["mfa01"]}"#;
@@ -190,7 +193,7 @@ mod tests {
     /// No name of a host holds such characters; whatever comes, it stays inside of its place.
     #[test]
     fn what_is_filled_in_cannot_leave_its_place() {
-        check("https://f5/{host}/out", "a/../b?c#d", "https://f5/a%2F..%2Fb%3Fc%23d/out");
+        check("https://lb/{host}/out", "a/../b?c#d", "https://lb/a%2F..%2Fb%3Fc%23d/out");
         let body = order("", r#"{"name": "{host}"}"#).body_for("a\", \"b\\").expect("filled").expect("a body");
         let read: serde_json::Value = serde_json::from_str(body.expose()).expect("still JSON");
         assert_eq!(read, serde_json::json!({"name": "a\", \"b\\"}));
@@ -199,16 +202,16 @@ mod tests {
     #[test]
     fn other_placeholders_are_refused() {
         let refused = Err(InvalidAddress::Placeholder(ONLY_PLACEHOLDERS));
-        for url in ["https://f5/{name}", "https://f5/{", "https://f5/{host", "https://{member}/"] {
+        for url in ["https://lb/{name}", "https://lb/{", "https://lb/{host", "https://{member}/"] {
             assert_eq!(order(url, "").url_for("mfa01"), refused, "{url}");
         }
-        assert_eq!(order("", "{hostname}").body_for("mfa01").expect_err("unknown"), "hostname");
+        assert_eq!(order("", "{hostname}").body_for("mfa01").expect_err("unknown"), ONLY_PLACEHOLDERS);
     }
 
     #[test]
     fn a_balancer_is_found_by_its_name_or_may_still_come() {
-        let declared = BTreeMap::from([("f5".to_owned(), Declared::NotKnown)]);
-        assert_eq!(Balancers::new(declared).find("f6"), None);
-        assert_eq!(Balancers::unknown().find("f6"), Some(&Declared::NotKnown));
+        let declared = BTreeMap::from([("lb".to_owned(), Declared::NotKnown)]);
+        assert_eq!(Balancers::new(declared).find("lb2"), None);
+        assert_eq!(Balancers::unknown().find("lb2"), Some(&Declared::NotKnown));
     }
 }

@@ -36,8 +36,12 @@ pub enum Cause {
     Unproven(String),
     /// A host did not answer its health check as it should.
     Unhealthy(String),
-    /// A balancer did not do what it was asked for.
-    Balancer(String),
+    /// A balancer did not say that it has done what it was asked for.
+    Balancer {
+        reason: String,
+        /// Whether it may have done it all the same: the answer was lost, or says nothing of it.
+        may_be_done: bool,
+    },
     /// The run was asked to stop and this step had not begun or could be cut.
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
@@ -96,7 +100,7 @@ impl Cause {
             | Self::Settings(reason)
             | Self::Local(reason)
             | Self::Unhealthy(reason)
-            | Self::Balancer(reason)
+            | Self::Balancer { reason, .. }
             | Self::Unreachable { reason, .. }
             | Self::Denied { reason, .. } => reason.clone(),
             Self::Script { script, message, line, .. } => match line {

@@ -23,7 +23,7 @@ pub enum Action {
     /// again by every run that changes the host.
     TakeOut {
         balancer: String,
-        /// None while it is not known.
+        /// As the balancer's settings say, for the text. None while they are not known.
         wait: Option<Duration>,
     },
     /// Puts the host back into a balancer.

@@ -6,9 +6,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
-use crate::backend::balancer::{
-    Balancer, Balancers, DRAIN_WAIT, Declared, EXPECTED_STATUS, METHODS, ONLY_PLACEHOLDERS, Order, TIMEOUT,
-};
+use crate::backend::balancer::{Balancer, Balancers, DRAIN_WAIT, Declared, EXPECTED_STATUS, METHODS, Order, TIMEOUT};
 use crate::config::checks::http_status;
 use crate::config::environment::Environment;
 use crate::config::{checks, duration};
@@ -48,8 +46,8 @@ pub fn validate(balancers: &Value, diagnostics: &mut Diagnostics) {
                 "Empty balancer",
                 "A balancer is an object. Remove it, or say how it takes orders.",
             );
-        } else if has_headers(settings) {
-            check_transport(settings, &path, diagnostics);
+        } else {
+            check_transport(settings, &path, |order| has_headers(settings) || carries_more(order), diagnostics);
         }
     }
 }
@@ -80,9 +78,9 @@ fn path_of(name: &str) -> Path {
 
 fn balancer(name: &str, settings: &Value, environment: &dyn Environment, diagnostics: &mut Diagnostics) -> Declared {
     let token = environment.read(&variable(name)).filter(|token| !token.is_empty());
-    // With headers of its own it was checked before.
+    // Orders that carry something of their own were checked before.
     if token.is_some() && !has_headers(settings) {
-        check_transport(settings, &path_of(name), diagnostics);
+        check_transport(settings, &path_of(name), |order| !carries_more(order), diagnostics);
     }
     if !settings.is_wholly_known() {
         return Declared::NotKnown;
@@ -152,21 +150,36 @@ fn known_method(text: &str) -> Option<Method> {
     METHODS.into_iter().find(|method| method.as_str() == text)
 }
 
-/// What is sent over plain HTTP anybody in between can read, and then give orders himself.
-fn check_transport(settings: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+/// What is sent over plain HTTP anybody in between can read, and then give orders himself. Only orders that carry
+/// something secret are held to that.
+fn check_transport(
+    settings: &Value,
+    path: &Path,
+    may_be_secret: impl Fn(&Value) -> bool,
+    diagnostics: &mut Diagnostics,
+) {
     for name in ORDERS {
-        let Some(url) = settings.attribute(name).attribute("url").as_str().and_then(|text| url(text).ok()) else {
-            continue;
-        };
-        if url.scheme() == "http" && !is_loopback(&url) {
+        let order = settings.attribute(name);
+        let Some(url) = known_url(order) else { continue };
+        if url.scheme() == "http" && !is_loopback(&url) && may_be_secret(order) {
             diagnostics.error_at(
                 path.attribute(name).attribute("url"),
-                "Headers without HTTPS",
-                "The headers of a balancer tell who gives it orders, so they are sent over https alone, and over http only to \
-                 this machine (127.0.0.1, [::1], localhost). Write https://.",
+                "Order without HTTPS",
+                "Headers, a body, and what follows ? in an address may tell the balancer who gives it orders. So they are sent \
+                 over https alone, and over http only to this machine (127.0.0.1, [::1], localhost). Write https://.",
             );
         }
     }
+}
+
+/// Whether an order carries something besides headers that may be secret.
+fn carries_more(order: &Value) -> bool {
+    let body = order.attribute("body").as_str();
+    known_url(order).is_some_and(|url| sample("", body).carries_more(&url))
+}
+
+fn known_url(order: &Value) -> Option<Url> {
+    order.attribute("url").as_str().and_then(|text| url(text).ok())
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -204,7 +217,7 @@ pub fn check_url(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
             path.clone(),
             "Invalid address",
             format!(
-                "The address of an order cannot be used: {error}. Write one such as https://f5.contoso.com/members/{{host}}."
+                "The address of an order cannot be used: {error}. Write one such as https://lb.contoso.com/members/{{host}}."
             ),
         );
     }
@@ -222,14 +235,15 @@ pub fn check_method(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The body of an order.
+/// The body of an order. It is never shown, not even a piece of it.
 pub fn check_body(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    if let Some(Err(name)) = value.as_str().map(|text| sample("", Some(text)).body_for(SAMPLE_HOST)) {
+    if let Some(Err(reason)) = value.as_str().map(|text| sample("", Some(text)).body_for(SAMPLE_HOST)) {
         diagnostics.error_at(
             path.clone(),
             "Unknown placeholder",
             format!(
-                "Found {{{name}}}, and {ONLY_PLACEHOLDERS}. Correct it, or write a space after the brace when it is none."
+                "There are other braces in the body, and {reason}. Correct them, or write a space after a brace that begins \
+                 none. The body is not shown, because it may be a secret."
             ),
         );
     }

@@ -149,7 +149,7 @@ const PUT_BACK: &str = "What is asked for to put a host back. It may be repeated
 const HEADERS: &str = "Headers of both orders, such as `Authorization`. **Terraform writes provider settings into saved \
     plans**, so set this only from an ephemeral value, or leave it out: the environment variable \
     `AZUREMFA_BALANCER_<NAME>_TOKEN` is sent as `Authorization: Bearer`, unless `headers` has an `Authorization`. `{}` with \
-    no such variable for a balancer that asks for nothing. With headers an address is https, or of this machine itself.";
+    no such variable for a balancer that asks for nothing.";
 const ANSWER_TIMEOUT: &str = "How long one answer may take. The default is `10s`. An order without an answer, or with a status \
     408, 429 or from 500 on, is given three times.";
 const DRAIN_WAIT: &str = "How long the connections of a host may go on after it was taken out, before it is changed. The \
@@ -166,8 +166,9 @@ fn order() -> Vec<Attribute> {
     ]
 }
 
-const ORDER_URL: &str = "The address, http or https, with `{host}` for the host's name as the set has it, or `{short_host}` for \
-    its first label. No user name or password; what stands after `?` is sent and not shown. Redirects are not followed.";
+const ORDER_URL: &str = "The address, with `{host}` for the host's name as the set has it, or `{short_host}` for its first \
+    label. It is https; http only to this machine itself, or where there are no headers, no `body` and nothing after `?`. No \
+    user name or password; what stands after `?` is sent and not shown. Redirects are not followed.";
 const ORDER_BODY: &str = "What is sent, with the same placeholders, which have to stand inside of a text in JSON. It goes as \
     `application/json` unless `headers` has a `Content-Type`.";
 const EXPECTED_STATUS: &str = "The statuses of an answer that mean that it was done. The default is `[200, 204]`. The body of \

@@ -192,12 +192,12 @@ pub fn desired(name: &str, pin: &str, hosts: &[&str]) -> Desired {
 /// The same behind a balancer.
 pub fn drained(desired: Desired) -> Desired {
     let wait = Some(Duration::from_secs(30));
-    Desired { drain: Some(Drain { balancer: "f5".to_owned(), wait }), ..desired }
+    Desired { drain: Some(Drain { balancer: "lb".to_owned(), wait }), ..desired }
 }
 
 /// A host that an earlier run has left out of that balancer.
 pub fn out(host: &str) -> Out {
-    Out::from([(host.to_owned(), BTreeSet::from(["f5".to_owned()]))])
+    Out::from([(host.to_owned(), BTreeSet::from(["lb".to_owned()]))])
 }
 
 /// Settings that declare everything.

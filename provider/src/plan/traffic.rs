@@ -34,7 +34,7 @@ pub fn around(desired: &Desired, host: &str, mut steps: Vec<Step>) -> Vec<Step> 
 }
 
 /// The step before a host is changed.
-pub fn take_out(desired: &Desired, host: &str) -> Step {
+fn take_out(desired: &Desired, host: &str) -> Step {
     let action = match &desired.drain {
         Some(Drain { balancer, wait }) => Action::TakeOut { balancer: balancer.clone(), wait: *wait },
         None => Action::TrafficNotManaged,
@@ -44,7 +44,7 @@ pub fn take_out(desired: &Desired, host: &str) -> Step {
 
 /// The steps after a host is whole again: into the balancer that this run takes it out of, and into those that earlier
 /// runs did. None when no balancer is declared.
-pub fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
+fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
     let Some(drain) = &desired.drain else { return Vec::new() };
     let mut balancers = desired.out.get(host).cloned().unwrap_or_default();
     if is_taken_out {
@@ -54,26 +54,46 @@ pub fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> 
     balancers.into_iter().map(step).collect()
 }
 
+/// How much of its effect a step has had that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Absent,
+    Possible,
+    There,
+}
+
 /// The hosts that are out after a run: those of before that it did not put back, and those that it took out before it
-/// broke off. `failed` is the position of the step at which that was. A balancer that gave no answer may have done what it
-/// was asked for, so a host counts as out from the moment on in which that is tried.
-pub fn still_out(before: &Out, steps: &[Step], failed: Option<usize>) -> Out {
+/// broke off. `failed` is the step at which that was. Who may be out counts as out, and is among the second ones too.
+pub fn still_out(before: &Out, steps: &[Step], failed: Option<(usize, Effect)>) -> (Out, Out) {
     let mut out = before.clone();
+    let mut in_doubt = Out::new();
     for (index, step) in steps.iter().enumerate() {
-        match &step.action {
-            Action::TakeOut { balancer, .. } if failed.is_none_or(|failed| index <= failed) => {
-                out.entry(step.host.clone()).or_default().insert(balancer.clone());
+        let effect = match failed {
+            Some((failed, _)) if index > failed => break,
+            Some((failed, effect)) if index == failed => effect,
+            _ => Effect::There,
+        };
+        let host = || step.host.clone();
+        match (&step.action, effect) {
+            (Action::TakeOut { balancer, .. }, Effect::There | Effect::Possible) => {
+                let is_new = out.entry(host()).or_default().insert(balancer.clone());
+                if is_new && effect == Effect::Possible {
+                    in_doubt.entry(host()).or_default().insert(balancer.clone());
+                }
             }
-            Action::PutBack { balancer } if failed.is_none_or(|failed| index < failed) => {
+            (Action::PutBack { balancer }, Effect::There) => {
                 if let Some(balancers) = out.get_mut(&step.host) {
                     balancers.remove(balancer);
                 }
+            }
+            (Action::PutBack { balancer }, Effect::Possible) => {
+                in_doubt.entry(host()).or_default().insert(balancer.clone());
             }
             _ => {}
         }
     }
     out.retain(|_, balancers| !balancers.is_empty());
-    out
+    (out, in_doubt)
 }
 
 #[cfg(test)]
@@ -117,29 +137,39 @@ mod tests {
         let by_hand = Action::TrafficNotManaged.to_string();
         let (fetched, installed) =
             ("fetch the server setup 7.0.0.9 and check its hash", "run the server setup 7.0.0.9 in place");
-        let (taken, back) = ("take it out of balancer f5, and wait 30 s", "put it back into balancer f5");
+        let (taken, back) = ("take it out of balancer lb, and wait 30 s", "put it back into balancer lb");
         let pool = "set application pool MfaSdk to CLR v4.0";
         let set_pool = || on_host(Action::SetApplicationPool { application_pool: "MfaSdk".to_owned() });
         check(true, &[], vec![fetch(), setup()], &[taken, fetched, installed, back]);
         check(true, &[], vec![set_pool()], &[taken, pool, back]);
         check(true, &[], vec![fetch()], &[fetched]);
-        check(true, &["f5"], vec![fetch()], &[fetched, back]);
-        check(true, &["f5"], vec![setup()], &[taken, installed, back]);
+        check(true, &["lb"], vec![fetch()], &[fetched, back]);
+        check(true, &["lb"], vec![setup()], &[taken, installed, back]);
         check(true, &["old"], vec![setup()], &[taken, installed, back, "put it back into balancer old"]);
-        check(false, &["f5"], vec![fetch(), setup()], &[by_hand.as_str(), fetched, installed]);
+        check(false, &["lb"], vec![fetch(), setup()], &[by_hand.as_str(), fetched, installed]);
         check(false, &[], vec![set_pool()], &[pool]);
     }
 
     #[test]
-    fn a_host_is_out_from_the_try_to_take_it_out_until_it_is_back() {
+    fn a_host_is_out_from_the_moment_it_may_be_until_it_is_back() {
         let steps = around(&drained(desired("mfa-eu", "7.0.0.9", &[HOST])), HOST, vec![fetch(), setup()]);
-        let after = |before: &[&str], failed| still_out(&out(before), &steps, failed);
-        assert_eq!(after(&[], Some(0)), out(&["f5"]));
-        assert_eq!(after(&[], Some(3)), out(&["f5"]));
-        assert_eq!(after(&[], None), out(&[]));
-        assert_eq!(after(&["f5"], None), out(&[]));
-        assert_eq!(after(&["old"], Some(1)), out(&["f5", "old"]));
-        assert_eq!(after(&["old"], None), out(&["old"]));
-        assert_eq!(still_out(&out(&["f5"]), &[fetch()], None), out(&["f5"]));
+        let check = |before: &[&str], failed, expected: &[&str], in_doubt: &[&str]| {
+            let found = still_out(&out(before), &steps, failed);
+            assert_eq!(found, (out(expected), out(in_doubt)), "{before:?} {failed:?}");
+        };
+        check(&[], Some((0, Effect::Absent)), &[], &[]);
+        check(&[], Some((0, Effect::Possible)), &["lb"], &["lb"]);
+        check(&[], Some((0, Effect::There)), &["lb"], &[]);
+        check(&["lb"], Some((0, Effect::Absent)), &["lb"], &[]);
+        check(&["lb"], Some((0, Effect::Possible)), &["lb"], &[]);
+        check(&[], Some((1, Effect::Absent)), &["lb"], &[]);
+        check(&[], Some((1, Effect::Possible)), &["lb"], &[]);
+        check(&[], Some((3, Effect::Absent)), &["lb"], &[]);
+        check(&[], Some((3, Effect::Possible)), &["lb"], &["lb"]);
+        check(&[], None, &[], &[]);
+        check(&["lb"], None, &[], &[]);
+        check(&["old"], Some((1, Effect::Possible)), &["lb", "old"], &[]);
+        check(&["old"], None, &["old"], &[]);
+        assert_eq!(still_out(&out(&["lb"]), &[fetch()], None), (out(&["lb"]), out(&[])));
     }
 }

@@ -80,15 +80,15 @@ fn command_lines() -> Vec<String> {
 /// The settings of a balancer whose token comes from the environment, or with all that gives orders from a variable.
 fn balancer(balancer: &Balancer, ephemeral: bool) -> String {
     let url = format!("{}/members/{{host}}?token={MARKER_QUERY}", balancer.url);
-    let order = |session: &str| {
-        let body = format!("jsonencode({{ session = \"{session}\", comment = \"{MARKER_BODY}\" }})");
+    let order = |enabled: bool| {
+        let body = format!("jsonencode({{ enabled = {enabled}, comment = \"{MARKER_BODY}\" }})");
         format!("{{ url = \"{url}\", method = \"PATCH\", body = {body} }}")
     };
     let headers = if ephemeral { "headers = { Authorization = \"Bearer ${var.token}\" }" } else { "" };
     format!(
-        "balancers = {{\n  f5 = {{\n    type = \"http\"\n    drain_wait = \"0s\"\n    take_out = {}\n    put_back = {}\n    {headers}\n  }}\n}}",
-        order("user-disabled"),
-        order("user-enabled")
+        "balancers = {{\n  lb = {{\n    type = \"http\"\n    drain_wait = \"0s\"\n    take_out = {}\n    put_back = {}\n    {headers}\n  }}\n}}",
+        order(false),
+        order(true)
     )
 }
 
@@ -101,8 +101,8 @@ fn check_nowhere(release: Release, ephemeral: bool) {
     let estate = demo::temporary().expect("the demo estate can be made");
     let Some(case) = Case::on(release, estate) else { return };
     let marker = case.lab.password.clone();
-    let f5 = Balancer::start(case.lab.estate()).expect("a balancer can be started");
-    case.provider(&balancer(&f5, ephemeral));
+    let lb = Balancer::start(case.lab.estate()).expect("a balancer can be started");
+    case.provider(&balancer(&lb, ephemeral));
     if ephemeral {
         let settings = fs::read_to_string(case.workspace.path().join("provider.tf")).expect("the settings are there");
         let settings = settings
@@ -113,19 +113,19 @@ fn check_nowhere(release: Release, ephemeral: bool) {
         );
     }
     case.configure(&[
-        &hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "drain = \"f5\""),
+        &hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "drain = \"lb\""),
         &hcl::portal("dmz", "7.0.0.9", &["portal01.dmz.contoso.com"], AFTER_GROUP),
     ]);
     let by_variable = [
         ("AZUREMFA_USERNAME", ""),
         ("AZUREMFA_PASSWORD", ""),
         ("TF_VAR_password", marker.as_str()),
-        ("TF_VAR_token", f5.token.as_str()),
+        ("TF_VAR_token", lb.token.as_str()),
     ];
     let by_environment = [
         ("AZUREMFA_USERNAME", case.lab.username.as_str()),
         ("AZUREMFA_PASSWORD", marker.as_str()),
-        ("AZUREMFA_BALANCER_F5_TOKEN", f5.token.as_str()),
+        ("AZUREMFA_BALANCER_LB_TOKEN", lb.token.as_str()),
     ];
     let mut environment = if ephemeral { by_variable.to_vec() } else { by_environment.to_vec() };
     let logs = case.workspace.path().join("trace.log").display().to_string();
@@ -134,15 +134,15 @@ fn check_nowhere(release: Release, ephemeral: bool) {
     let plan =
         case.workspace.run_with(&["plan", "-no-color", "-input=false", "-out=case.tfplan"], &environment).succeeded();
     // The balancer refuses the first time, which is said and logged.
-    f5.trouble(&[503]);
+    lb.trouble(&[503]);
     let apply =
         case.workspace.run_with(&["apply", "-no-color", "-input=false", "case.tfplan"], &environment).succeeded();
-    assert!(f5.calls().len() > 4 && f5.calls().iter().all(|call| call.status != 401), "{:?}", f5.calls());
+    assert!(lb.calls().len() > 4 && lb.calls().iter().all(|call| call.status != 401), "{:?}", lb.calls());
     assert_eq!(watch.stop(), Vec::<String>::new(), "command lines that hold the password");
     let shown = case.workspace.run(&["show", "-json", "case.tfplan"]).succeeded();
     for run in [plan, apply, shown] {
         assert!(!run.printed().contains(&marker), "terraform {} prints the password", run.command);
-        assert!(!run.printed().contains(&f5.token), "terraform {} prints the token of a balancer", run.command);
+        assert!(!run.printed().contains(&lb.token), "terraform {} prints the token of a balancer", run.command);
         assert!(
             !run.printed().contains(demo::MARKER_PASSWORD),
             "terraform {} prints a password of a web.config",
@@ -154,16 +154,35 @@ fn check_nowhere(release: Release, ephemeral: bool) {
     let logged: String = log.lines().filter(|line| line.contains("terraform-provider-azuremfa")).collect();
     assert!(logged.contains("not done by the balancer"), "what balancers answer is logged");
     assert!(!logged.contains(MARKER_QUERY) && !logged.contains(MARKER_BODY), "what is sent to a balancer is logged");
-    assert_eq!(holding(case.workspace.path(), &f5.token), Vec::<String>::new());
+    assert_eq!(holding(case.workspace.path(), &lb.token), Vec::<String>::new());
     assert_eq!(holding(case.workspace.path(), &marker), Vec::<String>::new());
     assert_eq!(holding(case.workspace.path(), demo::MARKER_PASSWORD), Vec::<String>::new());
     // The lab's own list of accounts is not on a host.
     assert_eq!(holding(&case.lab.estate().folder().join("hosts"), &marker), Vec::<String>::new());
-    assert_eq!(holding(&case.lab.estate().folder().join("hosts"), &f5.token), Vec::<String>::new());
+    assert_eq!(holding(&case.lab.estate().folder().join("hosts"), &lb.token), Vec::<String>::new());
 }
 
 fn ephemeral_variable(name: &str) -> String {
     format!("variable \"{name}\" {{\n  ephemeral = true\n  type = string\n}}\n")
+}
+
+/// A body that cannot be filled in is refused, and the part of it that looks like a placeholder may be a password.
+#[test]
+fn a_refused_body_is_not_printed() {
+    let Some(case) = Case::demo() else { return };
+    let balancer = Balancer::start(case.lab.estate()).expect("a balancer can be started");
+    let settings = self::balancer(&balancer, false).replace(MARKER_BODY, "{${var.word}}");
+    let variable = "variable \"word\" {\n  sensitive = true\n  type = string\n}\n";
+    case.provider(&settings);
+    case.configure(&[variable, &hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "drain = \"lb\"")]);
+    let word = "marker_of_a_body";
+    case.workspace
+        .run_with(&["plan", "-no-color", "-input=false"], &[("TF_VAR_word", word)])
+        .ended(1)
+        .says("Unknown placeholder")
+        .says("The body is not shown, because it may be a secret.")
+        .does_not_say(word);
+    assert_eq!(balancer.calls(), []);
 }
 
 #[test]

@@ -19,7 +19,7 @@ const PORTALS: [&str; 2] = ["portal01.dmz.contoso.com", "portal02.dmz.contoso.co
 const PLAN: [&str; 5] = ["plan", "-no-color", "-input=false", "-detailed-exitcode", "-out=case.tfplan"];
 const APPLY: [&str; 4] = ["apply", "-no-color", "-input=false", "case.tfplan"];
 
-/// A case whose provider knows a balancer `f5` in front of the estate.
+/// A case whose provider knows a balancer `lb` in front of the estate.
 struct Behind {
     case: Case,
     balancer: Balancer,
@@ -39,7 +39,7 @@ impl Behind {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        self.case.workspace.run_with(arguments, &[("AZUREMFA_BALANCER_F5_TOKEN", self.balancer.token.as_str())])
+        self.case.workspace.run_with(arguments, &[("AZUREMFA_BALANCER_LB_TOKEN", self.balancer.token.as_str())])
     }
 
     fn plan(&self) -> Run {
@@ -71,24 +71,24 @@ fn members(url: &str) -> String {
 
 /// The settings of a balancer that is reached at an address, an expression.
 fn settings(url: &str, further: &str) -> String {
-    let order = |session: &str| {
+    let order = |enabled: bool| {
         format!(
-            "{{\n      url = {url}\n      method = \"PATCH\"\n      body = jsonencode({{ session = \"{session}\" }})\n    }}"
+            "{{\n      url = {url}\n      method = \"PATCH\"\n      body = jsonencode({{ enabled = {enabled} }})\n    }}"
         )
     };
     format!(
-        "balancers = {{\n  f5 = {{\n    type = \"http\"\n    drain_wait = \"1s\"\n    take_out = {}\n    put_back = {}\n    {further}\n  }}\n}}",
-        order("user-disabled"),
-        order("user-enabled")
+        "balancers = {{\n  lb = {{\n    type = \"http\"\n    drain_wait = \"1s\"\n    take_out = {}\n    put_back = {}\n    {further}\n  }}\n}}",
+        order(false),
+        order(true)
     )
 }
 
 fn group(further: &str) -> String {
-    hcl::group("7.0.0.9", &SERVERS, SERVERS[0], &format!("drain = \"f5\"\n  {further}"))
+    hcl::group("7.0.0.9", &SERVERS, SERVERS[0], &format!("drain = \"lb\"\n  {further}"))
 }
 
 fn portals(further: &str) -> String {
-    hcl::portal("dmz", "7.0.0.9", &PORTALS, &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {further}"))
+    hcl::portal("dmz", "7.0.0.9", &PORTALS, &format!("drain = \"lb\"\n  {AFTER_GROUP}\n  {further}"))
 }
 
 /// The demo with its servers and their SDKs on 7.0.0.9.
@@ -112,7 +112,7 @@ fn the_example_is_applied_with_each_server_out_while_it_is_changed() {
     let authority = fs::read_to_string(&case.lab.ca_file).expect("the lab has an authority");
     let address = format!("{}/members", balancer.url);
     let variables = [
-        ("AZUREMFA_BALANCER_F5_TOKEN", balancer.token.as_str()),
+        ("AZUREMFA_BALANCER_LB_TOKEN", balancer.token.as_str()),
         ("TF_VAR_balancer", address.as_str()),
         ("TF_VAR_drain_wait", "1s"),
         ("TF_VAR_proxy", case.lab.proxy_url.as_str()),
@@ -122,8 +122,8 @@ fn the_example_is_applied_with_each_server_out_while_it_is_changed() {
     case.workspace
         .run_with(&PLAN, &variables)
         .ended(2)
-        .says("2. mfa02.contoso.com: take it out of balancer f5, and wait 1 s")
-        .says("mfa03.contoso.com: put it back into balancer f5")
+        .says("2. mfa02.contoso.com: take it out of balancer lb, and wait 1 s")
+        .says("mfa03.contoso.com: put it back into balancer lb")
         .does_not_say("traffic is not managed");
     assert_eq!(balancer.calls(), []);
     case.workspace.run_with(&APPLY, &variables).succeeded();
@@ -141,11 +141,7 @@ fn the_example_is_applied_with_each_server_out_while_it_is_changed() {
         ]
     );
     assert_eq!(balancer.out(), Vec::<String>::new());
-    let first = Call {
-        path: format!("/members/{}", SERVERS[1]),
-        body: "{\"session\":\"user-disabled\"}".to_owned(),
-        status: 200,
-    };
+    let first = Call { path: format!("/members/{}", SERVERS[1]), body: "{\"enabled\":false}".to_owned(), status: 200 };
     assert_eq!((balancer.calls().len(), &balancer.calls()[0]), (4, &first));
 }
 
@@ -163,10 +159,10 @@ fn a_host_whose_installer_failed_stays_out_until_a_run_finishes_it() {
         .apply()
         .ended(1)
         .says("dmz failed at step")
-        .says("Out of its balancer: portal01.dmz.contoso.com (f5). The run that finishes a host puts it back.")
+        .says("Out of its balancer: portal01.dmz.contoso.com (lb). The run that finishes a host puts it back.")
         .says("nothing was changed on portal02.dmz.contoso.com");
     assert_eq!(behind.balancer.out(), [PORTALS[0]]);
-    behind.plan().ended(2).says("portal01.dmz.contoso.com: take it out of balancer f5, and wait 1 s");
+    behind.plan().ended(2).says("portal01.dmz.contoso.com: take it out of balancer lb, and wait 1 s");
     behind.apply().succeeded();
     assert_eq!(
         behind.done(&["balancer", "install"]),
@@ -191,11 +187,11 @@ fn a_host_that_the_balancer_does_not_take_back_keeps_the_set_from_being_whole() 
     let case = &behind.case;
     let check = "health_check = {\n    url = \"http://{host}/MultiFactorAuth/\"\n    timeout = \"5s\"\n  }";
     let servers = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
-    let one = hcl::portal("dmz", "7.0.0.9", &PORTALS[..1], &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {check}"));
+    let one = hcl::portal("dmz", "7.0.0.9", &PORTALS[..1], &format!("drain = \"lb\"\n  {AFTER_GROUP}\n  {check}"));
     case.configure(&[&servers, &one]);
     // The way to the web sites leads through the lab's proxy, and the one to a balancer on this machine past it.
     let proxied = |arguments: &[&str]| {
-        let token = ("AZUREMFA_BALANCER_F5_TOKEN", behind.balancer.token.as_str());
+        let token = ("AZUREMFA_BALANCER_LB_TOKEN", behind.balancer.token.as_str());
         case.workspace.run_with(arguments, &[token, ("HTTP_PROXY", case.lab.proxy_url.as_str())])
     };
     proxied(&PLAN).ended(2);
@@ -212,18 +208,18 @@ fn a_host_that_the_balancer_does_not_take_back_keeps_the_set_from_being_whole() 
     proxied(&APPLY)
         .ended(1)
         .says("No healthy answer within 5 seconds")
-        .says("Out of its balancer: portal01.dmz.contoso.com (f5)");
+        .says("Out of its balancer: portal01.dmz.contoso.com (lb)");
     assert_eq!(behind.balancer.out(), [PORTALS[0]], "an unhealthy host gets no traffic");
     case.lab.estate().set_application_pool(PORTALS[0], "DefaultAppPool", true).expect("a pool");
     behind.balancer.trouble(&[403]);
     proxied(&PLAN)
         .ended(2)
         .says("it has not been put back into its balancer since it was taken out")
-        .says("put it back into balancer f5")
+        .says("put it back into balancer lb")
         .does_not_say("take it out of balancer");
     proxied(&APPLY)
         .ended(1)
-        .says("Balancer f5 was asked once")
+        .says("Balancer lb was asked once")
         .says("at last it answered 403 instead of 200 or 204")
         .says("to take a host out or put it back once more does no harm");
     assert_eq!(case.workspace.attributes("azuremfa_user_portal.dmz")["version_status"], "incomplete");
@@ -240,7 +236,7 @@ fn a_balancer_that_refuses_ends_the_run_before_anything_is_changed() {
     let behind = Behind::new(case);
     behind.case.configure(&[&group("")]);
     behind.plan().ended(2);
-    let wrong = [("AZUREMFA_BALANCER_F5_TOKEN", "marker-of-another")];
+    let wrong = [("AZUREMFA_BALANCER_LB_TOKEN", "marker-of-another")];
     behind
         .case
         .workspace
@@ -250,66 +246,13 @@ fn a_balancer_that_refuses_ends_the_run_before_anything_is_changed() {
         .says(&format!("PATCH {}/members/mfa02.contoso.com", behind.balancer.url))
         .says("at last it answered 401 instead of 200 or 204")
         .says("nothing was changed on mfa03.contoso.com")
+        .says("No host is out of its balancer.")
         .does_not_say("marker-of-another");
     assert_eq!(behind.done(&["install", "balancer"]), Vec::<String>::new());
     assert_eq!(behind.balancer.calls().len(), 1, "who is refused does not ask again");
     behind.plan().ended(2);
     behind.apply().succeeded();
     assert_eq!(behind.balancer.out(), Vec::<String>::new());
-}
-
-/// The batches of a farm change places while users are not asked for the second factor, and nobody waits meanwhile.
-#[test]
-fn the_batches_of_a_farm_change_places() {
-    let Some(behind) = with_servers_upgraded() else { return };
-    let servers = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
-    let adapter = hcl::adapter("7.0.0.9", &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {}", hcl::GAP));
-    behind.case.configure(&[&servers, &adapter]);
-    behind.plan().ended(2);
-    behind.apply().succeeded();
-    assert_eq!(
-        behind.done(&["balancer", "install", "adapter_policy", "service_restart"]),
-        [
-            "adfs01 balancer_out",
-            "adfs01 install",
-            "adfs01 adapter_policy",
-            "adfs01 service_restart",
-            "adfs01 balancer_in",
-            "adfs02 balancer_out",
-            "adfs01 adapter_policy",
-            "adfs02 balancer_out",
-            "adfs02 install",
-            "adfs02 service_restart",
-            "adfs02 balancer_in",
-        ]
-    );
-    behind.settled();
-}
-
-/// In the gap a balancer that refuses ends the run, and the gap is closed all the same.
-#[test]
-fn a_balancer_that_refuses_in_the_gap_leaves_none() {
-    let Some(behind) = with_servers_upgraded() else { return };
-    let servers = hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "");
-    let adapter = hcl::adapter("7.0.0.9", &format!("drain = \"f5\"\n  {AFTER_GROUP}\n  {}", hcl::GAP));
-    // Taken out by a balancer, and put back by nobody: the address of that order is wrong.
-    let wrong = settings(&members(&behind.balancer.url), "");
-    let (out, back) = wrong.split_once("put_back").expect("both orders");
-    behind.case.provider(&format!("{out}put_back{}", back.replacen("/members/", "/nothing/", 1)));
-    behind.case.configure(&[&servers, &adapter]);
-    behind.plan().ended(2);
-    behind
-        .apply()
-        .ended(1)
-        .says("at last it answered 404 instead of 200 or 204")
-        .says("Users are asked for the second factor again")
-        .says("Out of its balancer: adfs01.contoso.com (f5)");
-    assert!(behind.case.farm().policy.contains(&"AzureMfaServerAuthentication".to_owned()), "{:?}", behind.case.farm());
-    assert_eq!(behind.balancer.out(), ["adfs01.contoso.com"]);
-    behind.settings(&behind.balancer.url, "");
-    behind.plan().ended(2);
-    behind.apply().succeeded();
-    behind.settled();
 }
 
 /// Ctrl-C while connections run out: the run ends at once, and the host is as it was but for the balancer.
@@ -320,8 +263,8 @@ fn a_run_that_is_stopped_does_not_wait_for_connections() {
     let patient = settings(&members(&behind.balancer.url), "").replace("drain_wait = \"1s\"", "drain_wait = \"10m\"");
     behind.case.provider(&patient);
     behind.case.configure(&[&group("")]);
-    behind.plan().ended(2).says("take it out of balancer f5, and wait 600 s");
-    let token = [("AZUREMFA_BALANCER_F5_TOKEN", behind.balancer.token.as_str())];
+    behind.plan().ended(2).says("take it out of balancer lb, and wait 600 s");
+    let token = [("AZUREMFA_BALANCER_LB_TOKEN", behind.balancer.token.as_str())];
     let mut apply = behind.case.workspace.command(&APPLY, &token);
     let apply = apply.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     wait(Duration::from_secs(60), "the host's being out", || !behind.balancer.out().is_empty());
@@ -332,7 +275,7 @@ fn a_run_that_is_stopped_does_not_wait_for_connections() {
     let said = String::from_utf8_lossy(&output.stderr).replace(['\n', '\u{2502}'], " ");
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("mfa-eu was stopped before step 2"), "{said}");
-    assert!(said.contains("Out of its balancer: mfa02.contoso.com (f5)."), "{said}");
+    assert!(said.contains("Out of its balancer: mfa02.contoso.com (lb)."), "{said}");
     assert_eq!(behind.done(&["install", "balancer"]), ["mfa02 balancer_out"]);
     behind.settings(&behind.balancer.url, "");
     behind.plan().ended(2);
@@ -345,31 +288,31 @@ fn a_run_that_is_stopped_does_not_wait_for_connections() {
 fn a_balancer_that_cannot_be_asked_is_refused_at_its_line() {
     let Some(case) = Case::demo() else { return };
     let behind = Behind::new(case);
-    let blocks = group("").replace("drain = \"f5\"", "drain = \"f6\"");
+    let blocks = group("").replace("drain = \"lb\"", "drain = \"lb2\"");
     behind.case.configure(&[&blocks]);
     let line = blocks.lines().position(|line| line.contains("drain")).expect("it is there") + 1;
     behind
         .plan()
         .ended(1)
-        .says("mfa-eu: balancer f6 is not declared")
+        .says("mfa-eu: balancer lb2 is not declared")
         .says(&format!("on main.tf line {line}"))
-        .says("Found \"f6\". The provider's balancers are \"f5\".");
+        .says("Found \"lb2\". The provider's balancers are \"lb\".");
     behind.case.configure(&[&group("")]);
-    behind.case.plan().ended(1).says("AZUREMFA_BALANCER_F5_TOKEN is not set").says("or state headers");
+    behind.case.plan().ended(1).says("AZUREMFA_BALANCER_LB_TOKEN is not set").says("or state headers");
     // The proxy that leads to the hosts is at 127.0.0.1 as well.
     behind.settings(&behind.balancer.url.replace("127.0.0.1", "localhost"), "");
     let token = behind.balancer.token.as_str();
-    let allowed = [("AZUREMFA_BALANCER_F5_TOKEN", token), ("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com,127.0.0.1")];
+    let allowed = [("AZUREMFA_BALANCER_LB_TOKEN", token), ("AZUREMFA_ALLOWED_HOSTS", "*.contoso.com,127.0.0.1")];
     behind
         .case
         .workspace
         .run_with(&PLAN, &allowed)
         .ended(1)
-        .says("balancer f5 may not be asked at localhost")
+        .says("balancer lb may not be asked at localhost")
         .says("AZUREMFA_ALLOWED_HOSTS allows only *.contoso.com, 127.0.0.1");
-    behind.settings("http://f5.contoso.com", "");
-    behind.plan().ended(1).says("Headers without HTTPS").says("balancers[\"f5\"].take_out.url");
-    behind.settings("https://user:marker@f5.contoso.com", "");
+    behind.settings("http://lb.contoso.com", "");
+    behind.plan().ended(1).says("Order without HTTPS").says("balancers[\"lb\"].take_out.url");
+    behind.settings("https://user:marker@lb.contoso.com", "");
     behind.plan().ended(1).says("it holds a user name or a password");
     assert_eq!(behind.balancer.calls(), []);
 }
@@ -389,7 +332,7 @@ fn a_balancer_that_is_not_known_yet_defers_to_apply() {
     let expected = portals.map(|portal| [format!("{portal} balancer_out"), format!("{portal} balancer_in")]);
     assert_eq!(behind.done(&["balancer"]), expected.concat());
     let steps = case.workspace.attributes("azuremfa_user_portal.dmz")["steps"].to_string();
-    assert!(steps.contains("portal01.dmz.contoso.com: take it out of balancer f5, and wait 1 s"), "{steps}");
+    assert!(steps.contains("portal01.dmz.contoso.com: take it out of balancer lb, and wait 1 s"), "{steps}");
     behind.settled();
 }
 
@@ -405,7 +348,7 @@ fn settings_alone_ask_no_balancer() {
     behind.settings("https://other.contoso.com", "timeout = \"1m\"");
     behind.settled();
     case.configure(&[&hcl::group("7.0.0.9", &SERVERS, SERVERS[0], "")]);
-    behind.plan().ended(2).says("drain").does_not_say("balancer f5");
+    behind.plan().ended(2).says("drain").does_not_say("balancer lb");
     behind.apply().succeeded();
     assert_eq!(behind.balancer.calls(), asked);
 }

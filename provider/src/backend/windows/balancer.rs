@@ -17,12 +17,11 @@ use crate::winrm::endpoint::TlsOptions;
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Takes the step's host out, and waits until its connections have run out.
-pub async fn take_out(work: &Work<'_>, name: &str, wait: Option<Duration>) -> Result<Report, HostError> {
+pub async fn take_out(work: &Work<'_>, name: &str) -> Result<Report, HostError> {
     let balancer = balancer(work, name)?;
     give(work, balancer, &balancer.take_out).await?;
-    let wait = wait.unwrap_or(balancer.drain_wait);
-    if !wait.is_zero() {
-        work.unless_stopped(work.backend.clock().sleep(wait)).await?;
+    if !balancer.drain_wait.is_zero() {
+        work.unless_stopped(work.backend.clock().sleep(balancer.drain_wait)).await?;
     }
     Ok(Report::default())
 }
@@ -56,39 +55,60 @@ struct Call<'a> {
 
 async fn give(work: &Work<'_>, balancer: &Balancer, order: &Order) -> Result<(), HostError> {
     let name = &balancer.name;
-    let unusable = |reason| work.failure(Cause::Settings(format!("balancers[\"{name}\"] cannot be used: {reason}")));
-    let url = order.url_for(work.host).map_err(|error| unusable(error.to_string()))?;
-    work.backend.check_allowed(&web_address::host(&url)).map_err(|reason| work.failure(Cause::Settings(reason)))?;
-    let body = order.body_for(work.host).map_err(|name| unusable(format!("{{{name}}} is no placeholder")))?;
-    let headers = headers(balancer, body.is_some()).map_err(unusable)?;
-    let client = client(balancer, &url)
-        .map_err(|reason| work.failure(Cause::Local(format!("this machine cannot ask balancer {name}: {reason}"))))?;
-    let call = Call { client, order, url, headers, body, timeout: balancer.timeout };
+    let call = call(work, balancer, order)?;
     let shown = format!("{} {}", order.method, web_address::shown(&call.url));
+    let failure = |reason, may_be_done| work.failure(Cause::Balancer { reason, may_be_done });
+    let stopped = |may_be_done| {
+        failure(format!("the run was to stop before balancer {name} had answered ({shown})"), may_be_done)
+    };
     let mut pauses = PAUSES.iter();
     let mut asked = 0;
+    let mut may_be_done = false;
     loop {
         asked += 1;
-        let Err(Refusal { text, may_pass }) = work.unless_stopped(call.make()).await? else {
+        let Ok(answer) = work.unless_stopped(call.make()).await else { return Err(stopped(true)) };
+        let Err(refusal) = answer else {
             tracing::info!(balancer = name, order = shown, asked, "done by the balancer");
             return Ok(());
         };
+        let text = refusal.text;
         tracing::warn!(balancer = name, order = shown, asked, text, "not done by the balancer");
-        let Some(pause) = pauses.next().filter(|_| may_pass) else {
+        // A later refusal does not take an earlier order back.
+        may_be_done |= refusal.may_be_done;
+        let Some(pause) = pauses.next().filter(|_| refusal.may_pass) else {
             let times = if asked == 1 { "once".to_owned() } else { format!("{asked} times") };
             let reason = format!("balancer {name} was asked {times} ({shown}), and at last {text}");
-            return Err(work.failure(Cause::Balancer(reason)));
+            return Err(failure(reason, may_be_done));
         };
-        work.unless_stopped(work.backend.clock().sleep(*pause)).await?;
+        if work.unless_stopped(work.backend.clock().sleep(*pause)).await.is_err() {
+            return Err(stopped(may_be_done));
+        }
     }
 }
 
-fn client(balancer: &Balancer, url: &Url) -> Result<Client, String> {
+fn call<'a>(work: &Work<'_>, balancer: &'a Balancer, order: &'a Order) -> Result<Call<'a>, HostError> {
+    let name = &balancer.name;
+    let unusable = |reason| work.failure(Cause::Settings(format!("balancers[\"{name}\"] cannot be used: {reason}")));
+    let url = order.url_for(work.host).map_err(|error| unusable(error.to_string()))?;
+    work.backend.check_allowed(&web_address::host(&url)).map_err(|reason| work.failure(Cause::Settings(reason)))?;
+    let body =
+        order.body_for(work.host).map_err(|reason| unusable(format!("its body has other braces, and {reason}")))?;
+    let headers = headers(balancer, body.is_some()).map_err(unusable)?;
+    let client = client(balancer, order, &url)
+        .map_err(|reason| work.failure(Cause::Local(format!("this machine cannot ask balancer {name}: {reason}"))))?;
+    Ok(Call { client, order, url, headers, body, timeout: balancer.timeout })
+}
+
+fn client(balancer: &Balancer, order: &Order, url: &Url) -> Result<Client, String> {
     let trust = TlsOptions { ca_certificate: balancer.ca_certificate.clone(), ..TlsOptions::default() };
     let builder = web_client::builder(&trust)?;
-    // Without TLS headers go to this machine alone, and a proxy would carry them away.
-    let is_private = url.scheme() == "http" && !balancer.headers.is_empty();
-    web_client::single(if is_private { builder.no_proxy() } else { builder })
+    web_client::single(if is_private(balancer, order, url) { builder.no_proxy() } else { builder })
+}
+
+/// Whether an order may go through no proxy: without TLS what may be secret goes to this machine alone, and a proxy would
+/// carry it away.
+fn is_private(balancer: &Balancer, order: &Order, url: &Url) -> bool {
+    url.scheme() == "http" && (!balancer.headers.is_empty() || order.carries_more(url))
 }
 
 /// The headers, each marked as one that is never shown. Their values have been checked where they were stated.
@@ -112,6 +132,8 @@ struct Refusal {
     text: String,
     /// Whether it may be carried out a moment later.
     may_pass: bool,
+    /// Whether it may have been carried out all the same.
+    may_be_done: bool,
 }
 
 impl Call<'_> {
@@ -121,11 +143,13 @@ impl Call<'_> {
         if let Some(body) = &self.body {
             request = request.body(body.expose().to_owned());
         }
-        let silent = |text| Refusal { text, may_pass: true };
+        let silent = |text, may_be_done| Refusal { text, may_pass: true, may_be_done };
         let answer = tokio::time::timeout(self.timeout, request.send()).await;
         let answer = answer
-            .map_err(|_| silent(format!("it gave no answer within {}", web_client::seconds(self.timeout))))?
-            .map_err(|error| silent(format!("it gave no answer ({})", without_address(error))))?;
+            .map_err(|_| silent(format!("it gave no answer within {}", web_client::seconds(self.timeout)), true))?
+            // Who was never reached was told nothing.
+            .map_err(|error| (!error.is_connect(), without_address(error)))
+            .map_err(|(was_sent, error)| silent(format!("it gave no answer ({error})"), was_sent))?;
         self.judge(answer.status())
     }
 
@@ -138,6 +162,51 @@ impl Call<'_> {
         let followed = if status.is_redirection() { " (redirects are not followed)" } else { "" };
         let text = format!("it answered {} instead of {}{followed}", status.as_u16(), expected.join(" or "));
         let is_busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-        Err(Refusal { text, may_pass: is_busy || status.is_server_error() })
+        // 408 is also what a proxy says that has lost patience with the balancer.
+        let is_refused = status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
+        Err(Refusal { text, may_pass: is_busy || status.is_server_error(), may_be_done: !is_refused })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::balancer::{DRAIN_WAIT, EXPECTED_STATUS, TIMEOUT};
+
+    fn balancer(url: &str, body: Option<&str>, headers: &[&str]) -> Balancer {
+        let (url, body) = (url.to_owned(), body.map(Secret::new));
+        let order = Order { url, method: reqwest::Method::PUT, body, expected_status: EXPECTED_STATUS.to_vec() };
+        Balancer {
+            name: "lb".to_owned(),
+            take_out: order.clone(),
+            put_back: order,
+            headers: headers.iter().map(|name| ((*name).to_owned(), Secret::new("marker"))).collect(),
+            ca_certificate: None,
+            timeout: TIMEOUT,
+            drain_wait: DRAIN_WAIT,
+        }
+    }
+
+    /// A marked value is left out by every layer below that writes requests down.
+    #[test]
+    fn what_is_in_headers_is_marked_as_secret() {
+        let balancer = balancer("https://lb.contoso.com/", None, &["Authorization", "X-Key"]);
+        let headers = headers(&balancer, false).expect("they can be sent");
+        assert_eq!(headers.len(), 2);
+        assert!(headers.values().all(HeaderValue::is_sensitive), "{headers:?}");
+    }
+
+    #[test]
+    fn nothing_secret_goes_through_a_proxy_without_tls() {
+        let check = |url: &str, body: Option<&str>, headers: &[&str], expected: bool| {
+            let balancer = balancer(url, body, headers);
+            let url = balancer.take_out.url_for("mfa01").expect("an address");
+            assert_eq!(is_private(&balancer, &balancer.take_out, &url), expected, "{url} {body:?} {headers:?}");
+        };
+        check("http://127.0.0.1/{host}", None, &[], false);
+        check("http://127.0.0.1/{host}", None, &["X-Key"], true);
+        check("http://127.0.0.1/{host}", Some("{}"), &[], true);
+        check("http://127.0.0.1/{host}?token=marker", None, &[], true);
+        check("https://lb.contoso.com/{host}?token=marker", Some("{}"), &["X-Key"], false);
     }
 }

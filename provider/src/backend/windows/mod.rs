@@ -208,7 +208,7 @@ impl Backend for WindowsBackend {
 async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {
     match action {
         Action::TrafficNotManaged => Ok(Report::default()),
-        Action::TakeOut { balancer, wait } => balancer::take_out(work, balancer, *wait).await,
+        Action::TakeOut { balancer, .. } => balancer::take_out(work, balancer).await,
         Action::PutBack { balancer } => balancer::put_back(work, balancer).await,
         Action::BackUp { source, backup, fresh, .. } => files::back_up(work, source, backup, *fresh).await,
         Action::CloseBackup { backup_id } => files::close_backup(work, backup_id).await,

@@ -1,14 +1,12 @@
 //! The steps of a farm's run: batch 1, the exchange of the registration, batch 2.
 
-use std::time::Duration;
-
 use crate::backend::facts::AuthenticationProvider;
 use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::{FILES, by_hand, farm};
 use crate::plan::checks::{self, Member, Seen, Survey};
+use crate::plan::health;
 use crate::plan::packages::{self, Origin};
-use crate::plan::{health, traffic};
 use crate::tf::diagnostic::Diagnostics;
 
 /// What to do when no server has the package.
@@ -21,7 +19,7 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
             Member::Seen(seen) => {
-                steps.extend(take_out(exchange, seen.host));
+                steps.extend(traffic(exchange, seen.host));
                 steps.extend(package(exchange, seen, diagnostics));
             }
             Member::Unreachable(_) | Member::Missing(_) => {}
@@ -30,27 +28,21 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
     steps.extend(registration(exchange));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| synchronization(exchange, host)));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| restart(exchange, host)));
+    steps.extend(hosts(exchange, survey, 1).filter_map(|host| traffic(exchange, host)));
     // One that is only cleared away leaves no gap: see `registration`.
-    let closes_gap = exchange.enables() && (exchange.registers || exchange.stale.is_empty());
-    steps.extend(swap(exchange, survey, closes_gap));
-    if closes_gap {
+    if exchange.enables() && (exchange.registers || exchange.stale.is_empty()) {
         steps.push(step(exchange.authority, enable(exchange.wanted)));
     }
     // Not before: nobody waits for a host to answer while users are not asked for the second factor.
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| health_check(exchange, host)));
-    if !closes_gap {
-        steps.extend(hosts(exchange, survey, 0).flat_map(|host| put_back(exchange, host)));
-    }
     for member in exchange.batch(survey, 1) {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
             Member::Seen(seen) => {
-                steps.extend(take_out(exchange, seen.host).filter(|step| step.action.is_performed()));
                 steps.extend(package(exchange, seen, diagnostics));
                 steps.extend(synchronization(exchange, seen.host));
                 steps.extend(restart(exchange, seen.host));
                 steps.extend(health_check(exchange, seen.host));
-                steps.extend(put_back(exchange, seen.host));
             }
             Member::Unreachable(_) | Member::Missing(_) => {}
         }
@@ -68,35 +60,8 @@ fn way_back(exchange: &Exchange<'_>) -> Option<Step> {
     exchange.left_disabled().map(|provider| step(exchange.authority, enable(&provider.name)))
 }
 
-fn take_out(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
-    exchange.restarts(host).then(|| traffic::take_out(exchange.desired, host))
-}
-
-fn put_back(exchange: &Exchange<'_>, host: &str) -> Vec<Step> {
-    if exchange.left.contains(&host) {
-        return Vec::new();
-    }
-    traffic::put_back(exchange.desired, host, exchange.restarts(host))
-}
-
-/// The batches change places in the traffic: what the second one has loaded cannot serve once the new provider is in the
-/// policy. While users are not asked for the second factor nobody waits, neither for a health check of the first batch nor
-/// for connections of the second one to run out; that is waited for when a host of it is worked on.
-fn swap(exchange: &Exchange<'_>, survey: &Survey<'_>, is_in_gap: bool) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if is_in_gap {
-        steps.extend(hosts(exchange, survey, 0).flat_map(|host| put_back(exchange, host)));
-    }
-    for host in hosts(exchange, survey, 1).filter(|host| exchange.restarts(host)) {
-        match traffic::take_out(exchange.desired, host).action {
-            Action::TakeOut { balancer, .. } if is_in_gap => {
-                steps.push(step(host, Action::TakeOut { balancer, wait: Some(Duration::ZERO) }));
-            }
-            Action::TakeOut { .. } => {}
-            by_hand => steps.push(step(host, by_hand)),
-        }
-    }
-    steps
+fn traffic(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
+    exchange.restarts(host).then(|| step(host, Action::TrafficNotManaged))
 }
 
 fn package(exchange: &Exchange<'_>, seen: &Seen<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {

@@ -398,7 +398,7 @@ fn servers_are_out_of_their_balancer_while_they_are_changed() {
     let found = text(&run(&desired, &group("mfa01"), &views));
     expect![[r#"
         1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-        2. mfa02: take it out of balancer f5, and wait 30 s
+        2. mfa02: take it out of balancer lb, and wait 30 s
         3. mfa02: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
         4. mfa02: fetch the server setup 7.0.0.9 and check its hash
         5. mfa02: run the server setup 7.0.0.9 in place
@@ -407,8 +407,8 @@ fn servers_are_out_of_their_balancer_while_they_are_changed() {
         8. mfa02: set application pool MfaSdk to CLR v4.0
         9. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
         10. mfa02: close this upgrade's backup
-        11. mfa02: put it back into balancer f5
-        12. mfa03: take it out of balancer f5, and wait 30 s
+        11. mfa02: put it back into balancer lb
+        12. mfa03: take it out of balancer lb, and wait 30 s
         13. mfa03: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
         14. mfa03: upgrade the Web Service SDK to 7.0.0.9 in the same virtual directory MultiFactorAuthWebServiceSdk
         15. mfa03: put the Web Service SDK's old web.config back, or carry its values into the new one
@@ -416,7 +416,7 @@ fn servers_are_out_of_their_balancer_while_they_are_changed() {
         17. mfa03: verify that MFA Server and its Web Service SDK run 7.0.0.9
         18. mfa03: close this upgrade's backup
         19. mfa01: close this upgrade's backup
-        20. mfa03: put it back into balancer f5
+        20. mfa03: put it back into balancer lb
         21. mfa01: by hand: promote mfa02 or mfa03, then set master
         -> waiting reaches_pin=false
         then promote one of them by hand"#]]
@@ -431,7 +431,7 @@ fn a_server_that_was_left_out_is_put_back() {
     let found = text(&run(&desired, &group("mfa01"), &whole));
     expect![[r#"
         1. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
-        2. mfa02: put it back into balancer f5
+        2. mfa02: put it back into balancer lb
         -> current reaches_pin=true"#]]
     .assert_eq(&found);
 }

@@ -82,6 +82,11 @@ impl HostSet for AdfsAdapter {
         Path::of("batches")
     }
 
+    /// The batches would change places while users are not asked for the second factor. A mistake there is too dear.
+    fn manages_traffic(&self) -> bool {
+        false
+    }
+
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
         check(config.attribute("batches"), diagnostics);
     }
@@ -161,5 +166,8 @@ batch, and the new one enters the policy. **In between users are not asked for t
 this gap needs the acknowledgement `adfs_mfa_gap`. A run that fails in it leaves by itself: back while the old provider \
 is still registered, forward after that. Authentication rules that name the old provider are found and need the \
 acknowledgement `adfs_rules_old_name`.
+
+Runs take no host of a farm out of a balancer: the batches would change places in that gap, and a balancer that refuses \
+would lengthen it. The plan says when to take a host out yourself; put it back when its batch is done.
 
 Adapters come after their server group and their portals: name their `ready` in `after`.";

@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::HostAddress;
 use crate::backend::step::Step;
 use crate::config::ProviderConfig;
+use crate::plan::traffic::Out;
 use crate::plan::{Decision, Desired, Status, View, Views, health, traffic};
 use crate::resource::set::actual::{Actual, actual};
 use crate::resource::set::desired::wanted;
@@ -43,7 +44,7 @@ pub async fn update(
     let acts = planned.steps.iter().any(|step| step.action.is_performed());
     if !acts && desired.hosts.iter().all(|host| views.contains_key(host)) {
         instruct(&desired, &planned, &mut diagnostics);
-        let private = private::encode(memory(views, &desired, &[], None));
+        let private = private::encode(memory(views, &desired, &[], None).0);
         return Outcome { state: own.clone(), private, diagnostics };
     }
     run.go(views, planned, stop, diagnostics).await
@@ -79,11 +80,14 @@ fn is_left(decision: &Decision, found: &Actual) -> bool {
 }
 
 /// What is kept after a run: who has still to pass a health check, and who is still out of a balancer. Nobody where none is
-/// declared any more.
-fn memory(views: Views, desired: &Desired, steps: &[Step], failed: Option<usize>) -> Memory {
+/// declared any more. Then those of the hosts that are kept as out of which nobody knows whether they are.
+fn memory(views: Views, desired: &Desired, steps: &[Step], halt: Option<&Halt>) -> (Memory, Out) {
+    let failed = halt.map(|halt| halt.index);
     let to_pass = desired.health_check.as_ref().map(|_| health::still_to_pass(&desired.to_pass, steps, failed));
+    let failed = halt.map(|halt| (halt.index, drain::effect(halt)));
     let out = desired.drain.as_ref().map(|_| traffic::still_out(&desired.out, steps, failed));
-    Memory { views, to_pass: to_pass.unwrap_or_default(), out: out.unwrap_or_default() }
+    let (out, in_doubt) = out.unwrap_or_default();
+    (Memory { views, to_pass: to_pass.unwrap_or_default(), out }, in_doubt)
 }
 
 /// Nothing was done: state stays as it was.
@@ -195,13 +199,12 @@ impl Run<'_> {
         mut diagnostics: Diagnostics,
     ) -> Outcome {
         let views = self.look_after(&before, &mut diagnostics).await;
-        let failed = halt.as_ref().map(|halt| halt.index);
-        let memory = memory(views, self.desired, &decision.steps, failed);
+        let (memory, in_doubt) = memory(views, self.desired, &decision.steps, halt.as_ref());
         let found = actual(self.set, self.own, self.request.prior, &memory);
         let mut state = self.own.clone();
         found.write(self.set, &mut state, &memory.views);
         if let Some(halt) = &halt {
-            let after = (&memory, &found);
+            let after = failure::After { memory: &memory, actual: &found, in_doubt: &in_doubt };
             failure::report(self.set, &self.desired.name, self.own, &decision.steps, halt, after, &mut diagnostics);
         } else {
             if planned.status == Status::Waiting && is_left(decision, &found) {

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::backend::balancer::Declared;
+use crate::backend::error::Cause;
 use crate::backend::step::{Action, Step};
 use crate::backend::web_address;
 use crate::config::{ProviderConfig, checks};
 use crate::plan::Desired;
-use crate::plan::traffic::{Drain, Out};
+use crate::plan::traffic::{Drain, Effect, Out};
+use crate::resource::set::execute::Halt;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::schema::{Attribute, Kind};
@@ -22,9 +24,8 @@ pub fn attribute() -> Attribute {
 }
 
 const DESCRIPTION: &str = "The name of one of the provider's `balancers`. Each host is taken out of it before it is \
-    changed, and put back after that and after its health check (the first batch of an AD FS farm before it). A host whose \
-    run breaks off stays out, and the next run that finishes it puts it back. Without `drain` the plan says when to take a \
-    host out yourself. See the guide `traffic`.";
+    changed, and put back after that and after its health check. A host whose run breaks off stays out, and the next run \
+    that finishes it puts it back. Without `drain` the plan says when to take a host out yourself. See the guide `traffic`.";
 
 /// The balancer that a set names. How long connections may run out is the provider's to say.
 pub fn decode(own: &Value) -> Option<Drain> {
@@ -84,11 +85,9 @@ fn check(provider: &ProviderConfig, desired: &Desired, name: &str, steps: &[Step
             return;
         }
         None => {
-            diagnostics.error_at(
-                Path::of(NAME),
-                format!("{set}: balancer {name} is not declared"),
-                undeclared(provider, desired, name),
-            );
+            let tell = if steps.iter().any(asks) { Diagnostics::error_at } else { Diagnostics::warning_at };
+            let summary = format!("{set}: balancer {name} is not declared");
+            tell(diagnostics, Path::of(NAME), summary, undeclared(provider, desired, name));
             return;
         }
     };
@@ -115,7 +114,7 @@ fn undeclared(provider: &ProviderConfig, desired: &Desired, name: &str) -> Strin
         return format!("Found {name:?}. {accepted}. Correct the name, or declare it in the provider's `balancers`.");
     }
     format!(
-        "An earlier run has taken {} out of it, and this one would put it back. {accepted}. Declare {name:?} until that is \
+        "An earlier run has taken {} out of it, and the run that finishes it puts it back. {accepted}. Declare {name:?} until that is \
          done. Or put the host back yourself and leave `drain` out for one apply, which forgets it.",
         hosts_out_of(&desired.out, name)
     )
@@ -159,13 +158,32 @@ pub fn listed(out: &Out) -> String {
     out.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Where the hosts stand in the traffic after a run that broke off.
-pub fn report(own: &Value, out: &Out) -> String {
+/// How much of its effect the step has had at which a run broke off.
+pub fn effect(halt: &Halt) -> Effect {
+    match &halt.error.cause {
+        _ if !halt.begun => Effect::Absent,
+        Cause::Balancer { may_be_done: false, .. } | Cause::Settings(_) | Cause::Local(_) => Effect::Absent,
+        // It was the wait for connections that was cut.
+        Cause::Stopped => Effect::There,
+        _ => Effect::Possible,
+    }
+}
+
+/// Where the hosts stand in the traffic after a run that broke off. Of those `in_doubt` nobody knows whether they are out.
+pub fn report(own: &Value, out: &Out, in_doubt: &Out) -> String {
     if own.attribute(NAME).as_str().is_none() {
         return "Traffic is not managed by this run: a host you took out of the balancer is still out.".to_owned();
     }
     if out.is_empty() {
         return "No host is out of its balancer.".to_owned();
     }
-    format!("Out of its balancer: {}. The run that finishes a host puts it back.", listed(out))
+    let is_doubtful = |host: &str, name: &String| in_doubt.get(host).is_some_and(|doubtful| doubtful.contains(name));
+    let mut certain = out.clone();
+    for (host, balancers) in &mut certain {
+        balancers.retain(|name| !is_doubtful(host, name));
+    }
+    certain.retain(|_, balancers| !balancers.is_empty());
+    let said = [("Out", &certain), ("May be out", in_doubt)].into_iter().filter(|(_, hosts)| !hosts.is_empty());
+    let said: String = said.map(|(what, hosts)| format!("{what} of its balancer: {}. ", listed(hosts))).collect();
+    format!("{said}The run that finishes a host puts it back.")
 }

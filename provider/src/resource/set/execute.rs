@@ -19,6 +19,8 @@ pub struct Halt {
     /// Position of the step in the list, from 0. Everything before it was done, nothing after it was begun.
     pub index: usize,
     pub error: HostError,
+    /// Whether the step was begun.
+    pub begun: bool,
     /// Whether `timeouts.update` ended it.
     pub timed_out: bool,
     /// What was done about a gap in the second factor; none when there was none.
@@ -48,10 +50,10 @@ pub async fn perform(
     if !notes.is_empty() {
         diagnostics.warning(format!("{name}: notes of this run"), notes.join("\n"));
     }
-    let Err((index, error)) = outcome else { return Ok(()) };
-    let timed_out = matches!(error.cause, Cause::Stopped) && !stop.is_cancelled();
-    let recovery = close_gap(provider, name, steps, addresses, index).await;
-    Err(Halt { index, error, timed_out, recovery })
+    let Err(mut halt) = outcome else { return Ok(()) };
+    halt.timed_out = matches!(halt.error.cause, Cause::Stopped) && !stop.is_cancelled();
+    halt.recovery = close_gap(provider, name, steps, addresses, halt.index).await;
+    Err(halt)
 }
 
 async fn perform_in_order(
@@ -61,7 +63,7 @@ async fn perform_in_order(
     addresses: &[HostAddress],
     stop: &CancellationToken,
     notes: &mut Vec<String>,
-) -> Result<(), (usize, HostError)> {
+) -> Result<(), Halt> {
     let unstoppable = CancellationToken::new();
     for (index, step) in steps.iter().enumerate() {
         if matches!(step.action, Action::ByHand { .. } | Action::Wait { .. }) {
@@ -73,7 +75,8 @@ async fn perform_in_order(
         let stop = if safe_point::may_stop_before(steps, index) { stop } else { &unstoppable };
         if stop.is_cancelled() {
             let operation = step.action.to_string();
-            return Err((index, HostError { host: step.host.clone(), operation, cause: Cause::Stopped }));
+            let error = HostError { host: step.host.clone(), operation, cause: Cause::Stopped };
+            return Err(Halt { index, error, begun: false, timed_out: false, recovery: None });
         }
         let begun = Instant::now();
         let (number, of) = (index + 1, steps.len());
@@ -82,7 +85,7 @@ async fn perform_in_order(
             .backend()
             .perform(step, &address_of(addresses, &step.host), stop)
             .await
-            .map_err(|error| (index, error))?;
+            .map_err(|error| Halt { index, error, begun: true, timed_out: false, recovery: None })?;
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(set = name, number, of, host = step.host, already = report.already, milliseconds, "step done");
         notes.extend(report.notes.iter().map(|note| format!("Step {number} on {}: {note}", step.host)));

@@ -3,6 +3,7 @@
 use crate::backend::error::Cause;
 use crate::backend::step::Step;
 use crate::plan::View;
+use crate::plan::traffic::Out;
 use crate::resource::set::actual::Actual;
 use crate::resource::set::execute::Halt;
 use crate::resource::set::private::Memory;
@@ -10,17 +11,25 @@ use crate::resource::set::{HostSet, drain};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
 
-/// Reports a run that broke off. `after` is what was seen of the hosts afterwards.
+/// How things stand after a run that broke off.
+#[derive(Clone, Copy)]
+pub struct After<'a> {
+    pub memory: &'a Memory,
+    pub actual: &'a Actual,
+    /// Those of the hosts that count as out of a balancer of which nobody knows whether they are.
+    pub in_doubt: &'a Out,
+}
+
+/// Reports a run that broke off.
 pub fn report(
     set: &dyn HostSet,
     name: &str,
     own: &Value,
     steps: &[Step],
     halt: &Halt,
-    after: (&Memory, &Actual),
+    after: After<'_>,
     diagnostics: &mut Diagnostics,
 ) {
-    let (memory, actual) = after;
     let number = halt.index + 1;
     let step = &steps[halt.index];
     let stopped = matches!(halt.error.cause, Cause::Stopped);
@@ -32,7 +41,7 @@ pub fn report(
             "{}Step {number}: {step}.\n{reason}.\n\n{}\n{}\n{}\n\n{}",
             halt.recovery.as_ref().map(|recovery| format!("{}\n\n", recovery.report())).unwrap_or_default(),
             done(steps, halt.index),
-            left(set, own, steps, halt.index, (memory, actual)),
+            left(set, own, steps, halt.index, after),
             untouched(steps, halt.index),
             advice(&halt.error.cause)
         ),
@@ -62,8 +71,8 @@ fn done(steps: &[Step], index: usize) -> String {
 }
 
 /// The condition of every host that the run had begun with.
-fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, after: (&Memory, &Actual)) -> String {
-    let (memory, actual) = after;
+fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, after: After<'_>) -> String {
+    let After { memory, actual, in_doubt } = after;
     let views = &memory.views;
     let mut hosts: Vec<&str> = Vec::new();
     for step in steps[..=index].iter().filter(|step| step.action.is_performed()) {
@@ -87,7 +96,7 @@ fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, after: (&M
         format!("{host} {runs}. {}", findings.join(" ")).trim_end().to_owned()
     };
     let conditions: Vec<String> = hosts.iter().map(condition).collect();
-    format!("Now {} {}", conditions.join(" "), drain::report(own, &memory.out))
+    format!("Now {} {}", conditions.join(" "), drain::report(own, &memory.out, in_doubt))
 }
 
 fn untouched(steps: &[Step], index: usize) -> String {
@@ -127,7 +136,7 @@ fn advice(cause: &Cause) -> &'static str {
              the application pool, the service and the event log of the host, or correct health_check (address, status, \
              timeout). Then plan and apply again: the check is repeated, and the run goes on after it."
         }
-        Cause::Balancer(_) => {
+        Cause::Balancer { .. } => {
             "Nothing was changed on the host by this step. Ask the balancer from this machine, look at its own log, or correct \
              the provider's balancers (address, method, body, headers, expected_status). Then plan and apply again: to take a \
              host out or put it back once more does no harm."

@@ -80,6 +80,11 @@ pub trait HostSet: Send + Sync {
         Path::of("hosts").index(index)
     }
 
+    /// Whether runs take hosts out of a balancer, where users name one.
+    fn manages_traffic(&self) -> bool {
+        true
+    }
+
     /// Checks of the kind's own attributes; the common ones (names, versions, tokens, duplicate hosts) have run.
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics);
 

@@ -7,7 +7,6 @@ use crate::plan::adfs::decide;
 use crate::plan::fixtures::{adfs, assembly, change, desired, group, policy, text, views};
 use crate::plan::{Acknowledgement, Decision, Desired, Views};
 
-mod balancer;
 mod broken_off;
 mod evidence;
 mod findings;

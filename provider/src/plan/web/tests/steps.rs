@@ -328,18 +328,18 @@ fn a_portal_is_out_of_its_balancer_while_it_is_changed() {
         .filter(|line| ["balancer", "back up", "upgrade", "wait until"].iter().any(|word| line.contains(word)))
         .collect();
     expect![[r#"
-        1. portal01: take it out of balancer f5, and wait 30 s
+        1. portal01: take it out of balancer lb, and wait 30 s
         2. portal01: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         4. portal01: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         9. portal01: close this upgrade's backup
         10. portal01: wait until https://portal01/MultiFactorAuth/ answers 200
-        11. portal01: put it back into balancer f5
-        12. portal02: take it out of balancer f5, and wait 30 s
+        11. portal01: put it back into balancer lb
+        12. portal02: take it out of balancer lb, and wait 30 s
         13. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         15. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         20. portal02: close this upgrade's backup
         21. portal02: wait until https://portal02/MultiFactorAuth/ answers 200
-        22. portal02: put it back into balancer f5"#]]
+        22. portal02: put it back into balancer lb"#]]
     .assert_eq(&shown.join("\n"));
 }
 
@@ -354,7 +354,7 @@ fn a_portal_that_was_left_out_is_put_back() {
         &estate("7.0.0.9"),
         &expect![[r#"
         1. portal02: verify that the User Portal runs 7.0.0.9
-        2. portal02: put it back into balancer f5
+        2. portal02: put it back into balancer lb
         -> current reaches_pin=true"#]],
     );
     desired.drain = None;

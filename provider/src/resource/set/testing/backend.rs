@@ -29,6 +29,8 @@ struct Inner {
     fault: Option<Fault>,
     /// Whether the fault goes away once it has struck.
     once: bool,
+    /// What is said of a fault, instead of an installer's.
+    cause: Option<Cause>,
     stop: Option<(&'static str, CancellationToken)>,
     hook: Option<(&'static str, Hook)>,
     lost: Option<(&'static str, usize)>,
@@ -69,6 +71,11 @@ impl Estate {
     /// Makes a step fail, or none.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.with(|inner| (inner.fault, inner.once) = (fault, false));
+    }
+
+    /// What the next fault says.
+    pub fn set_cause(&self, cause: Cause) {
+        self.with(|inner| inner.cause = Some(cause));
     }
 
     /// Makes a step fail the first time it is performed.
@@ -161,7 +168,10 @@ impl Backend for Estate {
                 inner.fault = None;
             }
             match fault {
-                Some(_) => Err(error(Cause::Installer { exit_code: 1603, log: Vec::new() })),
+                Some(_) => {
+                    let installer = Cause::Installer { exit_code: 1603, log: Vec::new() };
+                    Err(error(inner.cause.take().unwrap_or(installer)))
+                }
                 None => Ok(Report::default()),
             }
         });
