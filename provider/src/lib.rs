@@ -31,6 +31,7 @@
 //!   [`backend::windows::hosts`] keeps one session per host, and [`winrm::session`] begins the layer below. The ways to
 //!   log in are in [`winrm::auth`].
 //! - How does a file get to a host? [`backend::windows::files`] chooses, [`backend::windows::put`] sends from this machine.
+//!   Below, [`winrm::feed`] makes the next message while one is on its way, and [`winrm::ahead`] holds it.
 //! - When does a changed host count as done? [`plan::health`] says where health checks stand and who has still to pass one;
 //!   [`backend::windows::health`] asks, from this machine.
 //! - When is a host out of its balancer? [`plan::traffic`] says where the steps stand and who is still out after a run;
