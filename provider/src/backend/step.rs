@@ -244,8 +244,9 @@ impl fmt::Display for Step {
 impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TrafficNotManaged => formatter
-                .write_str("traffic is not managed (no drain is set); take the host out of the balancer yourself"),
+            Self::TrafficNotManaged => {
+                formatter.write_str("traffic is not managed; take the host out of the balancer yourself")
+            }
             Self::TakeOut { balancer, wait } => {
                 write!(formatter, "take it out of balancer {balancer}")?;
                 let wait = wait.filter(|wait| !wait.is_zero());

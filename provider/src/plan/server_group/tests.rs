@@ -61,7 +61,7 @@ fn subordinates_go_first_and_the_run_ends_at_the_promotion() {
         &estate(["6.3.1.1"; 3]),
         &expect![[r#"
             1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-            2. mfa02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            2. mfa02: traffic is not managed; take the host out of the balancer yourself
             3. mfa02: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
             4. mfa02: fetch the server setup 7.0.0.9 and check its hash
             5. mfa02: run the server setup 7.0.0.9 in place
@@ -70,7 +70,7 @@ fn subordinates_go_first_and_the_run_ends_at_the_promotion() {
             8. mfa02: set application pool MfaSdk to CLR v4.0
             9. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
             10. mfa02: close this upgrade's backup
-            11. mfa03: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            11. mfa03: traffic is not managed; take the host out of the balancer yourself
             12. mfa03: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
             13. mfa03: back up the co-hosted User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
             14. mfa03: fetch the server setup 7.0.0.9 and check its hash
@@ -109,7 +109,7 @@ fn the_old_master_follows_once_another_is_master() {
         &estate(["6.3.1.1", "7.0.0.9", "7.0.0.9"]),
         &expect![[r#"
             1. mfa02: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-            2. mfa01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            2. mfa01: traffic is not managed; take the host out of the balancer yourself
             3. mfa01: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
             4. mfa01: fetch the server setup 7.0.0.9 and check its hash
             5. mfa01: run the server setup 7.0.0.9 in place
@@ -134,7 +134,7 @@ fn a_half_done_install_is_repaired() {
         &views,
         &expect![[r#"
             1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-            2. mfa02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            2. mfa02: traffic is not managed; take the host out of the balancer yourself
             3. mfa02: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
             4. mfa02: fetch the server setup 7.0.0.9 and check its hash
             5. mfa02: run the server setup 7.0.0.9 in place
@@ -157,7 +157,7 @@ fn an_sdk_left_behind_is_brought_along_on_the_master_too() {
         1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
         2. mfa02: set application pool MfaSdk to CLR v4.0
         3. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
-        4. mfa01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        4. mfa01: traffic is not managed; take the host out of the balancer yourself
         5. mfa01: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
         6. mfa01: upgrade the Web Service SDK to 7.0.0.9 in the same virtual directory MultiFactorAuthWebServiceSdk
         7. mfa01: put the Web Service SDK's old web.config back, or carry its values into the new one
@@ -192,7 +192,7 @@ fn a_group_of_one_has_no_gate() {
     let decision = run(&desired("mfa-lab", "7.0.0.9", &HOSTS[..1]), &group, &views);
     expect![[r#"
         1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-        2. mfa01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. mfa01: traffic is not managed; take the host out of the balancer yourself
         3. mfa01: fetch the server setup 7.0.0.9 and check its hash
         4. mfa01: run the server setup 7.0.0.9 in place
         5. mfa01: verify that MFA Server runs 7.0.0.9

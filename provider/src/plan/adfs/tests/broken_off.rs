@@ -59,7 +59,7 @@ fn after_the_package_the_exchange_follows() {
         &wanted("7.0.0.9"),
         Reached::Installed,
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         4. adfs01: carry the exported values into the new adapter configuration
@@ -67,7 +67,7 @@ fn after_the_package_the_exchange_follows() {
         6. adfs01: unregister WindowsAzureMultiFactorAuthentication
         7. adfs01: register AzureMfaServerAuthentication with the carried configuration
         8. adfs01: restart AD FS
-        9. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        9. adfs02: traffic is not managed; take the host out of the balancer yourself
         10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         11. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         12. adfs02: install the AD FS adapter 7.0.0.9
@@ -89,7 +89,7 @@ fn what_stayed_out_of_the_policy_is_put_back_first() {
         Reached::Disabled,
         &expect![[r#"
         1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
-        2. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. adfs01: traffic is not managed; take the host out of the balancer yourself
         3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
         5. adfs01: carry the exported values into the new adapter configuration
@@ -97,7 +97,7 @@ fn what_stayed_out_of_the_policy_is_put_back_first() {
         7. adfs01: unregister WindowsAzureMultiFactorAuthentication
         8. adfs01: register AzureMfaServerAuthentication with the carried configuration
         9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs02: traffic is not managed; take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 7.0.0.9
@@ -118,12 +118,12 @@ fn after_unregistering_the_way_is_forward() {
         &desired_at("7.0.0.9"),
         Reached::Unregistered,
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: carry the exported values into the new adapter configuration
         4. adfs01: register AzureMfaServerAuthentication with the carried configuration
         5. adfs01: restart AD FS
-        6. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        6. adfs02: traffic is not managed; take the host out of the balancer yourself
         7. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         8. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         9. adfs02: install the AD FS adapter 7.0.0.9
@@ -142,9 +142,9 @@ fn what_is_registered_is_loaded_and_enabled() {
         &desired_at("7.0.0.9"),
         Reached::Registered,
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: restart AD FS
-        3. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        3. adfs02: traffic is not managed; take the host out of the balancer yourself
         4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         6. adfs02: install the AD FS adapter 7.0.0.9
@@ -159,7 +159,7 @@ fn what_is_registered_is_loaded_and_enabled() {
         &desired_at("7.0.0.9"),
         Reached::Restarted,
         &expect![[r#"
-        1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs02: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         3. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         4. adfs02: install the AD FS adapter 7.0.0.9
@@ -178,7 +178,7 @@ fn the_second_batch_is_taken_up_where_it_was_left() {
         &desired_at("7.0.0.9"),
         Reached::Enabled,
         &expect![[r#"
-        1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs02: traffic is not managed; take the host out of the balancer yourself
         2. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs02: install the AD FS adapter 7.0.0.9
         4. adfs02: wait until this server has synchronised with the primary
@@ -192,7 +192,7 @@ fn the_second_batch_is_taken_up_where_it_was_left() {
         &desired_at("7.0.0.9"),
         Reached::SecondInstalled,
         &expect![[r#"
-        1. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs02: traffic is not managed; take the host out of the balancer yourself
         2. adfs02: wait until this server has synchronised with the primary
         3. adfs02: restart AD FS
         4. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
@@ -213,11 +213,11 @@ fn an_old_provider_beside_the_new_one_goes() {
         &wanted("7.0.0.9"),
         &views,
         &expect![[r#"
-            1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            1. adfs01: traffic is not managed; take the host out of the balancer yourself
             2. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
             3. adfs01: unregister WindowsAzureMultiFactorAuthentication
             4. adfs01: restart AD FS
-            5. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            5. adfs02: traffic is not managed; take the host out of the balancer yourself
             6. adfs02: wait until this server has synchronised with the primary
             7. adfs02: restart AD FS
             8. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
@@ -233,7 +233,7 @@ fn a_type_of_another_release_is_exchanged() {
     at(&mut views, "adfs01", |adfs| adfs.providers = Some(vec![registration("7.0.0.9")]));
     let decision = run(&wanted("8.0.1.1"), &views);
     expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         3. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
         4. adfs01: carry the exported values into the new adapter configuration
@@ -241,7 +241,7 @@ fn a_type_of_another_release_is_exchanged() {
         6. adfs01: unregister AzureMfaServerAuthentication
         7. adfs01: register AzureMfaServerAuthentication with the carried configuration
         8. adfs01: restart AD FS
-        9. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        9. adfs02: traffic is not managed; take the host out of the balancer yourself
         10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         11. adfs02: wait until this server has synchronised with the primary
         12. adfs02: restart AD FS

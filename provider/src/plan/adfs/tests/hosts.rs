@@ -52,7 +52,7 @@ fn hosts_that_do_not_answer_stop_an_exchange() {
     views.insert(FOUR[2].to_owned(), off());
     install(&mut views, "adfs04", "6.3.1.1");
     expect![[r#"
-        1. adfs04: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs04: traffic is not managed; take the host out of the balancer yourself
         2. adfs04: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs04: install the AD FS adapter 7.0.0.9
         4. adfs04: wait until this server has synchronised with the primary
@@ -111,7 +111,7 @@ fn stopped_services_are_started_by_hand() {
     let lines = run(&wanted("7.0.0.9"), &views).lines();
     let there: Vec<&String> = lines.iter().filter(|line| line.contains("adfs02")).collect();
     expect![[r#"
-        10. adfs02.contoso.com: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs02.contoso.com: traffic is not managed; take the host out of the balancer yourself
         12. adfs02.contoso.com: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02.contoso.com or mfa01.contoso.com
         13. adfs02.contoso.com: install the AD FS adapter 7.0.0.9
         14. adfs02.contoso.com: restart AD FS
@@ -144,7 +144,7 @@ fn added_hosts_have_their_place() {
         &wanted("7.0.0.9"),
         &views,
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file

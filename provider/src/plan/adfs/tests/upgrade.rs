@@ -14,7 +14,7 @@ fn a_farm_is_upgraded_in_two_batches() {
         &wanted("7.0.0.9"),
         &farm(&FARM, "6.3.1.1"),
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
@@ -23,7 +23,7 @@ fn a_farm_is_upgraded_in_two_batches() {
         7. adfs01: unregister WindowsAzureMultiFactorAuthentication
         8. adfs01: register AzureMfaServerAuthentication with the carried configuration
         9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs02: traffic is not managed; take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 7.0.0.9
@@ -43,10 +43,10 @@ fn secondaries_of_both_batches_are_waited_for() {
     let batches: Vec<Vec<String>> = desired.hosts.chunks(2).map(<[String]>::to_vec).collect();
     let decision = decide(&desired, &batches, &farm(&FOUR, "6.3.1.1"), &policy());
     expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
-        4. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        4. adfs02: traffic is not managed; take the host out of the balancer yourself
         5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         6. adfs02: install the AD FS adapter 7.0.0.9
         7. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
@@ -57,8 +57,8 @@ fn secondaries_of_both_batches_are_waited_for() {
         12. adfs02: wait until this server has synchronised with the primary
         13. adfs01: restart AD FS
         14. adfs02: restart AD FS
-        15. adfs03: traffic is not managed (no drain is set); take the host out of the balancer yourself
-        16. adfs04: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        15. adfs03: traffic is not managed; take the host out of the balancer yourself
+        16. adfs04: traffic is not managed; take the host out of the balancer yourself
         17. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         18. adfs03: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         19. adfs03: install the AD FS adapter 7.0.0.9
@@ -84,7 +84,7 @@ fn the_same_name_is_registered_anew() {
         &wanted("8.0.1.1"),
         &farm(&FARM, "7.0.0.9"),
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 8.0.1.1
         4. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
@@ -93,7 +93,7 @@ fn the_same_name_is_registered_anew() {
         7. adfs01: unregister AzureMfaServerAuthentication
         8. adfs01: register AzureMfaServerAuthentication with the carried configuration
         9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs02: traffic is not managed; take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 8.0.1.1
@@ -150,7 +150,7 @@ fn a_sql_farm_has_no_primary() {
         &wanted("7.0.0.9"),
         &views,
         &expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
         4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
@@ -159,7 +159,7 @@ fn a_sql_farm_has_no_primary() {
         7. adfs01: unregister WindowsAzureMultiFactorAuthentication
         8. adfs01: register AzureMfaServerAuthentication with the carried configuration
         9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs02: traffic is not managed; take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         13. adfs02: install the AD FS adapter 7.0.0.9
@@ -177,10 +177,10 @@ fn one_batch_is_an_outage() {
     let desired = wanted("7.0.0.9");
     let decision = decide(&desired, std::slice::from_ref(&desired.hosts), &farm(&FARM, "6.3.1.1"), &policy());
     expect![[r#"
-        1. adfs01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. adfs01: traffic is not managed; take the host out of the balancer yourself
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         3. adfs01: install the AD FS adapter 7.0.0.9
-        4. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        4. adfs02: traffic is not managed; take the host out of the balancer yourself
         5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
         6. adfs02: install the AD FS adapter 7.0.0.9
         7. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
@@ -217,7 +217,7 @@ fn a_batch_is_checked_once_the_gap_is_closed() {
     let shown: Vec<&str> = lines[8..].iter().map(String::as_str).filter(|line| !line.contains("bring")).collect();
     expect![[r#"
         9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. adfs02: traffic is not managed; take the host out of the balancer yourself
         11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
         12. adfs01: wait until https://adfs01/adfs/probe answers 200
         14. adfs02: install the AD FS adapter 7.0.0.9

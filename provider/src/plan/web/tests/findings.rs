@@ -116,7 +116,7 @@ fn hosts_that_were_not_read_have_their_place() {
         &views,
         &expect![[r#"
         1. portal01: adopt, and upgrade to 7.0.0.9 when below
-        2. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. portal02: traffic is not managed; take the host out of the balancer yourself
         3. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         4. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         5. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
@@ -133,7 +133,7 @@ fn hosts_that_were_not_read_have_their_place() {
         &portals(),
         &views,
         &expect![[r#"
-        1. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. portal02: traffic is not managed; take the host out of the balancer yourself
         2. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         3. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         4. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth

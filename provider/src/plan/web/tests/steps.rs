@@ -13,7 +13,7 @@ fn portals_go_one_after_the_other() {
         &portals(),
         &estate("6.3.1.1"),
         &expect![[r#"
-        1. portal01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. portal01: traffic is not managed; take the host out of the balancer yourself
         2. portal01: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         3. portal01: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         4. portal01: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
@@ -22,7 +22,7 @@ fn portals_go_one_after_the_other() {
         7. portal01: compare App_Themes\Default with its backup
         8. portal01: verify that the User Portal runs 7.0.0.9
         9. portal01: close this upgrade's backup
-        10. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        10. portal02: traffic is not managed; take the host out of the balancer yourself
         11. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         12. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         13. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
@@ -42,7 +42,7 @@ fn within_a_generation_the_pool_stays() {
         &portals(),
         &estate("7.0.0.9"),
         &expect![[r#"
-        1. portal01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. portal01: traffic is not managed; take the host out of the balancer yourself
         2. portal01: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         3. portal01: bring MultiFactorAuthenticationUserPortalSetup64.msi 8.0.1.1 from mfa02 or mfa01
         4. portal01: upgrade the User Portal to 8.0.1.1 in the same virtual directory MultiFactorAuth
@@ -50,7 +50,7 @@ fn within_a_generation_the_pool_stays() {
         6. portal01: compare App_Themes\Default with its backup
         7. portal01: verify that the User Portal runs 8.0.1.1
         8. portal01: close this upgrade's backup
-        9. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        9. portal02: traffic is not managed; take the host out of the balancer yourself
         10. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         11. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 8.0.1.1 from mfa02 or mfa01
         12. portal02: upgrade the User Portal to 8.0.1.1 in the same virtual directory MultiFactorAuth
@@ -77,7 +77,7 @@ fn a_mobile_app_web_service_has_no_theme() {
         &mobile(),
         &views,
         &expect![[r#"
-        1. app01: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. app01: traffic is not managed; take the host out of the balancer yourself
         2. app01: back up the Mobile App Web Service (C:\inetpub\wwwroot\MultiFactorAuthMobileAppWebService)
         3. app01: bring MultiFactorAuthenticationMobileAppWebServiceSetup64.msi 7.0.0.9 from mfa02
         4. app01: upgrade the Mobile App Web Service to 7.0.0.9 in the same virtual directory MultiFactorAuthMobileAppWebService
@@ -131,7 +131,7 @@ fn a_co_hosted_portal_needs_nothing_brought() {
         &portals(),
         &views([(name, facts.clone())]),
         &expect![[r#"
-        1. mfa03: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. mfa03: traffic is not managed; take the host out of the balancer yourself
         2. mfa03: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         3. mfa03: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth
         4. mfa03: put the User Portal's old web.config back, or carry its values into the new one
@@ -255,7 +255,7 @@ fn disagreeing_evidence_is_repaired_by_the_package() {
         &portals(),
         &views,
         &expect![[r#"
-        1. portal02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        1. portal02: traffic is not managed; take the host out of the balancer yourself
         2. portal02: back up the User Portal (C:\inetpub\wwwroot\MultiFactorAuth)
         3. portal02: bring MultiFactorAuthenticationUserPortalSetup64.msi 7.0.0.9 from mfa02 or mfa01
         4. portal02: upgrade the User Portal to 7.0.0.9 in the same virtual directory MultiFactorAuth

@@ -78,7 +78,7 @@ async fn a_run_that_fails_at_a_check_goes_on_with_it() {
         1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
         2. mfa02: verify that MFA Server and its Web Service SDK run 7.0.0.9
         3. mfa02: wait until https://mfa02/MultiFactorAuthWebServiceSdk/ answers 200 with "PfWsSdk" in its body
-        4. mfa03: traffic is not managed (no drain is set); take the host out of the balancer yourself"#]]
+        4. mfa03: traffic is not managed; take the host out of the balancer yourself"#]]
     .assert_eq(&steps(&planned.steps()[..4], &["mfa"]));
     assert!(workspace.apply(&planned).await.has_errors(), "it is still not healthy");
     estate.set_fault(None);

@@ -155,7 +155,7 @@ async fn an_unreachable_host_is_an_error_or_left_out() {
             waiting changes=true
             warning: Order 1: mfa-eu 6.3.1.1 -> 7.0.0.9 on mfa03; then bring mfa02 back
             1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-            2. mfa03: traffic is not managed (no drain is set); take the host out of the balancer yourself
+            2. mfa03: traffic is not managed; take the host out of the balancer yourself
             3. mfa03: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
             4. mfa03: fetch the server setup 7.0.0.9 and check its hash
             5. mfa03: run the server setup 7.0.0.9 in place
@@ -181,7 +181,7 @@ async fn an_unreachable_host_is_an_error_or_left_out() {
         waiting changes=true
         warning: Order 1: mfa-eu 6.3.1.1 -> 7.0.0.9 on mfa02; then promote one of them by hand
         1. mfa01: back up the data folder (C:\Program Files\Multi-Factor Authentication Server\Data)
-        2. mfa02: traffic is not managed (no drain is set); take the host out of the balancer yourself
+        2. mfa02: traffic is not managed; take the host out of the balancer yourself
         3. mfa02: back up the Web Service SDK (C:\inetpub\wwwroot\MultiFactorAuthWebServiceSdk)
         4. mfa02: fetch the server setup 7.0.0.9 and check its hash
         5. mfa02: run the server setup 7.0.0.9 in place
