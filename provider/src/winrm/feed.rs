@@ -98,9 +98,10 @@ impl Command {
         let mut following = None;
         let sent = {
             let mut next = pin!(async {
+                let pieces = pieces?;
                 // First the message before it has to leave.
                 tokio::task::yield_now().await;
-                following = writer.after(pieces?, length).await;
+                following = writer.after(pieces, length).await;
                 following.as_ref().map(|input| input.message.clone())
             });
             let read = |reply: &Document<'_>| reply::confirmed(reply, "SendResponse");

@@ -76,7 +76,7 @@ async fn give(work: &Work<'_>, balancer: &Balancer, order: &Order) -> Result<(),
         // A later refusal does not take an earlier order back.
         may_be_done |= refusal.may_be_done;
         let Some(pause) = pauses.next().filter(|_| refusal.may_pass) else {
-            let times = if asked == 1 { "once".to_owned() } else { format!("{asked} times") };
+            let times = web_client::times(asked);
             let reason = format!("balancer {name} was asked {times} ({shown}), and at last {text}");
             return Err(failure(reason, may_be_done));
         };

@@ -39,7 +39,7 @@ pub async fn wait(work: &Work<'_>, check: &HealthCheck) -> Result<Report, HostEr
                 "no healthy answer within {}: {} was asked {}, and at last {last}",
                 web_client::seconds(check.timeout),
                 web_address::shown(&url),
-                if asked == 1 { "once".to_owned() } else { format!("{asked} times") }
+                web_client::times(asked)
             ))));
         }
         work.unless_stopped(clock.sleep(check.interval)).await?;

@@ -29,6 +29,11 @@ pub fn seconds(duration: Duration) -> String {
     format!("{} seconds", duration.as_secs_f64())
 }
 
+/// How often something was asked, in messages.
+pub fn times(asked: u32) -> String {
+    if asked == 1 { "once".to_owned() } else { format!("{asked} times") }
+}
+
 /// The error and its causes. Those of reqwest name addresses, and a redirect's may be as secret as the first.
 pub fn without_address(error: reqwest::Error) -> String {
     let error = error.without_url();

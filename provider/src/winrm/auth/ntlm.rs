@@ -98,8 +98,7 @@ impl SecurityContext for Ntlm {
         let mut message = message.to_vec();
         quietly(|| {
             let mut buffers = [SecurityBufferRef::token_buf(&mut signature), SecurityBufferRef::data_buf(&mut message)];
-            self.context.decrypt_message(&mut buffers).map_err(|error| {
-                tracing::debug!(%error, "an answer does not open");
+            self.context.decrypt_message(&mut buffers).map_err(|_| {
                 Kind::Unsealed("a sealed message does not open with the login's key, or is not the next one")
             })
         })?;
