@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 use crate::lab::kerberos::acceptor::Acceptor;
 use crate::tools::kerberos::Kerberos;
@@ -23,7 +24,26 @@ pub struct Realm {
     programs: Kerberos,
     folder: TempDir,
     kdc: Child,
-    port: u16,
+    reserved: Reserved,
+}
+
+/// A port that is nobody else's for as long as this lives.
+///
+/// The KDC cannot be told to take any free port, and it shares its port with others that are willing (`SO_REUSEPORT`): two
+/// realms that had found the same port free would each get a part of the other's requests. So the port stays bound here,
+/// where nothing listens, from before the KDC takes it.
+struct Reserved {
+    number: u16,
+    _socket: TcpSocket,
+}
+
+impl Reserved {
+    fn port() -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseport(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        Ok(Self { number: socket.local_addr()?.port(), _socket: socket })
+    }
 }
 
 impl Realm {
@@ -34,29 +54,23 @@ impl Realm {
 
     /// Starts an empty realm of another name. `mappings` say in which realms hosts are, a line each.
     pub fn start_named(programs: &Kerberos, realm: &str, clock: Option<&str>, mappings: &str) -> io::Result<Self> {
-        // The KDC cannot be told to take any free port, so another program may be faster.
-        (0..2)
-            .find_map(|_| Self::try_start(programs, realm, clock, mappings).ok())
-            .map_or_else(|| Self::try_start(programs, realm, clock, mappings), Ok)
-    }
-
-    fn try_start(programs: &Kerberos, realm: &str, clock: Option<&str>, mappings: &str) -> io::Result<Self> {
         let folder = TempDir::new()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let reserved = Reserved::port()?;
+        let port = reserved.number;
         write_configuration(folder.path(), programs, realm, port, mappings)?;
         let mut create = command(programs, folder.path(), "kdb5_util");
         succeed(create.args(["create", "-s", "-r", realm, "-P", "the lab's master key"]).output()?)?;
         let mut kdc = command(programs, folder.path(), "krb5kdc");
         with_clock(&mut kdc, programs, clock);
         let kdc = kdc.arg("-n").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let mut realm = Self { programs: programs.clone(), folder, kdc, port };
+        let mut realm = Self { programs: programs.clone(), folder, kdc, reserved };
         realm.await_kdc()?;
         Ok(realm)
     }
 
     /// The KDC's address.
     pub fn kdc(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.reserved.number)
     }
 
     /// Does things to the database, as `kadmin.local` is told them.
@@ -144,7 +158,7 @@ impl Realm {
     fn await_kdc(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let answers = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
+            let answers = TcpStream::connect((Ipv4Addr::LOCALHOST, self.reserved.number)).is_ok();
             if let Some(status) = self.kdc.try_wait()? {
                 let log = fs::read_to_string(self.folder.path().join("kdc.log")).unwrap_or_default();
                 return Err(io::Error::other(format!("the KDC ended with {status}: {log}")));
