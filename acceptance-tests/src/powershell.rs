@@ -31,9 +31,22 @@ pub fn cache() -> PathBuf {
 
 /// A process of a simulated host that runs the text of `-EncodedCommand`. Pipes are the caller's.
 pub fn host_command(powershell: &Path, host_folder: &Path, encoded_command: &str) -> Command {
+    let mut command = enter_host(powershell, host_folder);
+    command.args(["-EncodedCommand", encoded_command]);
+    command
+}
+
+/// A process of a simulated host that is one of its scheduled tasks, and runs a script there.
+pub fn task_command(powershell: &Path, host_folder: &Path, script: &str, task_path: &str) -> Command {
+    let mut command = enter_host(powershell, host_folder);
+    command.args(["-File", script, "-TaskPath", task_path]);
+    command
+}
+
+fn enter_host(powershell: &Path, host_folder: &Path) -> Command {
     let mut command = Command::new(powershell);
     command.args(["-NoProfile", "-NonInteractive", "-File"]).arg(host_scripts().join("Enter-LabHost.ps1"));
-    command.arg("-HostFolder").arg(host_folder).args(["-EncodedCommand", encoded_command]);
+    command.arg("-HostFolder").arg(host_folder);
     command.env("AZUREMFA_LAB_CACHE", cache()).env("NO_COLOR", "1");
     command
 }

@@ -14,7 +14,8 @@ function Get-ScheduledTask {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)] [string] $TaskPath)
     $tasks = (Read-LabState)['scheduled_tasks']
-    $found = @(if ($tasks) { $tasks.Keys | Where-Object { $_.StartsWith($TaskPath, [StringComparison]::OrdinalIgnoreCase) } })
+    # Those in the folder, and not those in folders below it.
+    $found = @(if ($tasks) { $tasks.Keys | Where-Object { $_.Substring(0, $_.LastIndexOf('\') + 1) -eq $TaskPath } })
     if (-not $found.Count) {
         $none = New-Object System.Management.Automation.ErrorRecord (New-Object System.Exception "No MSFT_ScheduledTask objects found with property 'TaskPath' equal to '$TaskPath'."), 'CmdletizationQuery_NotFound_TaskPath', ObjectNotFound, $TaskPath
         $PSCmdlet.WriteError($none)
@@ -50,6 +51,19 @@ function New-ScheduledTaskSettingsSet {
     [pscustomobject]@{ ExecutionTimeLimit = $ExecutionTimeLimit }
 }
 
+function New-ScheduledTaskTrigger {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)] [switch] $Once,
+        [Parameter(Mandatory = $true)] [datetime] $At,
+        [Parameter(Mandatory = $true)] [timespan] $RepetitionInterval,
+        [Parameter(Mandatory = $true)] [timespan] $RepetitionDuration
+    )
+    if ($At.Kind -ne 'Local' -or $At -lt [datetime]::Now) { throw "a task that begins at $At, in the past, does not begin" }
+    if ($RepetitionDuration -lt $RepetitionInterval) { throw 'The task XML contains a value which is incorrectly formatted or out of range. (Repetition)' }
+    [pscustomobject]@{ Seconds = [int]$RepetitionInterval.TotalSeconds }
+}
+
 function Register-ScheduledTask {
     [CmdletBinding()]
     param(
@@ -58,12 +72,15 @@ function Register-ScheduledTask {
         [Parameter(Mandatory = $true)] $Action,
         [Parameter(Mandatory = $true)] $Principal,
         [Parameter(Mandatory = $true)] $Settings,
+        $Trigger,
         [Parameter(Mandatory = $true)] [switch] $Force
     )
     Update-LabState {
         param($state)
         if (-not $state['scheduled_tasks']) { $state['scheduled_tasks'] = [ordered]@{} }
-        $state['scheduled_tasks'][$TaskPath + $TaskName] = [ordered]@{ state = 'Ready'; execute = $Action.Execute; arguments = $Action.Arguments; user = $Principal.UserId; process_id = $null; last_result = 0 }
+        $task = [ordered]@{ state = 'Ready'; execute = $Action.Execute; arguments = $Action.Arguments; user = $Principal.UserId; process_id = $null; last_result = 0 }
+        if ($Trigger) { $task['every_seconds'] = $Trigger.Seconds }
+        $state['scheduled_tasks'][$TaskPath + $TaskName] = $task
     }
     [pscustomobject]@{ TaskPath = $TaskPath; TaskName = $TaskName; State = 'Ready' }
 }

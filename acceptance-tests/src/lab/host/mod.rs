@@ -19,6 +19,7 @@ pub mod powershell;
 pub mod product;
 pub mod registry;
 pub mod resident;
+pub mod scheduler;
 pub mod state;
 pub mod time;
 pub mod web_site;

@@ -223,6 +223,23 @@ pub struct ScheduledTask {
     pub process_id: Option<i64>,
     #[serde(default)]
     pub last_result: i64,
+    /// How often it begins by itself; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_seconds: Option<i64>,
+}
+
+impl ScheduledTask {
+    /// A task that runs a script under SYSTEM and waits for its time.
+    pub fn under_system(script: &str, every_seconds: Option<i64>) -> Self {
+        Self {
+            state: "Ready".to_owned(),
+            execute: "powershell.exe".to_owned(),
+            arguments: format!("-NoProfile -NonInteractive -ExecutionPolicy Bypass -File \"{script}\""),
+            user: "SYSTEM".to_owned(),
+            every_seconds,
+            ..Self::default()
+        }
+    }
 }
 
 impl State {

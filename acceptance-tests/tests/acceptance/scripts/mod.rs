@@ -11,6 +11,7 @@ mod cases;
 mod checks;
 mod envelope;
 mod estate;
+mod guard;
 mod installers;
 mod pattern;
 mod unicode;

@@ -10,7 +10,7 @@ use crate::lab::host::native::parameters::{
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
-    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, partial,
+    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, guard, installers, partial,
     policy, pool, transfer, web_config,
 };
 
@@ -128,6 +128,18 @@ pub const ALL: &[Script] = &[
         &[text("provider_name"), text("registration_script"), text("configuration_path")],
         adapter::register,
     ),
+    script(
+        "Enable-SecondFactorGuard",
+        &[
+            texts("back"),
+            text("forward"),
+            optional_text("registration_script"),
+            optional_text("configuration_path"),
+            number("silent_seconds", 1, 3600),
+        ],
+        guard::enable,
+    ),
+    script("Disable-SecondFactorGuard", &[], guard::disable),
     script("Get-AdfsSynchronization", &[], adfs_service::synchronization),
     script("Restart-AdfsService", &[], adfs_service::restart),
 ];

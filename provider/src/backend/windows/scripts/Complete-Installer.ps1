@@ -42,6 +42,6 @@ if (-not (Test-Path -LiteralPath "$folder\exit.json")) {
 $record = ConvertFrom-Json -InputObject (Get-Content -LiteralPath "$folder\exit.json" -Raw -Encoding UTF8)
 $lines = @(Get-PermittedLine "$folder\install.log")
 if ($record.PSObject.Properties['problem'] -and $record.problem) { $lines += [string]$record.problem }
-if ($tasks.Count) { Unregister-ScheduledTask -TaskPath '\terraform-provider-azuremfa\' -TaskName $InstallationId -Confirm:$false }
+if ($tasks.Count) { Unregister-ScheduledTask -TaskPath $installerTasks -TaskName $InstallationId -Confirm:$false }
 $code = [long]$record.exit_code
 [ordered]@{ exit_code = $code; reboot_required = $code -in 3010, 1641; log = @($lines) }

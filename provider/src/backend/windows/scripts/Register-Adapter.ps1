@@ -19,42 +19,6 @@ param(
     [Parameter(Mandatory = $true)] [string] $ConfigurationPath
 )
 
-function Get-ConstantText {
-    # The text of a constant, or of a variable that the script gave a constant once; null for anything else.
-    param($Node, $Tree)
-    if ($Node -is [System.Management.Automation.Language.CommandExpressionAst]) { $Node = $Node.Expression }
-    if ($Node -is [System.Management.Automation.Language.StringConstantExpressionAst]) { return $Node.Value }
-    if ($Node -isnot [System.Management.Automation.Language.VariableExpressionAst]) { return $null }
-    $name = $Node.VariablePath.UserPath
-    $assigned = @($Tree.FindAll({ param($part) $part -is [System.Management.Automation.Language.AssignmentStatementAst] }, $true) |
-            Where-Object { $_.Left -is [System.Management.Automation.Language.VariableExpressionAst] -and $_.Left.VariablePath.UserPath -eq $name })
-    if ($assigned.Count -ne 1 -or $assigned[0].Right -isnot [System.Management.Automation.Language.CommandExpressionAst]) { return $null }
-    $value = $assigned[0].Right.Expression
-    if ($value -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $value.Value }
-}
-
-function Get-Registration {
-    # What the vendor's script would register: TypeName and Name.
-    param([string] $Path)
-    $tokens = $problems = $null
-    $tree = [System.Management.Automation.Language.Parser]::ParseFile((Resolve-NativePath $Path), [ref]$tokens, [ref]$problems)
-    $calls = @($tree.FindAll({ param($part) $part -is [System.Management.Automation.Language.CommandAst] }, $true) | Where-Object { $_.GetCommandName() -eq 'Register-AdfsAuthenticationProvider' })
-    if ($problems.Count -or $calls.Count -ne 1) { throw (New-Failure invalid_input "$Path is not the vendor's registration script: one call of Register-AdfsAuthenticationProvider was expected") }
-    $registration = @{}
-    $elements = @($calls[0].CommandElements)
-    for ($i = 1; $i -lt $elements.Count; $i++) {
-        $parameter = $elements[$i]
-        if ($parameter -isnot [System.Management.Automation.Language.CommandParameterAst]) { continue }
-        $value = $parameter.Argument
-        if ($null -eq $value -and $i + 1 -lt $elements.Count) { $value = $elements[$i + 1] }
-        $registration[$parameter.ParameterName] = Get-ConstantText $value $tree
-    }
-    foreach ($name in 'TypeName', 'Name') {
-        if (-not $registration[$name]) { throw (New-Failure invalid_input "$Path has no plain -$name in its call of Register-AdfsAuthenticationProvider") }
-    }
-    $registration
-}
-
 function Write-Registration {
     # Tells Get-HostFacts that AD FS must be restarted after this time.
     param($Registration)

@@ -90,17 +90,6 @@ function Get-Order {
     [ordered]@{ file = $File; program = $program; command_line = $words -join ' '; log = $Log; timeout_minutes = $TimeoutMinutes }
 }
 
-function Register-InstallerTask {
-    param([string] $Run)
-    $action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$Run`""
-    $principal = New-ScheduledTaskPrincipal -UserId 'SYSTEM' -LogonType ServiceAccount -RunLevel Highest
-    $limit = New-TimeSpan -Minutes ($TimeoutMinutes + 30)
-    $settings = New-ScheduledTaskSettingsSet -ExecutionTimeLimit $limit -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew
-    $task = @{ TaskPath = '\terraform-provider-azuremfa\'; TaskName = $InstallationId; Action = $action; Principal = $principal; Settings = $settings; Force = $true }
-    [void](Register-ScheduledTask @task)
-    Start-ScheduledTask -TaskPath $task.TaskPath -TaskName $InstallationId
-}
-
 function Wait-InstallerStart {
     # The task scheduler answers before the task runs.
     param([string] $Folder)
@@ -115,9 +104,7 @@ function Wait-InstallerStart {
 Assert-PlainName $InstallationId 'installation'
 $folder = (Get-WorkFolder) + "\installers\$InstallationId"
 $log = "$folder\install.log"
-if (-not (Get-Command -Name Register-ScheduledTask -ErrorAction SilentlyContinue)) {
-    throw (New-Failure precondition 'the PowerShell module ScheduledTasks is missing; it comes with Windows Server 2012 and later')
-}
+Assert-TaskScheduler
 $active = @(Get-OwnTask | Where-Object { [string]$_.State -in 'Running', 'Queued' })
 if ((Test-Path -LiteralPath "$folder\exit.json") -or @($active | Where-Object { $_.TaskName -eq $InstallationId }).Count) {
     return [ordered]@{ started = $false; log = $log }
@@ -133,6 +120,7 @@ Assert-WorkPath $folder
 if (-not (Test-Path -LiteralPath $folder)) { [void](New-Item -ItemType Directory -Path $folder) }
 Write-TextFile -Path "$folder\installer.json" -Text (ConvertTo-AsciiJson (Get-Order $log))
 Write-TextFile -Path "$folder\run.ps1" -Text $runner.ToString()
-Register-InstallerTask "$folder\run.ps1"
+Register-OwnTask -Folder $installerTasks -Name $InstallationId -Script "$folder\run.ps1" -LimitMinutes ($TimeoutMinutes + 30)
+Start-ScheduledTask -TaskPath $installerTasks -TaskName $InstallationId
 Wait-InstallerStart $folder
 [ordered]@{ started = $true; log = $log }

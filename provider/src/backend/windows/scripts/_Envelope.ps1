@@ -21,6 +21,11 @@ $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
 $ConfirmPreference = 'None'
 
+# Where this provider's scheduled tasks are.
+$installerTasks = '\terraform-provider-azuremfa\'
+$guardTasks = '\terraform-provider-azuremfa\guard\'
+$guardTask = 'second-factor'
+
 # ---- Failures, log lines and JSON ----
 
 function New-Failure {
@@ -398,10 +403,31 @@ function Get-ServiceStart {
 }
 
 function Get-OwnTask {
-    # The scheduled tasks of this provider. None is no error; anything else that goes wrong is.
+    # The scheduled tasks of this provider in one of its folders. None is no error; anything else that goes wrong is.
+    param([string] $Folder = $installerTasks)
     $problems = $null
-    Get-ScheduledTask -TaskPath '\terraform-provider-azuremfa\' -ErrorAction SilentlyContinue -ErrorVariable problems
+    Get-ScheduledTask -TaskPath $Folder -ErrorAction SilentlyContinue -ErrorVariable problems
     Assert-OnlyAbsence $problems
+}
+
+function Assert-TaskScheduler {
+    if (Get-Command -Name Register-ScheduledTask -ErrorAction SilentlyContinue) { return }
+    throw (New-Failure precondition 'the PowerShell module ScheduledTasks is missing; it comes with Windows Server 2012 and later')
+}
+
+function Register-OwnTask {
+    # A task under SYSTEM that runs a script; one of the same name is replaced. Without a trigger it waits to be started.
+    param([string] $Folder, [string] $Name, [string] $Script, [int] $LimitMinutes, $Trigger)
+    $task = @{
+        TaskPath = $Folder
+        TaskName = $Name
+        Action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$Script`""
+        Principal = New-ScheduledTaskPrincipal -UserId 'SYSTEM' -LogonType ServiceAccount -RunLevel Highest
+        Settings = New-ScheduledTaskSettingsSet -ExecutionTimeLimit (New-TimeSpan -Minutes $LimitMinutes) -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -MultipleInstances IgnoreNew
+        Force = $true
+    }
+    if ($null -ne $Trigger) { $task['Trigger'] = $Trigger }
+    [void](Register-ScheduledTask @task)
 }
 
 function Assert-OnlyAbsence {
@@ -440,6 +466,55 @@ function Find-AdfsProvider {
 function Get-AdfsPolicyName {
     # The names in the global additional authentication policy. Wrap the call in @().
     foreach ($name in (Get-AdfsGlobalAuthenticationPolicy).AdditionalAuthenticationProvider) { [string]$name }
+}
+
+function Get-ConstantText {
+    # The text of a constant, or of a variable that the script gave a constant once; null for anything else.
+    param($Node, $Tree)
+    if ($Node -is [System.Management.Automation.Language.CommandExpressionAst]) { $Node = $Node.Expression }
+    if ($Node -is [System.Management.Automation.Language.StringConstantExpressionAst]) { return $Node.Value }
+    if ($Node -isnot [System.Management.Automation.Language.VariableExpressionAst]) { return $null }
+    $name = $Node.VariablePath.UserPath
+    $assigned = @($Tree.FindAll({ param($part) $part -is [System.Management.Automation.Language.AssignmentStatementAst] }, $true) |
+            Where-Object { $_.Left -is [System.Management.Automation.Language.VariableExpressionAst] -and $_.Left.VariablePath.UserPath -eq $name })
+    if ($assigned.Count -ne 1 -or $assigned[0].Right -isnot [System.Management.Automation.Language.CommandExpressionAst]) { return $null }
+    $value = $assigned[0].Right.Expression
+    if ($value -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $value.Value }
+}
+
+function Get-Registration {
+    # What the vendor's script would register: TypeName and Name. It is read as a syntax tree and never run.
+    param([string] $Path)
+    $tokens = $problems = $null
+    $tree = [System.Management.Automation.Language.Parser]::ParseFile((Resolve-NativePath $Path), [ref]$tokens, [ref]$problems)
+    $calls = @($tree.FindAll({ param($part) $part -is [System.Management.Automation.Language.CommandAst] }, $true) | Where-Object { $_.GetCommandName() -eq 'Register-AdfsAuthenticationProvider' })
+    if ($problems.Count -or $calls.Count -ne 1) { throw (New-Failure invalid_input "$Path is not the vendor's registration script: one call of Register-AdfsAuthenticationProvider was expected") }
+    $registration = @{}
+    $elements = @($calls[0].CommandElements)
+    for ($i = 1; $i -lt $elements.Count; $i++) {
+        $parameter = $elements[$i]
+        if ($parameter -isnot [System.Management.Automation.Language.CommandParameterAst]) { continue }
+        $value = $parameter.Argument
+        if ($null -eq $value -and $i + 1 -lt $elements.Count) { $value = $elements[$i + 1] }
+        $registration[$parameter.ParameterName] = Get-ConstantText $value $tree
+    }
+    foreach ($name in 'TypeName', 'Name') {
+        if (-not $registration[$name]) { throw (New-Failure invalid_input "$Path has no plain -$name in its call of Register-AdfsAuthenticationProvider") }
+    }
+    $registration
+}
+
+function Read-GuardRecord {
+    # What the guard of the second factor did last, or null.
+    $path = (Get-WorkFolder) + '\guard\acted.json'
+    if (-not (Test-Path -LiteralPath $path)) { return $null }
+    $record = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $path -Raw -Encoding UTF8)
+    [ordered]@{
+        acted_at = if ($record.acted_at -is [datetime]) { Format-Utc $record.acted_at } else { [string]$record.acted_at }
+        direction = $record.direction
+        provider_names = @($record.provider_names | ForEach-Object { [string]$_ })
+        problem = [string]$record.problem
+    }
 }
 
 # ---- XML and web.config: values in them are secrets, so no message may quote them ----

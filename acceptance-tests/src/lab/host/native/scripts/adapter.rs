@@ -47,18 +47,7 @@ pub fn register(call: &mut Call<'_>) -> Result<Value, Failure> {
     let argument = |name: &str| call.arguments.text(name);
     let (wanted, script, configuration_path) =
         (argument("provider_name"), argument("registration_script"), argument("configuration_path"));
-    for file in [script, configuration_path] {
-        if !host.is_file(file) {
-            return Err(Failure::not_found(format!("{file} does not exist")));
-        }
-    }
-    let registration = registration_script::read(script, &String::from_utf8_lossy(&host.read(script)?))?;
-    if !registration.name.eq_ignore_ascii_case(wanted) {
-        return Err(Failure::invalid_input(format!(
-            "{script} registers {} and not {wanted}; it belongs to another release",
-            registration.name
-        )));
-    }
+    let registration = registration(host, script, configuration_path, wanted)?;
     let state = host.state()?;
     let configuration = Configuration::of_primary(host, &state)?;
     work_folder::initialize(host)?;
@@ -76,6 +65,40 @@ pub fn register(call: &mut Call<'_>) -> Result<Value, Failure> {
         }
         return Ok(json!({ "type_name": registration.type_name, "already": true }));
     }
+    register_anew(host, &configuration, &registration, configuration_path)?;
+    Ok(json!({ "type_name": registration.type_name, "already": false }))
+}
+
+/// What the vendor's script registers, which must be there with the configuration and be of the wanted release.
+pub fn registration(
+    host: &HostFolder,
+    script: &str,
+    configuration_path: &str,
+    wanted: &str,
+) -> Result<Registration, Failure> {
+    for file in [script, configuration_path] {
+        if !host.is_file(file) {
+            return Err(Failure::not_found(format!("{file} does not exist")));
+        }
+    }
+    let registration = registration_script::read(script, &String::from_utf8_lossy(&host.read(script)?))?;
+    if !registration.name.eq_ignore_ascii_case(wanted) {
+        return Err(Failure::invalid_input(format!(
+            "{script} registers {} and not {wanted}; it belongs to another release",
+            registration.name
+        )));
+    }
+    Ok(registration)
+}
+
+/// Registers a provider that is not there.
+pub fn register_anew(
+    host: &HostFolder,
+    configuration: &Configuration,
+    registration: &Registration,
+    configuration_path: &str,
+) -> Result<(), Failure> {
+    let state = host.state()?;
     if host.is_file(&path(RECORD_FILE)) {
         host.remove(&path(RECORD_FILE))?;
     }
@@ -97,8 +120,7 @@ pub fn register(call: &mut Call<'_>) -> Result<Value, Failure> {
     })?;
     let detail = json!({ "provider_name": registration.name, "type_name": registration.type_name });
     host.record("adapter_register", detail)?;
-    write_record(host, &registration)?;
-    Ok(json!({ "type_name": registration.type_name, "already": false }))
+    write_record(host, registration)
 }
 
 fn write_record(host: &HostFolder, registration: &Registration) -> Result<(), Failure> {

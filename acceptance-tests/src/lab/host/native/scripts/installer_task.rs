@@ -23,7 +23,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub fn active(state: &State) -> Vec<String> {
     let own = state.scheduled_tasks.iter().filter_map(|(key, task)| {
         let name = key.get(..TASKS.len()).filter(|head| head.eq_ignore_ascii_case(TASKS)).map(|_| &key[TASKS.len()..]);
-        Some((name?, task))
+        // Not those in a folder below.
+        Some((name.filter(|name| !name.contains('\\'))?, task))
     });
     let is_active = |state: &str, process: Option<i64>| match state {
         "Queued" => true,

@@ -62,7 +62,7 @@ pub fn start(call: &mut Call<'_>) -> Result<Value, Failure> {
     let record = Record { file, program, command_line: &command_line, log: &log, timeout_minutes: minutes };
     host.write(&format!("{folder}\\installer.json"), ascii_json(&record))?;
     let run = format!("{folder}\\run.ps1");
-    host.write(&run, runner(call.script_text))?;
+    host.write(&run, runner("runner", call.script_text))?;
     register_task(call, id, &run)?;
     let mut words = split_command_line(&command_line);
     if is_package {
@@ -85,9 +85,9 @@ fn check_file(call: &Call<'_>, file: &str) -> Result<(), Failure> {
     Err(Failure::invalid_input(message))
 }
 
-/// The part of the script that becomes `run.ps1`.
-fn runner(script_text: &str) -> &str {
-    let body = script_text.split_once("$runner = {").and_then(|(_, rest)| rest.split_once("\n}\n"));
+/// The part of a script that becomes one of its own, `$<name> = { ... }`.
+pub fn runner<'a>(name: &str, script_text: &'a str) -> &'a str {
+    let body = script_text.split_once(&format!("${name} = {{")).and_then(|(_, rest)| rest.split_once("\n}\n"));
     body.map_or("", |(body, _)| &script_text[offset(script_text, body)..offset(script_text, body) + body.len() + 1])
 }
 
@@ -97,14 +97,8 @@ fn offset(whole: &str, part: &str) -> usize {
 
 fn register_task(call: &Call<'_>, id: &str, run: &str) -> Result<(), Failure> {
     call.host.update(|state| {
-        let task = ScheduledTask {
-            state: "Running".to_owned(),
-            execute: "powershell.exe".to_owned(),
-            arguments: format!("-NoProfile -NonInteractive -ExecutionPolicy Bypass -File \"{run}\""),
-            user: "SYSTEM".to_owned(),
-            process_id: Some(std::process::id().into()),
-            last_result: 0,
-        };
+        let process_id = Some(std::process::id().into());
+        let task = ScheduledTask { state: "Running".to_owned(), process_id, ..ScheduledTask::under_system(run, None) };
         state.scheduled_tasks.insert(format!("{TASKS}{id}"), task);
         Ok(())
     })

@@ -11,6 +11,7 @@ pub mod configuration_entries;
 pub mod diagnosis;
 pub mod facts;
 pub mod files;
+pub mod guard;
 pub mod installer_log;
 pub mod installer_task;
 pub mod installers;
