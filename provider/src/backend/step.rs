@@ -7,6 +7,9 @@ use crate::address::HostAddress;
 use crate::backend::facts::WebKind;
 use crate::backend::health::HealthCheck;
 
+/// So long a run may be silent before the guard of a gap takes over. A run renews its lease of the host five times as often.
+pub const GUARD_SILENCE: Duration = Duration::from_secs(5 * 60);
+
 /// One step on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -113,6 +116,15 @@ pub enum Action {
     MergeAdapterConfiguration {
         source: PackageSource,
     },
+    /// Lets the host close the gap by itself when it hears nothing of the run for [`GUARD_SILENCE`]. What it puts back as long
+    /// as it is registered, and what else it puts in, registered first where a source says with what.
+    EnableGuard {
+        back: Vec<String>,
+        forward: String,
+        source: Option<PackageSource>,
+    },
+    /// Takes the guard away.
+    DisableGuard,
     /// Takes a provider out of the global policy: the second factor is off from here on.
     DisableProvider {
         provider_name: String,
@@ -314,6 +326,12 @@ impl Action {
             Self::MergeAdapterConfiguration { .. } => {
                 formatter.write_str("carry the exported values into the new adapter configuration")
             }
+            Self::EnableGuard { .. } => write!(
+                formatter,
+                "set up a guard: when this server hears nothing of the run for {} minutes, it closes the gap by itself",
+                GUARD_SILENCE.as_secs() / 60
+            ),
+            Self::DisableGuard => formatter.write_str("take the guard away"),
             Self::DisableProvider { provider_name } => {
                 write!(
                     formatter,
@@ -376,6 +394,8 @@ mod tests {
             Action::RunAdapterPackage { version: text(), source: PackageSource::InstallFolder },
             Action::ExportAdapterConfiguration { provider_name: text() },
             Action::MergeAdapterConfiguration { source: PackageSource::InstallFolder },
+            Action::EnableGuard { back: vec![text()], forward: text(), source: None },
+            Action::DisableGuard,
             Action::DisableProvider { provider_name: text() },
             Action::UnregisterAdapter { provider_name: text() },
             Action::RegisterAdapter { provider_name: text(), source: PackageSource::InstallFolder },

@@ -13,6 +13,8 @@ pub fn may_stop_before(steps: &[Step], index: usize) -> bool {
         | Action::VerifyServer { .. } | Action::VerifyWeb { .. } | Action::CloseBackup { .. }
         // A host that is whole serves again.
         | Action::PutBack { .. }
+        // Nobody else takes it away before its time.
+        | Action::DisableGuard
     );
     !completes && !recovery::is_held_open(steps, index)
 }
@@ -30,6 +32,7 @@ mod tests {
             step(Action::DisableProvider { provider_name: "old".to_owned() }),
             step(Action::RestartAdfs),
             step(Action::EnableProvider { provider_name: "new".to_owned() }),
+            step(Action::DisableGuard),
             step(Action::RestartAdfs),
             step(Action::VerifyServer { version: "7.0.0.9".to_owned(), sdk: true }),
             step(Action::CloseBackup { backup_id: "x".to_owned() }),
@@ -37,6 +40,6 @@ mod tests {
             step(Action::TakeOut { balancer: "lb".to_owned(), wait: None }),
         ];
         let may: Vec<bool> = (0..steps.len()).map(|index| may_stop_before(&steps, index)).collect();
-        assert_eq!(may, [true, false, true, false, false, true, false, false, false, true]);
+        assert_eq!(may, [true, false, true, false, false, false, true, false, false, false, true]);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::backend::Report;
 use crate::backend::error::{Cause, HostError};
+use crate::backend::facts::HostFacts;
 use crate::backend::step::PackageSource;
 use crate::backend::windows::poll::Poll;
 use crate::backend::windows::scripts::{
@@ -129,15 +130,35 @@ pub async fn register(work: &Work<'_>, provider_name: &str, source: &PackageSour
         type_name: String,
         already: bool,
     }
-    let facts = work.known_facts().await?;
+    let files = registration_files(work, &work.known_facts().await?, source)?;
     let arguments = json!({
         "provider_name": provider_name,
-        "registration_script": join(&work.folder(&facts, source)?, REGISTRATION_SCRIPT),
-        "configuration_path": join(&facts.work_folder, MERGED),
+        "registration_script": files.script,
+        "configuration_path": files.configuration,
     });
     let reply: Reply = work.run_until_heard(REGISTER_ADAPTER, arguments, SHORT_SILENCE).await?;
     tracing::info!(host = work.host, provider = provider_name, type_name = reply.type_name, "adapter is registered");
     Ok(Report { already: reply.already, notes: Vec::new() })
+}
+
+/// What a provider is registered with: files on the host.
+pub struct RegistrationFiles {
+    /// The vendor's script.
+    pub script: String,
+    /// The carried configuration.
+    pub configuration: String,
+}
+
+/// Where the files of a registration are.
+pub fn registration_files(
+    work: &Work<'_>,
+    facts: &HostFacts,
+    source: &PackageSource,
+) -> Result<RegistrationFiles, HostError> {
+    Ok(RegistrationFiles {
+        script: join(&work.folder(facts, source)?, REGISTRATION_SCRIPT),
+        configuration: join(&facts.work_folder, MERGED),
+    })
 }
 
 /// Deletes the files that hold the configuration.

@@ -37,6 +37,7 @@ pub mod endpoint;
 pub mod files;
 pub mod gap;
 pub mod get;
+pub mod guard;
 pub mod health;
 pub mod hosts;
 pub mod installers;
@@ -226,6 +227,8 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
         Action::SetApplicationPool { application_pool } => web::set_application_pool(work, application_pool).await,
         Action::ExportAdapterConfiguration { provider_name } => adfs::export(work, provider_name).await,
         Action::MergeAdapterConfiguration { source } => adfs::merge(work, source).await,
+        Action::EnableGuard { back, forward, source } => guard::enable(work, back, forward, source.as_ref()).await,
+        Action::DisableGuard => guard::disable(work).await,
         Action::DisableProvider { provider_name } => adfs::disable(work, provider_name).await,
         Action::UnregisterAdapter { provider_name } => adfs::unregister(work, provider_name).await,
         Action::RegisterAdapter { provider_name, source } => adfs::register(work, provider_name, source).await,

@@ -71,6 +71,8 @@ scripts! {
     COMPLETE_BACKUP = "Complete-Backup";
     COMPLETE_INSTALLER = "Complete-Installer";
     COMPLETE_PARTIAL_FILE = "Complete-PartialFile";
+    DISABLE_SECOND_FACTOR_GUARD = "Disable-SecondFactorGuard";
+    ENABLE_SECOND_FACTOR_GUARD = "Enable-SecondFactorGuard";
     EXPORT_ADAPTER_CONFIGURATION = "Export-AdapterConfiguration";
     GET_ADFS_SYNCHRONIZATION = "Get-AdfsSynchronization";
     GET_DIAGNOSIS = "Get-Diagnosis";

@@ -35,6 +35,7 @@ fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authori
     let on = |host: &str, action| Step { host: host.to_owned(), action };
     let mut steps = vec![
         on(authority, Action::MergeAdapterConfiguration { source: source.clone() }),
+        on(authority, Action::EnableGuard { back: Vec::new(), forward: name(), source: Some(source.clone()) }),
         on(authority, Action::RegisterAdapter { provider_name: name(), source }),
     ];
     let first = batches.first().map(Vec::as_slice).unwrap_or_default();
@@ -48,5 +49,6 @@ fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authori
     );
     steps.extend(seen().map(|(host, _)| on(host, Action::RestartAdfs)));
     steps.push(on(authority, Action::EnableProvider { provider_name: name() }));
+    steps.push(on(authority, Action::DisableGuard));
     steps
 }

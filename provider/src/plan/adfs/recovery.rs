@@ -47,6 +47,13 @@ pub fn may_be_open(steps: &[Step], failed: usize) -> bool {
     phase(steps, failed) != Phase::Closed || is_opening(steps, failed)
 }
 
+/// The host with a guard of the gap that is still there when a step fails. None where none was set up, or it was taken away.
+pub fn guarded_by(steps: &[Step], failed: usize) -> Option<&str> {
+    let begun = steps[..=failed].iter().rposition(|step| matches!(step.action, Action::EnableGuard { .. }))?;
+    let is_gone = steps[begun..failed].iter().any(|step| matches!(step.action, Action::DisableGuard));
+    (!is_gone).then(|| steps[begun].host.as_str())
+}
+
 /// The ways out after a step has failed, the best first: the next one is for when that fails. Whether the failed step has
 /// done its work all the same cannot be known. Empty when the gap is not open, or closes by nothing in this run.
 pub fn ways(steps: &[Step], failed: usize) -> Vec<Way> {
@@ -164,6 +171,8 @@ mod tests {
             .chars()
             .map(|letter| match letter {
                 'm' => Action::MergeAdapterConfiguration { source: source() },
+                'g' => Action::EnableGuard { back: Vec::new(), forward: name(NEW_NAME), source: None },
+                'h' => Action::DisableGuard,
                 'i' => Action::RunAdapterPackage { version: name("7.0.0.9"), source: source() },
                 'd' => Action::DisableProvider { provider_name: name(OLD_NAME) },
                 'u' => Action::UnregisterAdapter { provider_name: name(OLD_NAME) },
@@ -223,6 +232,15 @@ mod tests {
         check("isx", &[".", ".", "."]);
         check("dusx", &[".", ".", ".", "."]);
         check("edusx", &["<e", ".", ".", ".", "."]);
+    }
+
+    #[test]
+    fn a_guard_changes_no_way_and_is_known_while_it_is_there() {
+        check("igdursehx", &[".", ".", "<b", "<b >re", ">re", ">re", ">re", ".", "."]);
+        let steps = steps("igdursehx");
+        let guarded: Vec<bool> = (0..steps.len()).map(|failed| guarded_by(&steps, failed).is_some()).collect();
+        // Whether a step that fails has done its work all the same cannot be known.
+        assert_eq!(guarded, [false, true, true, true, true, true, true, true, false]);
     }
 
     #[test]

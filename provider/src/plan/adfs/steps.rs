@@ -25,13 +25,16 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
             Member::Unreachable(_) | Member::Missing(_) => {}
         }
     }
-    steps.extend(registration(exchange));
+    steps.extend(registration(exchange, survey));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| synchronization(exchange, host)));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| restart(exchange, host)));
     steps.extend(hosts(exchange, survey, 1).filter_map(|host| traffic(exchange, host)));
     // One that is only cleared away leaves no gap: see `registration`.
     if exchange.enables() && (exchange.registers || exchange.stale.is_empty()) {
         steps.push(step(exchange.authority, enable(exchange.wanted)));
+    }
+    if is_guarded(exchange, survey) {
+        steps.push(step(exchange.authority, Action::DisableGuard));
     }
     // Not before: nobody waits for a host to answer while users are not asked for the second factor.
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| health_check(exchange, host)));
@@ -60,6 +63,12 @@ fn way_back(exchange: &Exchange<'_>) -> Option<Step> {
     exchange.left_disabled().map(|provider| step(exchange.authority, enable(&provider.name)))
 }
 
+/// Whether users are not asked for the second factor while something else is done than to close the gap.
+fn is_guarded(exchange: &Exchange<'_>, survey: &Survey<'_>) -> bool {
+    let is_left_open = exchange.enables() && exchange.stale.is_empty();
+    exchange.registers || (is_left_open && hosts(exchange, survey, 0).any(|host| exchange.restarts(host)))
+}
+
 fn traffic(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
     exchange.restarts(host).then(|| step(host, Action::TrafficNotManaged))
 }
@@ -78,7 +87,7 @@ fn package(exchange: &Exchange<'_>, seen: &Seen<'_>, diagnostics: &mut Diagnosti
 }
 
 /// The exchange on the host that registers. What is registered is exported before it is taken away.
-fn registration(exchange: &Exchange<'_>) -> Vec<Step> {
+fn registration(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Vec<Step> {
     let origin = origin(exchange);
     let source = source(exchange, origin.as_ref());
     let name = |old: &AuthenticationProvider| old.name.clone();
@@ -98,7 +107,12 @@ fn registration(exchange: &Exchange<'_>) -> Vec<Step> {
     }
     // What is put back into the policy first counts as being in it.
     let disabled = exchange.disabled().chain(exchange.left_disabled().map(|old| old.name.as_str()));
-    actions.extend(disabled.map(|name| Action::DisableProvider { provider_name: name.to_owned() }));
+    let disabled: Vec<String> = disabled.map(str::to_owned).collect();
+    if is_guarded(exchange, survey) {
+        let source = exchange.registers.then(|| source.clone());
+        actions.push(Action::EnableGuard { back: disabled.clone(), forward: exchange.wanted.to_owned(), source });
+    }
+    actions.extend(disabled.into_iter().map(|provider_name| Action::DisableProvider { provider_name }));
     actions.extend(exchange.stale.iter().map(|old| Action::UnregisterAdapter { provider_name: name(old) }));
     if exchange.registers {
         actions.push(Action::RegisterAdapter { provider_name: exchange.wanted.to_owned(), source });

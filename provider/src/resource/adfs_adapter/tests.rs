@@ -72,7 +72,7 @@ async fn a_farm_is_upgraded_and_rests() {
         warning: adfs-eu: adfs_mfa_gap
         warning: Order 2: adfs-eu 6.3.1.1 -> 7.0.0.9 on adfs01, adfs02"#]]
     .assert_eq(&summaries(&planned.diagnostics));
-    assert_eq!(planned.steps().len(), 18);
+    assert_eq!(planned.steps().len(), 20);
     let diff = planned.diff();
     let told: Vec<&str> = diff.lines().filter(|line| !line.starts_with("steps")).collect();
     expect![[r#"
@@ -163,10 +163,12 @@ async fn a_gap_is_closed_while_the_farm_waits() {
     let planned = workspace.refresh_and_plan(&config).await;
     expect![[r#"
         1. adfs01.contoso.com: carry the exported values into the new adapter configuration
-        2. adfs01.contoso.com: register AzureMfaServerAuthentication with the carried configuration
-        3. adfs01.contoso.com: restart AD FS
-        4. adfs01.contoso.com: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        5. adfs01.contoso.com: waits for mfa-eu to be whole at 7.0.0.9"#]].assert_eq(&planned.steps().join("\n"));
+        2. adfs01.contoso.com: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+        3. adfs01.contoso.com: register AzureMfaServerAuthentication with the carried configuration
+        4. adfs01.contoso.com: restart AD FS
+        5. adfs01.contoso.com: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        6. adfs01.contoso.com: take the guard away
+        7. adfs01.contoso.com: waits for mfa-eu to be whole at 7.0.0.9"#]].assert_eq(&planned.steps().join("\n"));
     assert_eq!(summaries(&workspace.apply(&planned).await), "");
     assert!(asks(&estate));
     assert_eq!(workspace.text("version"), "6.3.1.1");
@@ -184,11 +186,34 @@ async fn a_run_is_not_stopped_in_the_gap() {
     let planned = workspace.plan(&wanted("7.0.0.9")).await;
     estate.set_stop_after("out of the global policy", workspace.stop.clone());
     let applied = workspace.apply(&planned).await;
-    expect!["error: adfs-eu was stopped before step 12 of 18 on adfs02"].assert_eq(&summaries(&applied));
+    expect!["error: adfs-eu was stopped before step 14 of 20 on adfs02"].assert_eq(&summaries(&applied));
     assert!(asks(&estate));
     let performed = estate.performed();
     let last = performed.last().expect("something was performed");
-    assert!(last.contains("put AzureMfaServerAuthentication into the global policy"), "{last}");
+    assert!(last.contains("take the guard away"), "{last}");
+}
+
+/// Nobody guards a gap that is closed; one that nobody could close is guarded by the server itself.
+#[tokio::test]
+async fn a_guard_stays_only_while_the_gap_may_be_open() {
+    let report = |always: bool| async move {
+        let estate = estate("6.3.1.1");
+        let mut workspace = imported(&estate).await;
+        let planned = workspace.plan(&wanted("7.0.0.9")).await;
+        let fault = Fault { step: "register AzureMfaServerAuthentication", after: false };
+        if always {
+            estate.set_fault(Some(fault))
+        } else {
+            estate.set_fault_once(fault)
+        }
+        let applied = workspace.apply(&planned).await;
+        let guard: Vec<String> = estate.performed().into_iter().filter(|line| line.contains("guard")).collect();
+        (guard, format!("{applied:?}").contains("The guard on adfs01.contoso.com goes on trying by itself"))
+    };
+    let set_up = "set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself";
+    let lines = |texts: &[&str]| texts.iter().map(|text| format!("{}: {text}", FARM[0])).collect::<Vec<_>>();
+    assert_eq!(report(false).await, (lines(&[set_up, "take the guard away"]), false));
+    assert_eq!(report(true).await, (lines(&[set_up]), true));
 }
 
 /// The connection is lost in the gap, and once more on the way out.

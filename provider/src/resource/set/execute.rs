@@ -10,7 +10,7 @@ use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::plan::safe_point;
 use crate::resource::set::address_of;
-use crate::resource::set::recover::{Recovery, close_gap};
+use crate::resource::set::recover::{Recovery, close_gap, end_guard};
 use crate::tf::diagnostic::Diagnostics;
 
 /// Where a run broke off.
@@ -53,6 +53,7 @@ pub async fn perform(
     let Err(mut halt) = outcome else { return Ok(()) };
     halt.timed_out = matches!(halt.error.cause, Cause::Stopped) && !stop.is_cancelled();
     halt.recovery = close_gap(provider, name, steps, addresses, halt.index).await;
+    end_guard(provider, name, steps, addresses, halt.index, halt.recovery.as_ref()).await;
     Err(halt)
 }
 

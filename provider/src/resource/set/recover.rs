@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::HostAddress;
 use crate::backend::error::{Cause, HostError};
-use crate::backend::step::Step;
+use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::plan::adfs::recovery::{self, Direction, Way};
 use crate::resource::set::address_of;
@@ -20,6 +20,8 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), D
 #[derive(Debug)]
 pub struct Recovery {
     tried: Vec<(Way, Option<HostError>)>,
+    /// The host that goes on trying when nobody else does.
+    guarded_by: Option<String>,
 }
 
 /// Closes the gap that a failed step may have left open. None when there is none. It cannot be stopped: it is short, and
@@ -44,7 +46,25 @@ pub async fn close_gap(
             break;
         }
     }
-    Some(Recovery { tried })
+    Some(Recovery { tried, guarded_by: recovery::guarded_by(steps, failed).map(str::to_owned) })
+}
+
+/// Takes the guard away that a run has set up and will not come to take away. Not while the gap may be open. One that stays
+/// behind does no harm: it goes by itself.
+pub async fn end_guard(
+    provider: &ProviderConfig,
+    name: &str,
+    steps: &[Step],
+    addresses: &[HostAddress],
+    failed: usize,
+    recovery: Option<&Recovery>,
+) {
+    let host = recovery::guarded_by(steps, failed).filter(|_| recovery.is_none_or(Recovery::is_closed));
+    let Some(host) = host else { return };
+    let step = Step { host: host.to_owned(), action: Action::DisableGuard };
+    if let Err(error) = walk(provider, name, &[step], addresses).await {
+        tracing::warn!(set = name, host, error = %error, "the guard stays behind; it goes by itself");
+    }
 }
 
 async fn walk(
@@ -88,6 +108,9 @@ impl Recovery {
             });
         }
         if !self.is_closed() {
+            parts.extend(self.guarded_by.as_ref().map(|host| {
+                format!("The guard on {host} goes on trying by itself, every minute, as soon as it hears nothing of this run.")
+            }));
             parts.push(
                 "USERS MAY NOT BE ASKED FOR THE SECOND FACTOR NOW. Look at the global authentication policy of the farm \
                  (Get-AdfsGlobalAuthenticationPolicy) and put the registered MFA Server provider back into it by hand, or \

@@ -21,6 +21,7 @@ mod adfs;
 mod balancer;
 mod download;
 mod files;
+mod guard;
 mod health;
 mod packages;
 mod verify;

@@ -59,25 +59,27 @@ fn after_the_package_the_exchange_follows() {
         &wanted("7.0.0.9"),
         Reached::Installed,
         &expect![[r#"
-        1. adfs01: traffic is not managed; take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        3. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
-        4. adfs01: carry the exported values into the new adapter configuration
-        5. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
-        6. adfs01: unregister WindowsAzureMultiFactorAuthentication
-        7. adfs01: register AzureMfaServerAuthentication with the carried configuration
-        8. adfs01: restart AD FS
-        9. adfs02: traffic is not managed; take the host out of the balancer yourself
-        10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        11. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        12. adfs02: install the AD FS adapter 7.0.0.9
-        13. adfs02: wait until this server has synchronised with the primary
-        14. adfs02: restart AD FS
-        15. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        16. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        17. adfs01: delete the exported configuration
-        -> current reaches_pin=true
-        warning: adfs-eu: adfs_mfa_gap"#]],
+            1. adfs01: traffic is not managed; take the host out of the balancer yourself
+            2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            3. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
+            4. adfs01: carry the exported values into the new adapter configuration
+            5. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            6. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+            7. adfs01: unregister WindowsAzureMultiFactorAuthentication
+            8. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            9. adfs01: restart AD FS
+            10. adfs02: traffic is not managed; take the host out of the balancer yourself
+            11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            12. adfs01: take the guard away
+            13. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            14. adfs02: install the AD FS adapter 7.0.0.9
+            15. adfs02: wait until this server has synchronised with the primary
+            16. adfs02: restart AD FS
+            17. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            18. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            19. adfs01: delete the exported configuration
+            -> current reaches_pin=true
+            warning: adfs-eu: adfs_mfa_gap"#]],
     );
 }
 
@@ -88,26 +90,28 @@ fn what_stayed_out_of_the_policy_is_put_back_first() {
         &wanted("7.0.0.9"),
         Reached::Disabled,
         &expect![[r#"
-        1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
-        2. adfs01: traffic is not managed; take the host out of the balancer yourself
-        3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
-        5. adfs01: carry the exported values into the new adapter configuration
-        6. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
-        7. adfs01: unregister WindowsAzureMultiFactorAuthentication
-        8. adfs01: register AzureMfaServerAuthentication with the carried configuration
-        9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed; take the host out of the balancer yourself
-        11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        12. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        13. adfs02: install the AD FS adapter 7.0.0.9
-        14. adfs02: wait until this server has synchronised with the primary
-        15. adfs02: restart AD FS
-        16. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        17. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        18. adfs01: delete the exported configuration
-        -> current reaches_pin=true
-        warning: adfs-eu: adfs_mfa_gap"#]],
+            1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            2. adfs01: traffic is not managed; take the host out of the balancer yourself
+            3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
+            5. adfs01: carry the exported values into the new adapter configuration
+            6. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            7. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+            8. adfs01: unregister WindowsAzureMultiFactorAuthentication
+            9. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            10. adfs01: restart AD FS
+            11. adfs02: traffic is not managed; take the host out of the balancer yourself
+            12. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            13. adfs01: take the guard away
+            14. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            15. adfs02: install the AD FS adapter 7.0.0.9
+            16. adfs02: wait until this server has synchronised with the primary
+            17. adfs02: restart AD FS
+            18. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            19. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            20. adfs01: delete the exported configuration
+            -> current reaches_pin=true
+            warning: adfs-eu: adfs_mfa_gap"#]],
     );
 }
 
@@ -118,21 +122,23 @@ fn after_unregistering_the_way_is_forward() {
         &desired_at("7.0.0.9"),
         Reached::Unregistered,
         &expect![[r#"
-        1. adfs01: traffic is not managed; take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        3. adfs01: carry the exported values into the new adapter configuration
-        4. adfs01: register AzureMfaServerAuthentication with the carried configuration
-        5. adfs01: restart AD FS
-        6. adfs02: traffic is not managed; take the host out of the balancer yourself
-        7. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        8. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        9. adfs02: install the AD FS adapter 7.0.0.9
-        10. adfs02: wait until this server has synchronised with the primary
-        11. adfs02: restart AD FS
-        12. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        13. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        14. adfs01: delete the exported configuration
-        -> current reaches_pin=true"#]],
+            1. adfs01: traffic is not managed; take the host out of the balancer yourself
+            2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            3. adfs01: carry the exported values into the new adapter configuration
+            4. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            5. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            6. adfs01: restart AD FS
+            7. adfs02: traffic is not managed; take the host out of the balancer yourself
+            8. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            9. adfs01: take the guard away
+            10. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            11. adfs02: install the AD FS adapter 7.0.0.9
+            12. adfs02: wait until this server has synchronised with the primary
+            13. adfs02: restart AD FS
+            14. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            15. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            16. adfs01: delete the exported configuration
+            -> current reaches_pin=true"#]],
     );
 }
 
@@ -142,33 +148,35 @@ fn what_is_registered_is_loaded_and_enabled() {
         &desired_at("7.0.0.9"),
         Reached::Registered,
         &expect![[r#"
-        1. adfs01: traffic is not managed; take the host out of the balancer yourself
-        2. adfs01: restart AD FS
-        3. adfs02: traffic is not managed; take the host out of the balancer yourself
-        4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        5. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        6. adfs02: install the AD FS adapter 7.0.0.9
-        7. adfs02: wait until this server has synchronised with the primary
-        8. adfs02: restart AD FS
-        9. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        10. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        11. adfs01: delete the exported configuration
-        -> current reaches_pin=true"#]],
+            1. adfs01: traffic is not managed; take the host out of the balancer yourself
+            2. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            3. adfs01: restart AD FS
+            4. adfs02: traffic is not managed; take the host out of the balancer yourself
+            5. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            6. adfs01: take the guard away
+            7. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            8. adfs02: install the AD FS adapter 7.0.0.9
+            9. adfs02: wait until this server has synchronised with the primary
+            10. adfs02: restart AD FS
+            11. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            12. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            13. adfs01: delete the exported configuration
+            -> current reaches_pin=true"#]],
     );
     check_left(
         &desired_at("7.0.0.9"),
         Reached::Restarted,
         &expect![[r#"
-        1. adfs02: traffic is not managed; take the host out of the balancer yourself
-        2. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        3. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-        4. adfs02: install the AD FS adapter 7.0.0.9
-        5. adfs02: wait until this server has synchronised with the primary
-        6. adfs02: restart AD FS
-        7. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        8. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
-        9. adfs01: delete the exported configuration
-        -> current reaches_pin=true"#]],
+            1. adfs02: traffic is not managed; take the host out of the balancer yourself
+            2. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            3. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            4. adfs02: install the AD FS adapter 7.0.0.9
+            5. adfs02: wait until this server has synchronised with the primary
+            6. adfs02: restart AD FS
+            7. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            8. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            9. adfs01: delete the exported configuration
+            -> current reaches_pin=true"#]],
     );
 }
 
@@ -237,17 +245,19 @@ fn a_type_of_another_release_is_exchanged() {
         2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
         3. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
         4. adfs01: carry the exported values into the new adapter configuration
-        5. adfs01: take AzureMfaServerAuthentication out of the global policy (users are NOT asked for the second factor from here)
-        6. adfs01: unregister AzureMfaServerAuthentication
-        7. adfs01: register AzureMfaServerAuthentication with the carried configuration
-        8. adfs01: restart AD FS
-        9. adfs02: traffic is not managed; take the host out of the balancer yourself
-        10. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        11. adfs02: wait until this server has synchronised with the primary
-        12. adfs02: restart AD FS
-        13. adfs01: verify that the AD FS adapter runs 8.0.1.1 and is registered
-        14. adfs02: verify that the AD FS adapter runs 8.0.1.1 and is registered
-        15. adfs01: delete the exported configuration
+        5. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+        6. adfs01: take AzureMfaServerAuthentication out of the global policy (users are NOT asked for the second factor from here)
+        7. adfs01: unregister AzureMfaServerAuthentication
+        8. adfs01: register AzureMfaServerAuthentication with the carried configuration
+        9. adfs01: restart AD FS
+        10. adfs02: traffic is not managed; take the host out of the balancer yourself
+        11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        12. adfs01: take the guard away
+        13. adfs02: wait until this server has synchronised with the primary
+        14. adfs02: restart AD FS
+        15. adfs01: verify that the AD FS adapter runs 8.0.1.1 and is registered
+        16. adfs02: verify that the AD FS adapter runs 8.0.1.1 and is registered
+        17. adfs01: delete the exported configuration
         -> current reaches_pin=true
         warning: adfs-eu: adfs_mfa_gap"#]].assert_eq(&text(&decision));
     // Where AD FS does not show types, the name has to do.
@@ -288,10 +298,12 @@ fn a_gap_is_closed_even_while_the_farm_waits() {
         &views,
         &expect![[r#"
             1. adfs01: carry the exported values into the new adapter configuration
-            2. adfs01: register AzureMfaServerAuthentication with the carried configuration
-            3. adfs01: restart AD FS
-            4. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-            5. adfs01: waits for mfa-eu to run 7.0.0.9
+            2. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            3. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            4. adfs01: restart AD FS
+            5. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            6. adfs01: take the guard away
+            7. adfs01: waits for mfa-eu to run 7.0.0.9
             -> waiting reaches_pin=false
             warning: adfs-eu waits for mfa-eu to run 7.0.0.9"#]],
     );
