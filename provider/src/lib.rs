@@ -36,6 +36,8 @@
 //!   [`backend::windows::health`] asks, from this machine.
 //! - When is a host out of its balancer? [`plan::traffic`] says where the steps stand and who is still out after a run;
 //!   [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
+//! - What happens when the runner is gone in the AD FS gap? [`plan::adfs::recovery`] is the way out of a run,
+//!   [`backend::windows::guard`] that of the host alone.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
@@ -57,7 +59,8 @@
 //! - The name of a host says who it is, everywhere; its port only where a call goes: [`address::HostAddress`].
 //! - A secret is a [`secret::Secret`]; private state and facts hold none.
 //! - While the global AD FS policy names no MFA Server provider, every way out of a run goes back (before the old
-//!   adapter is unregistered) or forward (after it).
+//!   adapter is unregistered) or forward (after it). When there is no run any more, the guard on the AD FS server does the
+//!   same: the script that it runs stands inside `Enable-SecondFactorGuard.ps1`.
 
 pub mod address;
 pub mod backend;
