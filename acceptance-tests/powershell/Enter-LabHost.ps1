@@ -49,6 +49,8 @@ if ($hostState['adfs']) { Import-Module -Name "$PSScriptRoot/modules/ADFS/ADFS.p
 Set-Location -LiteralPath 'C:\'
 
 if ($File) {
+    # Tasks run under SYSTEM.
+    $global:LabIsSystem = [bool]$TaskPath
     try { & (Resolve-LabPath $File) }
     finally { if ($TaskPath) { Complete-LabTask $TaskPath } }
     return

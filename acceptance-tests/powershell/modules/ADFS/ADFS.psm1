@@ -5,6 +5,7 @@ $builtIn = 'CertificateAuthentication', 'FormsAuthentication', 'WindowsAuthentic
 function Get-LabFarmPath {
     $state = Read-LabState
     if (-not $state['adfs']) { throw 'this host is in no farm' }
+    if ((Test-Path -LiteralPath 'Variable:\LabIsSystem') -and $global:LabIsSystem -and $state['adfs']['refuses_system']) { throw 'ADMIN0120: The client is not authorized to access the endpoint net.tcp://localhost:1500/policy.' }
     if ($state['services']['adfssrv']['state'] -ne 'Running') { throw 'MSIS7612: Could not connect to net.tcp://localhost:1500/policy. The AD FS service does not run.' }
     "$([AzureMfaLab.Files]::Estate)/farms/$($state['adfs']['farm']).json"
 }

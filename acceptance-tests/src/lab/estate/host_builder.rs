@@ -98,7 +98,8 @@ impl HostBuilder {
     /// A member of an AD FS farm. The farm's file is written by [`Estate::write_farm`].
     #[must_use]
     pub fn adfs(mut self, farm: &str, role: Option<&str>) -> Self {
-        self.state.adfs = Some(AdfsMember { farm: farm.to_owned(), role: role.map(str::to_owned) });
+        self.state.adfs =
+            Some(AdfsMember { farm: farm.to_owned(), role: role.map(str::to_owned), refuses_system: false });
         self
     }
 

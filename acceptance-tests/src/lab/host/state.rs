@@ -188,6 +188,9 @@ pub struct AdfsMember {
     /// `PrimaryComputer` or `SecondaryComputer`.
     #[serde(default)]
     pub role: Option<String>,
+    /// AD FS on it answers administrators and not SYSTEM.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuses_system: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

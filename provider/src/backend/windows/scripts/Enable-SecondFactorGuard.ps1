@@ -6,6 +6,7 @@ Lets this AD FS server put the second factor on again by itself when the run tha
 A scheduled task under SYSTEM looks every minute. While the run renews its lease of this host, or the global policy names one of
 the providers, it does nothing. Else it puts those names back that are still registered; when none is, it registers the new
 provider with the carried configuration and puts that one in.
+It is tried at once: a guard that cannot ask AD FS is taken away again, and the script fails.
 Runs inside _Envelope.ps1, which has the functions that the scripts share.
 .PARAMETER Back
 The names that the run takes out of the policy.
@@ -66,6 +67,11 @@ $guard = {
         @{ Direction = 'forward'; Names = @($order.forward) }
     }
 
+    if (-not (Test-Path -LiteralPath "$PSScriptRoot\tried.json")) {
+        $problem = ''
+        try { [void]@(Get-PolicyName; Get-AdfsAuthenticationProvider) } catch { $problem = $_.Exception.Message }
+        Write-Record "$PSScriptRoot\tried.json" ([ordered]@{ problem = $problem })
+    }
     $lease = Get-Item -LiteralPath "$PSScriptRoot\..\lease.json" -Force -ErrorAction Ignore
     # By the time of the file alone: a damaged lease must not keep the guard from its work. None is left by a run that ended.
     $silence = if ($null -ne $lease) { [Math]::Abs(([datetime]::UtcNow - $lease.LastWriteTimeUtc).TotalSeconds) } else { $null }
@@ -94,6 +100,27 @@ $guard = {
     Unregister-ScheduledTask -TaskPath '\terraform-provider-azuremfa\guard\' -TaskName 'second-factor' -Confirm:$false
 }
 
+function Wait-GuardTrial {
+    # What the guard came to when it was tried; null when it has not run after a minute.
+    param([string] $Record)
+    foreach ($attempt in 1..240) {
+        $runs = @(Get-OwnTask $guardTasks | Where-Object { $_.TaskName -eq $guardTask -and [string]$_.State -in 'Running', 'Queued' }).Count
+        if (-not $runs -and (Test-Path -LiteralPath $Record)) { return ConvertFrom-Json -InputObject (Get-Content -LiteralPath $Record -Raw -Encoding UTF8) }
+        Start-Sleep -Milliseconds 250
+    }
+}
+
+function Assert-GuardWork {
+    # AD FS may refuse SYSTEM what it grants this account, and policies may keep tasks from running.
+    param([string] $Folder)
+    Start-ScheduledTask -TaskPath $guardTasks -TaskName $guardTask
+    $trial = Wait-GuardTrial "$Folder\tried.json"
+    if ($null -ne $trial -and -not $trial.problem) { return }
+    Unregister-ScheduledTask -TaskPath $guardTasks -TaskName $guardTask -Confirm:$false
+    if ($null -eq $trial) { throw (New-Failure timed_out 'the guard was started as a scheduled task and has not run after a minute; look at \terraform-provider-azuremfa\guard\ in the Task Scheduler') }
+    throw (New-Failure precondition "the guard runs as SYSTEM and cannot ask AD FS: $($trial.problem)")
+}
+
 Assert-TaskScheduler
 Assert-AdfsPrimary
 $work = Initialize-WorkFolder
@@ -113,7 +140,7 @@ $folder = "$work\guard"
 Assert-WorkPath $folder
 if (-not (Test-Path -LiteralPath $folder)) { [void](New-Item -ItemType Directory -Path $folder) }
 $earlier = Read-GuardRecord
-Remove-Item -LiteralPath "$folder\acted.json" -Force -ErrorAction Ignore
+Remove-Item -LiteralPath "$folder\acted.json", "$folder\tried.json" -Force -ErrorAction Ignore
 $order = [ordered]@{ back = $Back; forward = $Forward; type_name = $typeName; configuration_path = $ConfigurationPath; silent_seconds = $SilentSeconds }
 Write-TextFile -Path "$folder\guard.json" -Text (ConvertTo-AsciiJson $order)
 Write-TextFile -Path "$folder\guard.ps1" -Text $guard.ToString()
@@ -121,4 +148,5 @@ $minute = New-TimeSpan -Minutes 1
 # A gap lasts minutes. After half a day somebody has looked.
 $trigger = New-ScheduledTaskTrigger -Once -At ([datetime]::Now + $minute) -RepetitionInterval $minute -RepetitionDuration (New-TimeSpan -Hours 12)
 Register-OwnTask -Folder $guardTasks -Name $guardTask -Script "$folder\guard.ps1" -LimitMinutes 10 -Trigger $trigger
+Assert-GuardWork $folder
 [ordered]@{ earlier = $earlier }

@@ -61,6 +61,7 @@ pub fn enable(call: &mut Call<'_>) -> Result<Value, Failure> {
     assert_inside(host, &path("guard"))?;
     let earlier = acted(host)?;
     host.remove(&path("guard\\acted.json"))?;
+    host.remove(&path("guard\\tried.json"))?;
     let order = Order {
         back: arguments.texts("back"),
         forward,
@@ -75,7 +76,18 @@ pub fn enable(call: &mut Call<'_>) -> Result<Value, Failure> {
         state.scheduled_tasks.insert(TASK.to_owned(), ScheduledTask::under_system(&script, Some(60)));
         Ok::<_, Failure>(())
     })?;
+    if let Some(problem) = problem_of_system(host)? {
+        host.update(|state| Ok::<_, Failure>(state.scheduled_tasks.remove(TASK)))?;
+        return Err(Failure::precondition(format!("the guard runs as SYSTEM and cannot ask AD FS: {problem}")));
+    }
+    look(host)?;
     Ok(json!({ "earlier": earlier }))
+}
+
+fn problem_of_system(host: &HostFolder) -> Result<Option<&'static str>, Failure> {
+    let refuses = host.state()?.adfs.is_some_and(|member| member.refuses_system);
+    Ok(refuses
+        .then_some("ADMIN0120: The client is not authorized to access the endpoint net.tcp://localhost:1500/policy."))
 }
 
 pub fn disable(call: &mut Call<'_>) -> Result<Value, Failure> {
@@ -96,6 +108,7 @@ fn acted(host: &HostFolder) -> Result<Value, Failure> {
 /// One look of the guard.
 pub fn look(host: &HostFolder) -> Result<(), LabError> {
     let order = read_record(host, &path("guard\\guard.json")).ok().flatten().unwrap_or_default();
+    host.write(&path("guard\\tried.json"), r#"{"problem":""}"#).map_err(LabError::file(host.path()))?;
     let silence = silence(host);
     if silence.is_some_and(|silence| silence < order["silent_seconds"].as_f64().unwrap_or_default()) {
         return Ok(());
