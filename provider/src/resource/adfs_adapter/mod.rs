@@ -166,7 +166,7 @@ batch, and the new one enters the policy. **In between users are not asked for t
 this gap needs the acknowledgement `adfs_mfa_gap`. A run that fails in it leaves by itself: back while the old provider \
 is still registered, forward after that. When the primary hears nothing of a run for five minutes in it, because the \
 machine of the run or the way to it is gone, the primary takes the same ways by itself: a guard, a scheduled task that \
-looks every minute, is there from before the gap until after it, and without one the gap is not opened. Authentication rules that name the old provider are found and need the \
+looks every minute, is there from before the gap until after it, and without one the gap is not opened (guide `adfs_gap`). Authentication rules that name the old provider are found and need the \
 acknowledgement `adfs_rules_old_name`.
 
 Runs take no host of a farm out of a balancer: the batches would change places in that gap, and a balancer that refuses \
