@@ -163,11 +163,12 @@ The MFA adapter of an AD FS farm. It is installed on every host and registered o
 The provider's name and type change with the version, so the registration is exchanged: the old one leaves the global \
 policy and is unregistered, the new one is registered with the old one's configuration, AD FS restarts on the first \
 batch, and the new one enters the policy. **In between users are not asked for the second factor**; a plan that opens \
-this gap needs the acknowledgement `adfs_mfa_gap`. A run that fails in it leaves by itself: back while the old provider \
-is still registered, forward after that. When the primary hears nothing of a run for five minutes in it, because the \
-machine of the run or the way to it is gone, the primary takes the same ways by itself: a guard, a scheduled task that \
-looks every minute, is there from before the gap until after it, and without one the gap is not opened (guide `adfs_gap`). Authentication rules that name the old provider are found and need the \
-acknowledgement `adfs_rules_old_name`.
+this gap needs the acknowledgement `adfs_mfa_gap`. A run that fails in it leaves by itself: back while the old \
+provider is still registered, forward after that. When the primary hears nothing of a run for five minutes in it, \
+because the machine of the run or the way to it is gone, the primary takes the same ways by itself: a guard, a \
+scheduled task that looks every minute, is there from before the gap until after it, and without one the gap is not \
+opened (guide `adfs_gap`). Authentication rules that name the old provider are found and need the acknowledgement \
+`adfs_rules_old_name`.
 
 Runs take no host of a farm out of a balancer: the batches would change places in that gap, and a balancer that refuses \
 would lengthen it. The plan says when to take a host out yourself; put it back when its batch is done.
