@@ -90,6 +90,7 @@ scripts! {
     SEND_FILE = "Send-File";
     SET_APPLICATION_POOL_RUNTIME = "Set-ApplicationPoolRuntime";
     SET_AUTHENTICATION_POLICY = "Set-AuthenticationPolicy";
+    SET_LEASE = "Set-Lease";
     START_INSTALLER = "Start-Installer";
     UNREGISTER_ADAPTER = "Unregister-Adapter";
 }

@@ -10,7 +10,7 @@ use crate::lab::host::native::parameters::{
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
-    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, partial,
+    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, installers, lease, partial,
     policy, pool, transfer, web_config,
 };
 
@@ -122,6 +122,18 @@ pub const ALL: &[Script] = &[
         adapter_configuration::merge,
     ),
     script("Set-AuthenticationPolicy", &[optional_texts("enable"), optional_texts("disable")], policy::set),
+    script(
+        "Set-Lease",
+        &[
+            one_of("action", &["take", "renew", "release"]),
+            text("run"),
+            text("owner"),
+            text("set"),
+            number("seconds", 1, 3600),
+            optional_text("abandoned"),
+        ],
+        lease::set,
+    ),
     script("Unregister-Adapter", &[text("provider_name")], adapter::unregister),
     script(
         "Register-Adapter",

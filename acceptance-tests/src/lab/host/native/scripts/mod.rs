@@ -14,6 +14,7 @@ pub mod files;
 pub mod installer_log;
 pub mod installer_task;
 pub mod installers;
+pub mod lease;
 pub mod partial;
 pub mod policy;
 pub mod pool;
