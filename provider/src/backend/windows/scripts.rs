@@ -47,7 +47,7 @@ impl Script {
 pub enum Company {
     /// With any that comes before or after.
     Any,
-    /// With those before it; the process ends with it.
+    /// With those before it; the process ends with it, and so do all others of the host.
     Last,
     /// With none.
     None,

@@ -22,6 +22,7 @@ mod balancer;
 mod download;
 mod files;
 mod health;
+mod leases;
 mod packages;
 mod verify;
 mod web;
