@@ -12,6 +12,7 @@ mod checks;
 mod envelope;
 mod estate;
 mod installers;
+mod leases;
 mod pattern;
 mod unicode;
 mod wire;

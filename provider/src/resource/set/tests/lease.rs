@@ -60,7 +60,7 @@ async fn only_hosts_of_performed_steps_are_leased() {
     }
     let mut workspace = imported(&estate).await;
     let mut config = wanted("7.0.0.9", "mfa01");
-    config.set("master", format!("{}", HOSTS[0]).into());
+    config.set("master", HOSTS[0].into());
     let planned = workspace.plan(&config).await;
     estate.leases();
     assert!(!workspace.apply(&planned).await.has_errors());
