@@ -38,6 +38,8 @@
 //!   [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
 //! - What happens when the runner is gone in the AD FS gap? [`plan::adfs::recovery`] is the way out of a run,
 //!   [`backend::windows::guard`] that of the host alone.
+//! - What keeps two runs from one host? [`resource::set::lease`] says which hosts a run needs, in which order;
+//!   [`backend::windows::leases`] holds them for all sets of the run, and [`backend::windows::renewal`] asks the host.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
@@ -50,6 +52,8 @@
 //!   a drain waits, which the text of its step says; the line is unknown while the settings are.
 //! - Apply decides again over a fresh look and performs nothing when that decision is not the reviewed one.
 //! - After any failure the state says what is really there; an update that fails loses nothing.
+//! - A run changes only hosts whose lease it holds, and looks at them after it has taken it. One that has lost a lease begins
+//!   nothing more, but for what makes a change whole.
 //! - A step first looks whether it is done. An installer is never started twice.
 //! - A call is made again by itself only when the first one certainly had no effect: see
 //!   [`backend::windows::worker::Broken`].

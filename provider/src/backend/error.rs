@@ -42,6 +42,8 @@ pub enum Cause {
         /// Whether it may have done it all the same: the answer was lost, or says nothing of it.
         may_be_done: bool,
     },
+    /// Another run has the lease on the host.
+    Leased { reason: String, advice: String },
     /// The run was asked to stop and this step had not begun or could be cut.
     Stopped,
     /// The provider's settings lack what the step needs (a release, arguments).
@@ -86,7 +88,9 @@ impl Cause {
     /// What a person can do about it, where what was found does not say it itself.
     pub fn advice(&self) -> Option<&str> {
         match self {
-            Self::Unreachable { advice, .. } | Self::Denied { advice, .. } => Some(advice),
+            Self::Unreachable { advice, .. } | Self::Denied { advice, .. } | Self::Leased { advice, .. } => {
+                Some(advice)
+            }
             Self::NoReply { advice, .. } => Some(advice),
             Self::Script { kind: ScriptErrorKind::PowershellTooOld, .. } => Some(NEWER_POWERSHELL),
             _ => None,
@@ -101,6 +105,7 @@ impl Cause {
             | Self::Local(reason)
             | Self::Unhealthy(reason)
             | Self::Balancer { reason, .. }
+            | Self::Leased { reason, .. }
             | Self::Unreachable { reason, .. }
             | Self::Denied { reason, .. } => reason.clone(),
             Self::Script { script, message, line, .. } => match line {

@@ -15,6 +15,7 @@ pub mod balancer;
 pub mod error;
 pub mod facts;
 pub mod health;
+pub mod lease;
 pub mod placeholder;
 pub mod release;
 pub mod step;
@@ -33,6 +34,16 @@ pub trait Backend: Send + Sync {
     /// `stop` is cancelled, a step that can be cut returns [`error::Cause::Stopped`]. An installer is not cut: the wait for
     /// it is, it goes on on the host, and the next run takes it up.
     async fn perform(&self, step: &Step, at: &HostAddress, stop: &CancellationToken) -> Result<Report, HostError>;
+
+    /// Takes the lease on a host, so that no other run changes it. Sets of one run share it. A lease that nobody renews is
+    /// waited for to its end, unless `stop` is cancelled meanwhile; one that is renewed is [`error::Cause::Leased`].
+    async fn lease(&self, host: &HostAddress, set: &str, stop: &CancellationToken) -> Result<(), HostError>;
+
+    /// What has become of a lease that this run had taken: the failure, when another run has got it.
+    fn lost_lease(&self, host: &HostAddress) -> Option<HostError>;
+
+    /// Gives the lease on a host back, unless another set of this run needs it. One that cannot be given back ends by itself.
+    async fn give_back(&self, host: &HostAddress, set: &str);
 
     /// Ends what is open on the hosts; the process is about to end.
     async fn close(&self) {}

@@ -28,6 +28,7 @@ pub mod credentials;
 pub mod duration;
 pub mod environment;
 pub mod kerberos;
+pub mod owner;
 pub mod proxies;
 pub mod releases;
 pub mod table;
@@ -92,6 +93,7 @@ pub fn configure_with(
     let connections = Arc::new(connections);
     let releases = Arc::new(releases::decode(config.attribute("releases")));
     let backend = WindowsBackend::new(connections.clone(), releases.clone()).with_balancers(balancers.clone());
+    let backend = backend.run_by(owner::describe(environment));
     Some(ProviderConfig {
         backend: Arc::new(backend),
         connections: Some(connections),

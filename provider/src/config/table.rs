@@ -8,7 +8,7 @@ use crate::tf::schema::{Attribute, Kind, Schema};
 pub fn schema() -> Schema {
     Schema {
         version: 0,
-        description: "Upgrades estates of Azure Multi-Factor Authentication Server over WinRM, in the vendor's order.",
+        description: DESCRIPTION,
         attributes: vec![
             Attribute::optional("connections", Kind::ObjectMap(connection()), CONNECTIONS),
             Attribute::optional("releases", Kind::ObjectMap(release()), RELEASES),
@@ -22,6 +22,13 @@ pub fn schema() -> Schema {
     }
 }
 
+const DESCRIPTION: &str = "Upgrades estates of Azure Multi-Factor Authentication Server over WinRM, in the vendor's order.\n\n\
+    An apply takes a lease on every host that it is about to change, and gives it back when it has ended, however that was. A \
+    second run that wants one of these hosts meanwhile (another pipeline, or another configuration of this provider) changes \
+    nothing: its error names the account, the machine and the pipeline's job of the run that is at work. What a run that was \
+    killed leaves behind ends by itself within five minutes, and the next apply waits for that. The lease is the file \
+    `lease.json` in `%ProgramData%\\terraform-provider-azuremfa` on the host. Plans, refreshes and imports take none and look \
+    at none.";
 const CONNECTIONS: &str = "Ways to the hosts, by name. A host takes the connection whose `hosts` name it exactly, else \
     the one with the longest pattern that matches, else `default`; two equal matches are an error. Without \
     `connections` there is one connection, `default = {}`. The environment variable `AZUREMFA_ALLOWED_HOSTS` (patterns \

@@ -10,7 +10,7 @@ use azuremfa::backend::windows::connection::{Authentication, Connection, Connect
 use azuremfa::backend::windows::proxies::ProxyRule;
 use azuremfa::backend::windows::runner::{Call, Runner};
 use azuremfa::backend::windows::scripts::{
-    COMPLETE_BACKUP, COMPLETE_INSTALLER, GET_FILE_IDENTITY, REGISTER_ADAPTER, Script,
+    BACKUP_DIRECTORY, COMPLETE_BACKUP, COMPLETE_INSTALLER, GET_FILE_IDENTITY, REGISTER_ADAPTER, SET_LEASE, Script,
 };
 use azuremfa::backend::windows::sessions::Sessions;
 use azuremfa::secret::Secret;
@@ -221,4 +221,49 @@ async fn a_powershell_that_is_too_old_is_named() {
     server.expect(Action::Receive, Turn::Output(old, b"", Some(0)));
     let error = run(&sessions, GET_FILE_IDENTITY).await.expect_err("too old");
     assert!(matches!(&error, Cause::Script { kind: ScriptErrorKind::PowershellTooOld, .. }), "{error:?}");
+}
+
+/// While a copy of hours runs, the lease of the host is renewed beside it, each time for two round trips.
+#[tokio::test]
+async fn a_lease_is_renewed_beside_a_long_script() {
+    let (server, sessions) = start().await;
+    let sessions = Arc::new(sessions);
+    server.expect(Action::Receive, Turn::Hang);
+    let long = tokio::spawn({
+        let sessions = Arc::clone(&sessions);
+        async move { run(&sessions, BACKUP_DIRECTORY).await }
+    });
+    server.wait_for(Action::Receive, 1).await;
+    for renewal in 1..=3 {
+        server.expect(Action::Receive, reply(renewal, SET_LEASE));
+        let before = server.actions().len();
+        run(&sessions, SET_LEASE).await.expect("it is renewed");
+        let needed = server.actions()[before..].to_vec();
+        let start = if renewal == 1 { &[Action::Proxy, Action::Command][..] } else { &[] };
+        assert_eq!(needed, [start, &[Action::Send, Action::Receive]].concat(), "renewal {renewal}");
+    }
+    assert!(!long.is_finished());
+    long.abort();
+}
+
+/// What a second process has read before an installer ended is as stale as what the first one has.
+#[tokio::test]
+async fn no_process_outlives_an_installer() {
+    let (server, sessions) = start().await;
+    server.expect(Action::Receive, Turn::NotYet(Duration::from_millis(300)));
+    server.expect(Action::Receive, reply(1, SET_LEASE));
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    let beside = async {
+        server.wait_for(Action::Receive, 1).await;
+        run(&sessions, SET_LEASE).await
+    };
+    let (step, lease) = tokio::join!(run(&sessions, GET_FILE_IDENTITY), beside);
+    step.and(lease).expect("both have replied");
+    assert_eq!(server.count(Action::Command), 2);
+    server.expect(Action::Receive, reply(2, COMPLETE_INSTALLER));
+    run(&sessions, COMPLETE_INSTALLER).await.expect("a reply");
+    server.wait_for(Action::Signal, 2).await;
+    server.expect(Action::Receive, reply(1, GET_FILE_IDENTITY));
+    run(&sessions, GET_FILE_IDENTITY).await.expect("a reply of a new process");
+    assert_eq!(server.count(Action::Command), 3);
 }

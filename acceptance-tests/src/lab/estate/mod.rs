@@ -6,6 +6,7 @@
 pub mod demo;
 pub mod host_builder;
 pub mod inventory;
+pub mod lease;
 pub mod operator;
 pub mod releases;
 

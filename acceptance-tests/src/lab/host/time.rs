@@ -31,6 +31,12 @@ pub fn ahead(seconds: i64) -> String {
     format(Timestamp::now() + jiff::SignedDuration::from_secs(seconds))
 }
 
+/// The seconds since 1970 of a time that is written so; none of any other text.
+pub fn seconds(text: &str) -> Option<i64> {
+    let time = text.parse::<Timestamp>().ok().filter(|time| format(*time) == text)?;
+    Some(time.as_second())
+}
+
 /// Some seconds before now.
 pub fn ago(seconds: u32) -> String {
     format(Timestamp::now() - jiff::SignedDuration::from_secs(seconds.into()))

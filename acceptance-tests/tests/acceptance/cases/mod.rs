@@ -5,6 +5,7 @@ mod failures;
 mod guards;
 mod health;
 mod interruptions;
+mod leases;
 mod ports;
 mod refusals;
 pub mod secrets;

@@ -13,6 +13,7 @@ mod envelope;
 mod estate;
 mod guard;
 mod installers;
+mod leases;
 mod pattern;
 mod unicode;
 mod wire;

@@ -37,6 +37,8 @@ struct Open {
     session: Session,
     /// The last one back serves first: it has what was used last.
     waiting: Vec<Worker>,
+    /// How often what workers have read was made stale.
+    changes: u64,
     visitors: usize,
     last_visit: u64,
 }
@@ -46,9 +48,10 @@ pub struct Visit {
     hosts: Arc<Hosts>,
     place: Place,
     pub session: Session,
+    changes: u64,
 }
 
-/// How many workers of a host may wait. Calls to one host are rarely made at once.
+/// How many workers of a host may wait: a step's, and one for the renewals of the lease beside it.
 const WAITING_WORKERS: usize = 2;
 
 impl Hosts {
@@ -72,12 +75,13 @@ impl Hosts {
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(vacant) => {
                 let session = Session::new(endpoint()?);
-                vacant.insert(Open { session, waiting: Vec::new(), visitors: 0, last_visit: 0 })
+                vacant.insert(Open { session, waiting: Vec::new(), changes: 0, visitors: 0, last_visit: 0 })
             }
         };
         open.visitors += 1;
         open.last_visit = visit;
-        Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), place })
+        let changes = open.changes;
+        Ok(Visit { hosts: Arc::clone(self), session: open.session.clone(), place, changes })
     }
 
     /// The round trip to a host, as its session has seen it.
@@ -140,12 +144,23 @@ impl Visit {
         found
     }
 
+    /// Ends all workers that wait, and lets none wait that may have been started before: they have read what is now changed.
+    pub fn end_workers(&self) {
+        let mut state = self.hosts.state();
+        let Some(open) = self.open(&mut state) else { return };
+        open.changes += 1;
+        let ended = std::mem::take(&mut open.waiting);
+        drop(state);
+        drop(ended);
+    }
+
     /// Lets a worker wait for the next call; one too many, or one that is not fit any more, ends.
     pub fn keep(&self, worker: Worker) {
         let mut state = self.hosts.state();
-        let waiting = self.open(&mut state).map(|open| &mut open.waiting);
-        match waiting {
-            Some(waiting) if worker.is_fit() && waiting.len() < WAITING_WORKERS => waiting.push(worker),
+        match self.open(&mut state) {
+            Some(open) if worker.is_fit() && open.changes == self.changes && open.waiting.len() < WAITING_WORKERS => {
+                open.waiting.push(worker);
+            }
             _ => {
                 drop(state);
                 drop(worker);

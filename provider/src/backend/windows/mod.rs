@@ -20,6 +20,7 @@ use crate::backend::windows::clock::{Clock, SystemClock};
 use crate::backend::windows::connection::Connections;
 use crate::backend::windows::download::Downloads;
 use crate::backend::windows::gap::Gap;
+use crate::backend::windows::leases::Leases;
 use crate::backend::windows::observations::Observations;
 use crate::backend::windows::runner::{Call, Runner};
 use crate::backend::windows::scripts::GET_HOST_FACTS;
@@ -41,6 +42,7 @@ pub mod guard;
 pub mod health;
 pub mod hosts;
 pub mod installers;
+pub mod leases;
 pub mod leftovers;
 pub mod observations;
 pub mod packages;
@@ -50,6 +52,7 @@ pub mod powershell;
 pub mod proxies;
 pub mod put;
 pub mod refusals;
+pub mod renewal;
 pub mod runner;
 pub mod script;
 pub mod scripts;
@@ -70,6 +73,7 @@ pub struct WindowsBackend {
     observations: Observations,
     gap: Gap,
     downloads: Downloads,
+    leases: Leases,
     /// What limits which hosts are reached.
     connections: Arc<Connections>,
 }
@@ -85,6 +89,7 @@ impl WindowsBackend {
     /// Hosts by any runner of scripts, at any clock.
     pub fn over(runner: Arc<dyn Runner>, releases: Arc<Releases>, clock: Arc<dyn Clock>) -> Self {
         Self {
+            leases: Leases::new(runner.clone(), clock.clone(), "an unnamed run".to_owned()),
             runner,
             releases,
             balancers: Arc::default(),
@@ -108,6 +113,13 @@ impl WindowsBackend {
     #[must_use]
     pub fn with_balancers(mut self, balancers: Arc<Balancers>) -> Self {
         self.balancers = balancers;
+        self
+    }
+
+    /// As the run of this owner, as people on other machines read it.
+    #[must_use]
+    pub fn run_by(mut self, owner: String) -> Self {
+        self.leases = self.leases.of(owner);
         self
     }
 
@@ -200,10 +212,27 @@ impl Backend for WindowsBackend {
         outcome
     }
 
+    async fn lease(&self, host: &HostAddress, set: &str, stop: &CancellationToken) -> Result<(), HostError> {
+        self.leases.take(host, set, stop).await.map_err(|cause| lease_error(host, cause))
+    }
+
+    fn lost_lease(&self, host: &HostAddress) -> Option<HostError> {
+        self.leases.lost(host).map(|cause| lease_error(host, cause))
+    }
+
+    async fn give_back(&self, host: &HostAddress, set: &str) {
+        self.leases.give_back(host, set).await;
+    }
+
     async fn close(&self) {
+        self.leases.end().await;
         self.runner.close().await;
         self.downloads.clear();
     }
+}
+
+fn lease_error(host: &HostAddress, cause: Cause) -> HostError {
+    HostError { host: host.name().to_owned(), operation: "take its lease".to_owned(), cause }
 }
 
 async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {

@@ -47,7 +47,7 @@ impl Script {
 pub enum Company {
     /// With any that comes before or after.
     Any,
-    /// With those before it; the process ends with it.
+    /// With those before it; the process ends with it, and so do all others of the host.
     Last,
     /// With none.
     None,
@@ -92,6 +92,7 @@ scripts! {
     SEND_FILE = "Send-File";
     SET_APPLICATION_POOL_RUNTIME = "Set-ApplicationPoolRuntime";
     SET_AUTHENTICATION_POLICY = "Set-AuthenticationPolicy";
+    SET_LEASE = "Set-Lease";
     START_INSTALLER = "Start-Installer";
     UNREGISTER_ADAPTER = "Unregister-Adapter";
 }

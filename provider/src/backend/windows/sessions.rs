@@ -104,7 +104,11 @@ impl Sessions {
                 None => Worker::start(&visit.session, &self.words()).await.map_err(Failure::Session)?,
             };
             sent.store(true, Ordering::Relaxed);
-            match worker.call(call.script, &call.arguments).await {
+            let called = worker.call(call.script, &call.arguments).await;
+            if call.script.company() == Company::Last {
+                visit.end_workers();
+            }
+            match called {
                 Ok(result) => {
                     visit.keep(worker);
                     return result.map_err(Failure::Run);

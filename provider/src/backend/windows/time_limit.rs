@@ -8,6 +8,8 @@ use crate::backend::windows::scripts::Script;
 /// A query that hangs must not hang a plan; what copies files takes as long as it takes.
 const QUERY_LIMIT: Duration = Duration::from_secs(5 * 60);
 const CHANGE_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// A lease that is not renewed in time is lost, so a host that hangs must leave time for another try.
+const LEASE_LIMIT: Duration = Duration::from_secs(60);
 const COPY_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// The limit of one script.
@@ -88,6 +90,7 @@ fn longest(script: Script) -> Duration {
         | "Receive-File"
         | "Receive-PartialFile"
         | "Complete-PartialFile" => COPY_LIMIT,
+        "Set-Lease" => LEASE_LIMIT,
         _ if script.only_looks() => QUERY_LIMIT,
         _ => CHANGE_LIMIT,
     }

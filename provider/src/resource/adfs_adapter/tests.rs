@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use expect_test::{Expect, expect};
 
+use crate::backend::lease;
 use crate::plan::adfs::NEW_NAME;
 use crate::plan::fixtures::{adfs, group};
 use crate::resource::Resource;
@@ -214,6 +215,29 @@ async fn a_guard_stays_only_while_the_gap_may_be_open() {
     let lines = |texts: &[&str]| texts.iter().map(|text| format!("{}: {text}", FARM[0])).collect::<Vec<_>>();
     assert_eq!(report(false).await, (lines(&[set_up, "take the guard away"]), false));
     assert_eq!(report(true).await, (lines(&[set_up]), true));
+}
+
+/// Another run that gets a host while the farm asks for no second factor does not keep this one from closing the gap.
+#[tokio::test]
+async fn a_run_that_loses_its_lease_in_the_gap_closes_it_first() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = imported(&estate).await;
+    let planned = workspace.plan(&wanted("7.0.0.9")).await;
+    estate.set_hook("out of the global policy", |estate| {
+        assert!(!asks(estate), "the gap is open");
+        estate.steal_lease(FARM[1], lease::lost(None));
+    });
+    let applied = workspace.apply(&planned).await;
+    let error = applied.iter().next().expect("an error");
+    assert_eq!(error.summary, "adfs-eu was stopped before step 12 of 18 on adfs02.contoso.com");
+    assert!(error.detail.contains("The lease of this run ended"), "{}", error.detail);
+    assert!(asks(&estate), "the gap is closed");
+    let performed = estate.performed();
+    let last = performed.last().expect("steps");
+    assert!(
+        last.contains("put AzureMfaServerAuthentication into the global policy"),
+        "it stops as soon as the gap is closed: {performed:?}"
+    );
 }
 
 /// The connection is lost in the gap, and once more on the way out.

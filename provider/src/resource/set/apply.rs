@@ -10,6 +10,7 @@ use crate::plan::{Decision, Desired, Status, View, Views, health, traffic};
 use crate::resource::set::actual::{Actual, actual};
 use crate::resource::set::desired::wanted;
 use crate::resource::set::execute::{Halt, perform};
+use crate::resource::set::lease::Leases;
 use crate::resource::set::plan::policy;
 use crate::resource::set::private::Memory;
 use crate::resource::set::{HostSet, changes, drain, failure, observe, private, timeouts};
@@ -114,16 +115,52 @@ impl Run<'_> {
         stop: &CancellationToken,
         mut diagnostics: Diagnostics,
     ) -> Outcome {
-        let Some(fresh) = self.look(&views, &mut diagnostics).await else {
-            return refused(self.request, diagnostics);
+        let mut leases = Leases::none(self.provider, &self.desired.name);
+        let ready = self.prepare(&mut leases, &views, &planned, stop, &mut diagnostics).await;
+        let outcome = match ready {
+            Some((fresh, decision)) => self.perform(fresh, &planned, decision, stop, diagnostics).await,
+            None => refused(self.request, diagnostics),
         };
-        let Some(decision) = self.decide_again(&views, &planned, &fresh, &mut diagnostics) else {
-            return refused(self.request, diagnostics);
-        };
+        leases.give_back().await;
+        outcome
+    }
+
+    /// Leases the hosts that are to be changed, and only then looks at them and decides again: another run may have been at
+    /// work there a moment ago. What a host that was added needs shows in that look, and then its lease comes first as well.
+    async fn prepare(
+        &self,
+        leases: &mut Leases<'_>,
+        views: &Views,
+        planned: &Decision,
+        stop: &CancellationToken,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<(Views, Decision)> {
+        let (mut steps, addresses) = (planned.steps.clone(), self.addresses());
+        loop {
+            if !leases.take(&steps, &addresses, stop, diagnostics).await {
+                return None;
+            }
+            let fresh = self.look(views, diagnostics).await?;
+            let decision = self.decide_again(views, planned, &fresh, diagnostics)?;
+            if leases.cover(&decision.steps, &addresses) {
+                return Some((fresh, decision));
+            }
+            steps = decision.steps;
+        }
+    }
+
+    async fn perform(
+        &self,
+        fresh: Views,
+        planned: &Decision,
+        decision: Decision,
+        stop: &CancellationToken,
+        mut diagnostics: Diagnostics,
+    ) -> Outcome {
         let (name, limit) = (&self.desired.name, timeouts::of(self.own, "update"));
         let (steps, addresses) = (&decision.steps, self.addresses());
         let halt = perform(self.provider, name, steps, &addresses, stop, limit, &mut diagnostics).await.err();
-        self.conclude(fresh, &planned, &decision, halt, diagnostics).await
+        self.conclude(fresh, planned, &decision, halt, diagnostics).await
     }
 
     /// Where the hosts are reached, as it was planned.

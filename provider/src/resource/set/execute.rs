@@ -9,8 +9,8 @@ use crate::backend::error::{Cause, HostError};
 use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::plan::safe_point;
-use crate::resource::set::address_of;
 use crate::resource::set::recover::{Recovery, close_gap, end_guard};
+use crate::resource::set::{address_of, lease};
 use crate::tf::diagnostic::Diagnostics;
 
 /// Where a run broke off.
@@ -57,6 +57,11 @@ pub async fn perform(
     Err(halt)
 }
 
+/// A run that breaks off before a step.
+fn before(index: usize, error: HostError) -> Halt {
+    Halt { index, error, begun: false, timed_out: false, recovery: None }
+}
+
 async fn perform_in_order(
     provider: &ProviderConfig,
     name: &str,
@@ -73,11 +78,16 @@ async fn perform_in_order(
         if !step.action.is_performed() {
             continue;
         }
-        let stop = if safe_point::may_stop_before(steps, index) { stop } else { &unstoppable };
+        let may_stop = safe_point::may_stop_before(steps, index);
+        let stop = if may_stop { stop } else { &unstoppable };
         if stop.is_cancelled() {
             let operation = step.action.to_string();
             let error = HostError { host: step.host.clone(), operation, cause: Cause::Stopped };
-            return Err(Halt { index, error, begun: false, timed_out: false, recovery: None });
+            return Err(before(index, error));
+        }
+        // What completes a change is not left half done, whoever has the host.
+        if may_stop && let Some(error) = lease::lost(provider, steps, addresses) {
+            return Err(before(index, error));
         }
         let begun = Instant::now();
         let (number, of) = (index + 1, steps.len());

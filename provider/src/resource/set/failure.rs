@@ -32,8 +32,11 @@ pub fn report(
 ) {
     let number = halt.index + 1;
     let step = &steps[halt.index];
-    let stopped = matches!(halt.error.cause, Cause::Stopped);
-    let what = if stopped { "was stopped before" } else { "failed at" };
+    let what = if matches!(halt.error.cause, Cause::Stopped | Cause::Leased { .. }) {
+        "was stopped before"
+    } else {
+        "failed at"
+    };
     let reason = if halt.timed_out { "The time in timeouts.update was over".to_owned() } else { why(halt, &step.host) };
     diagnostics.error(
         format!("{name} {what} step {number} of {} on {}", steps.len(), step.host),
@@ -140,6 +143,10 @@ fn advice(cause: &Cause) -> &'static str {
             "Nothing was changed on the host by this step. Ask the balancer from this machine, look at its own log, or correct \
              the provider's balancers (address, method, body, headers, expected_status). Then plan and apply again: to take a \
              host out or put it back once more does no harm."
+        }
+        Cause::Leased { .. } => {
+            "What this run has done is done; the other run decided by what it found on the host. Steps that are done are \
+             recognised."
         }
         Cause::Settings(_) => "Complete the provider's settings, then plan and apply again.",
         _ => {

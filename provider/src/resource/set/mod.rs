@@ -15,6 +15,7 @@ pub mod execute;
 pub mod failure;
 pub mod health;
 pub mod import;
+pub mod lease;
 pub mod observe;
 pub mod order;
 pub mod plan;

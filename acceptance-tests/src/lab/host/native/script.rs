@@ -10,8 +10,8 @@ use crate::lab::host::native::parameters::{
 };
 use crate::lab::host::native::reply::{self, Failure};
 use crate::lab::host::native::scripts::{
-    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, guard, installers, partial,
-    policy, pool, transfer, web_config,
+    adapter, adapter_configuration, adfs_service, backup, compare, diagnosis, facts, files, guard, installers, lease,
+    partial, policy, pool, transfer, web_config,
 };
 
 /// One call of a script.
@@ -122,6 +122,18 @@ pub const ALL: &[Script] = &[
         adapter_configuration::merge,
     ),
     script("Set-AuthenticationPolicy", &[optional_texts("enable"), optional_texts("disable")], policy::set),
+    script(
+        "Set-Lease",
+        &[
+            one_of("action", &["take", "renew", "release"]),
+            text("run"),
+            text("owner"),
+            text("set"),
+            number("seconds", 1, 3600),
+            optional_text("abandoned"),
+        ],
+        lease::set,
+    ),
     script("Unregister-Adapter", &[text("provider_name")], adapter::unregister),
     script(
         "Register-Adapter",

@@ -68,14 +68,19 @@ function ConvertTo-AsciiJson {
     throw "a $($Value.GetType().FullName) has no place in a reply"
 }
 
+function ConvertFrom-JsonText {
+    param([string] $Text)
+    $options = @{}
+    # PowerShell 7 turns texts that look like dates into dates, also in lists; 5.1 does not. Told so, 7.5 leaves them.
+    if ((Get-Command -Name ConvertFrom-Json).Parameters.ContainsKey('DateKind')) { $options['DateKind'] = 'String' }
+    ConvertFrom-Json -InputObject $Text @options
+}
+
 function ConvertFrom-ArgumentText {
     # A JSON object with snake_case names as a hashtable of script parameters. Null means not given.
     param([string] $Text)
     $parameters = @{}
-    $options = @{}
-    # PowerShell 7 turns texts that look like dates into dates, also in lists; 5.1 does not. Told so, 7.5 leaves them.
-    if ((Get-Command -Name ConvertFrom-Json).Parameters.ContainsKey('DateKind')) { $options['DateKind'] = 'String' }
-    $document = ConvertFrom-Json -InputObject $Text @options
+    $document = ConvertFrom-JsonText $Text
     foreach ($property in $document.PSObject.Properties) {
         $words = foreach ($word in $property.Name.Split('_')) { $word.Substring(0, 1).ToUpperInvariant() + $word.Substring(1) }
         $value = $property.Value

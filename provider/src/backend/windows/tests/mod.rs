@@ -23,6 +23,7 @@ mod download;
 mod files;
 mod guard;
 mod health;
+mod leases;
 mod packages;
 mod verify;
 mod web;

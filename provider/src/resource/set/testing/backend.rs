@@ -33,6 +33,12 @@ struct Inner {
     cause: Option<Cause>,
     stop: Option<(&'static str, CancellationToken)>,
     hook: Option<(&'static str, Hook)>,
+    /// What was done about leases, and which hosts were looked at anew, in order.
+    leases: Vec<String>,
+    /// Hosts that another run has, by name, with what is said of it.
+    leased: BTreeMap<String, Cause>,
+    /// The same of hosts whose lease this run had.
+    lost_leases: BTreeMap<String, Cause>,
     lost: Option<(&'static str, usize)>,
 }
 
@@ -98,6 +104,21 @@ impl Estate {
         self.with(|inner| inner.lost = Some((step, times)));
     }
 
+    /// Gives a host's lease to another run, or says why it cannot be taken.
+    pub fn set_leased(&self, host: &str, cause: Cause) {
+        self.with(|inner| inner.leased.insert(host.to_owned(), cause));
+    }
+
+    /// Takes a host's lease from the run that has it.
+    pub fn steal_lease(&self, host: &str, cause: Cause) {
+        self.with(|inner| inner.lost_leases.insert(host.to_owned(), cause));
+    }
+
+    /// What was done about leases since this was last called, and which hosts were looked at anew.
+    pub fn leases(&self) -> Vec<String> {
+        self.with(|inner| std::mem::take(&mut inner.leases))
+    }
+
     /// What a host is like now.
     pub fn facts(&self, host: &str) -> HostFacts {
         self.with(|inner| inner.hosts.get(host).expect("a host of the estate").clone())
@@ -125,10 +146,13 @@ impl Estate {
 
 #[async_trait]
 impl Backend for Estate {
-    async fn observe(&self, at: &HostAddress, _fresh: bool) -> Result<HostFacts, HostError> {
+    async fn observe(&self, at: &HostAddress, fresh: bool) -> Result<HostFacts, HostError> {
         self.with(|inner| {
             inner.observed += 1;
             inner.reached.insert(at.to_string());
+            if fresh {
+                inner.leases.push(format!("look at {}", at.name()));
+            }
             let host = at.name();
             let error = |cause| HostError { host: host.to_owned(), operation: "read the host".to_owned(), cause };
             if inner.unreachable.iter().any(|known| known == host) {
@@ -180,6 +204,28 @@ impl Backend for Estate {
             hook(self);
         }
         outcome
+    }
+
+    async fn lease(&self, host: &HostAddress, set: &str, _stop: &CancellationToken) -> Result<(), HostError> {
+        self.with(|inner| {
+            inner.reached.insert(host.to_string());
+            let host = host.name();
+            if let Some(cause) = inner.leased.get(host).cloned() {
+                return Err(HostError { host: host.to_owned(), operation: "take its lease".to_owned(), cause });
+            }
+            inner.leases.push(format!("{set} leases {host}"));
+            Ok(())
+        })
+    }
+
+    fn lost_lease(&self, host: &HostAddress) -> Option<HostError> {
+        let (host, operation) = (host.name().to_owned(), "take its lease".to_owned());
+        let cause = self.with(|inner| inner.lost_leases.get(&host).cloned())?;
+        Some(HostError { host, operation, cause })
+    }
+
+    async fn give_back(&self, host: &HostAddress, set: &str) {
+        self.with(|inner| inner.leases.push(format!("{set} gives {} back", host.name())));
     }
 }
 

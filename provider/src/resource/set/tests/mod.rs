@@ -16,6 +16,7 @@ mod drain;
 mod failures;
 mod health;
 mod input;
+mod lease;
 mod lifecycle;
 mod ports;
 mod semantics;

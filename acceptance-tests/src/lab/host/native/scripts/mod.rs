@@ -15,6 +15,7 @@ pub mod guard;
 pub mod installer_log;
 pub mod installer_task;
 pub mod installers;
+pub mod lease;
 pub mod partial;
 pub mod policy;
 pub mod pool;
