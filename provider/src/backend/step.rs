@@ -116,6 +116,10 @@ pub enum Action {
     MergeAdapterConfiguration {
         source: PackageSource,
     },
+    /// Tries whether the host could close the gap by itself, before anything is changed for it.
+    TryGuard {
+        forward: String,
+    },
     /// Lets the host close the gap by itself when it hears nothing of the run for [`GUARD_SILENCE`]. What it puts back as long
     /// as it is registered, and what else it puts in, registered first where a source says with what.
     EnableGuard {
@@ -326,6 +330,9 @@ impl Action {
             Self::MergeAdapterConfiguration { .. } => {
                 formatter.write_str("carry the exported values into the new adapter configuration")
             }
+            Self::TryGuard { .. } => {
+                formatter.write_str("try the task by which this server would close the gap by itself")
+            }
             Self::EnableGuard { .. } => write!(
                 formatter,
                 "set up a guard: when this server hears nothing of the run for {} minutes, it closes the gap by itself",
@@ -394,6 +401,7 @@ mod tests {
             Action::RunAdapterPackage { version: text(), source: PackageSource::InstallFolder },
             Action::ExportAdapterConfiguration { provider_name: text() },
             Action::MergeAdapterConfiguration { source: PackageSource::InstallFolder },
+            Action::TryGuard { forward: text() },
             Action::EnableGuard { back: vec![text()], forward: text(), source: None },
             Action::DisableGuard,
             Action::DisableProvider { provider_name: text() },

@@ -5,9 +5,15 @@ $builtIn = 'CertificateAuthentication', 'FormsAuthentication', 'WindowsAuthentic
 function Get-LabFarmPath {
     $state = Read-LabState
     if (-not $state['adfs']) { throw 'this host is in no farm' }
-    if ((Test-Path -LiteralPath 'Variable:\LabIsSystem') -and $global:LabIsSystem -and $state['adfs']['refuses_system']) { throw 'ADMIN0120: The client is not authorized to access the endpoint net.tcp://localhost:1500/policy.' }
+    Assert-LabSystem $state 'all'
     if ($state['services']['adfssrv']['state'] -ne 'Running') { throw 'MSIS7612: Could not connect to net.tcp://localhost:1500/policy. The AD FS service does not run.' }
     "$([AzureMfaLab.Files]::Estate)/farms/$($state['adfs']['farm']).json"
+}
+
+function Assert-LabSystem {
+    # AD FS may grant SYSTEM less than administrators.
+    param($State, [string] $What)
+    if ((Test-Path -LiteralPath 'Variable:\LabIsSystem') -and $global:LabIsSystem -and $State['adfs']['refuses_system'] -eq $What) { throw 'ADMIN0120: The client is not authorized to access the endpoint net.tcp://localhost:1500/policy.' }
 }
 
 function Read-LabFarm { ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText((Get-LabFarmPath))) -AsHashtable -DateKind String }
@@ -24,6 +30,7 @@ function Get-LabPrimaryFarm {
 function Update-LabFarm {
     param([scriptblock] $Change)
     [void](Get-LabPrimaryFarm)
+    Assert-LabSystem (Read-LabState) 'write'
     $path = Get-LabFarmPath
     $lock = [AzureMfaLab.Files]::Lock([System.IO.Path]::ChangeExtension($path, '.lock'))
     try {
@@ -107,6 +114,7 @@ function Set-AdfsGlobalAuthenticationPolicy {
     $known = @(Get-AdfsAuthenticationProvider | ForEach-Object { $_.Name })
     foreach ($name in $names) { if ($known -notcontains $name) { throw "PS0105: There is no authentication provider with the name $name." } }
     Update-LabFarm { param($farm) $farm['policy'] = $names }
+    if (($before -join "`n") -ceq ($names -join "`n")) { return }
     Add-LabJournal adapter_policy ([ordered]@{ before = $before; after = $names })
 }
 

@@ -99,7 +99,7 @@ impl HostBuilder {
     #[must_use]
     pub fn adfs(mut self, farm: &str, role: Option<&str>) -> Self {
         self.state.adfs =
-            Some(AdfsMember { farm: farm.to_owned(), role: role.map(str::to_owned), refuses_system: false });
+            Some(AdfsMember { farm: farm.to_owned(), role: role.map(str::to_owned), refuses_system: None });
         self
     }
 

@@ -188,9 +188,9 @@ pub struct AdfsMember {
     /// `PrimaryComputer` or `SecondaryComputer`.
     #[serde(default)]
     pub role: Option<String>,
-    /// AD FS on it answers administrators and not SYSTEM.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refuses_system: bool,
+    /// What AD FS on it refuses SYSTEM: `all`, or `write`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses_system: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use crate::backend::Report;
 use crate::backend::error::{Cause, HostError};
 use crate::backend::facts::HostFacts;
 use crate::backend::step::PackageSource;
+use crate::backend::windows::guard;
 use crate::backend::windows::poll::Poll;
 use crate::backend::windows::scripts::{
     EXPORT_ADAPTER_CONFIGURATION, GET_ADFS_SYNCHRONIZATION, MERGE_ADAPTER_CONFIGURATION, REGISTER_ADAPTER,
@@ -161,7 +162,7 @@ pub fn registration_files(
     })
 }
 
-/// Deletes the files that hold the configuration.
+/// Deletes the files that hold the configuration, and what the guard of an earlier run may have left.
 pub async fn remove_export(work: &Work<'_>) -> Result<Report, HostError> {
     #[derive(Deserialize)]
     struct Reply {
@@ -173,7 +174,8 @@ pub async fn remove_export(work: &Work<'_>) -> Result<Report, HostError> {
         let reply: Reply = work.run(REMOVE_WORK_FILE, json!({"path": join(&folder, name)})).await?;
         already &= !reply.removed;
     }
-    Ok(Report { already, notes: Vec::new() })
+    let guard = guard::disable(work).await?;
+    Ok(Report { already: already && guard.already, notes: guard.notes })
 }
 
 /// Restarts AD FS; an adapter that does not load then is a failure.

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::backend::Report;
 use crate::backend::error::HostError;
 use crate::backend::step::{GUARD_SILENCE, PackageSource};
-use crate::backend::windows::adfs;
+use crate::backend::windows::adfs::{self, RegistrationFiles};
 use crate::backend::windows::scripts::{DISABLE_SECOND_FACTOR_GUARD, ENABLE_SECOND_FACTOR_GUARD};
 use crate::backend::windows::work::{SHORT_SILENCE, Work};
 
@@ -26,6 +26,11 @@ enum Direction {
     Forward,
 }
 
+/// Tries whether a guard could do its work, long before it is needed, and takes it away again.
+pub async fn test(work: &Work<'_>, forward: &str) -> Result<Report, HostError> {
+    set_up(work, &[], forward, None, true).await
+}
+
 /// Sets the guard up, before the gap is opened. `back` are the names that the run takes out of the policy, `forward` is the
 /// one that it puts in; with a `source` that one has to be registered first.
 pub async fn enable(
@@ -34,27 +39,39 @@ pub async fn enable(
     forward: &str,
     source: Option<&PackageSource>,
 ) -> Result<Report, HostError> {
-    #[derive(Deserialize)]
-    struct Reply {
-        earlier: Option<Acted>,
-    }
     let facts = work.known_facts().await?;
     let registration = match source {
         Some(source) => Some(adfs::registration_files(work, &facts, source)?),
         None => None,
     };
+    set_up(work, back, forward, registration, false).await
+}
+
+async fn set_up(
+    work: &Work<'_>,
+    back: &[String],
+    forward: &str,
+    registration: Option<RegistrationFiles>,
+    only_try: bool,
+) -> Result<Report, HostError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        earlier: Option<Acted>,
+    }
     let arguments = json!({
+        "run": work.backend.leases().run().to_string(),
         "back": back,
         "forward": forward,
         "registration_script": registration.as_ref().map(|files| &files.script),
         "configuration_path": registration.as_ref().map(|files| &files.configuration),
         "silent_seconds": GUARD_SILENCE.as_secs(),
+        "only_try": only_try,
     });
     let reply: Reply = work.run_until_heard(ENABLE_SECOND_FACTOR_GUARD, arguments, SHORT_SILENCE).await?;
     Ok(Report { already: false, notes: reply.earlier.map(|acted| acted.note(work.host)).into_iter().collect() })
 }
 
-/// Takes the guard away.
+/// Takes the guard away, and tells what it did. What an earlier run has left goes too.
 pub async fn disable(work: &Work<'_>) -> Result<Report, HostError> {
     #[derive(Deserialize)]
     struct Reply {

@@ -58,6 +58,11 @@ impl Leases {
         Self { runner, clock, run: Uuid::new_v4(), owner, hosts: Mutex::default() }
     }
 
+    /// The run, as its leases name it.
+    pub fn run(&self) -> Uuid {
+        self.run
+    }
+
     /// The same for another owner.
     #[must_use]
     pub fn of(self, owner: String) -> Self {

@@ -138,6 +138,11 @@ impl WindowsBackend {
         Arc::clone(&self.runner)
     }
 
+    /// The leases of this run.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     /// What the operator states about releases.
     pub fn releases(&self) -> &Releases {
         &self.releases
@@ -256,6 +261,7 @@ async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError>
         Action::SetApplicationPool { application_pool } => web::set_application_pool(work, application_pool).await,
         Action::ExportAdapterConfiguration { provider_name } => adfs::export(work, provider_name).await,
         Action::MergeAdapterConfiguration { source } => adfs::merge(work, source).await,
+        Action::TryGuard { forward } => guard::test(work, forward).await,
         Action::EnableGuard { back, forward, source } => guard::enable(work, back, forward, source.as_ref()).await,
         Action::DisableGuard => guard::disable(work).await,
         Action::DisableProvider { provider_name } => adfs::disable(work, provider_name).await,

@@ -5,6 +5,7 @@ use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::Desired;
 use crate::plan::adfs::farm::{self, Farm};
 use crate::plan::adfs::{name_of, registration};
+use crate::plan::checks::acknowledgement;
 use crate::plan::packages;
 
 /// The steps by the way of the phase; none while users are asked for the second factor. Whatever is registered goes back
@@ -33,11 +34,11 @@ fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authori
     let source = packages::origin(desired, authority, facts).map_or_else(staged, |origin| origin.source(desired));
     let name = || name_of(&desired.pin).to_owned();
     let on = |host: &str, action| Step { host: host.to_owned(), action };
-    let mut steps = vec![
-        on(authority, Action::MergeAdapterConfiguration { source: source.clone() }),
-        on(authority, Action::EnableGuard { back: Vec::new(), forward: name(), source: Some(source.clone()) }),
-        on(authority, Action::RegisterAdapter { provider_name: name(), source }),
-    ];
+    let is_guarded = !acknowledgement::is_stated(desired, acknowledgement::ADFS_GAP_UNGUARDED);
+    let guard = Action::EnableGuard { back: Vec::new(), forward: name(), source: Some(source.clone()) };
+    let mut steps = vec![on(authority, Action::MergeAdapterConfiguration { source: source.clone() })];
+    steps.extend(is_guarded.then(|| on(authority, guard)));
+    steps.push(on(authority, Action::RegisterAdapter { provider_name: name(), source }));
     let first = batches.first().map(Vec::as_slice).unwrap_or_default();
     // One that does not run cannot synchronise, and only a person may start it.
     let seen = || {
@@ -49,6 +50,6 @@ fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authori
     );
     steps.extend(seen().map(|(host, _)| on(host, Action::RestartAdfs)));
     steps.push(on(authority, Action::EnableProvider { provider_name: name() }));
-    steps.push(on(authority, Action::DisableGuard));
+    steps.extend(is_guarded.then(|| on(authority, Action::DisableGuard)));
     steps
 }

@@ -54,6 +54,15 @@ pub fn check_run(
             diagnostics,
         );
     }
+    if recovery::opens_gap(steps) && acknowledgement::is_stated(desired, acknowledgement::ADFS_GAP_UNGUARDED) {
+        acknowledgement::report(
+            desired,
+            acknowledgement::ADFS_GAP_UNGUARDED,
+            "No guard is set up: when the machine of this run is gone in the gap, users are not asked for the second factor until \
+             somebody closes it.",
+            diagnostics,
+        );
+    }
     if exchange.changes_registration()
         && let Some(rules) = outdated_rules(exchange.farm, exchange.wanted)
     {

@@ -4,7 +4,7 @@ use crate::backend::facts::AuthenticationProvider;
 use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::{FILES, by_hand, farm};
-use crate::plan::checks::{self, Member, Seen, Survey};
+use crate::plan::checks::{self, Member, Seen, Survey, acknowledgement};
 use crate::plan::health;
 use crate::plan::packages::{self, Origin};
 use crate::tf::diagnostic::Diagnostics;
@@ -15,6 +15,7 @@ pub const WAY_OUT: &str = "Pin the adapter at the version of its server group.";
 /// All steps of the run.
 pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
     let mut steps: Vec<Step> = way_back(exchange).into_iter().collect();
+    steps.extend(trial(exchange, survey));
     for member in exchange.batch(survey, 0) {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
@@ -63,10 +64,20 @@ fn way_back(exchange: &Exchange<'_>) -> Option<Step> {
     exchange.left_disabled().map(|provider| step(exchange.authority, enable(&provider.name)))
 }
 
-/// Whether users are not asked for the second factor while something else is done than to close the gap.
+/// Before anything is changed for a gap that could not be guarded. One that is open already is closed first.
+fn trial(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Option<Step> {
+    let opens = exchange.disabled().next().is_some() || exchange.left_disabled().is_some();
+    let trial = || step(exchange.authority, Action::TryGuard { forward: exchange.wanted.to_owned() });
+    (opens && is_guarded(exchange, survey)).then(trial)
+}
+
+/// Whether users are not asked for the second factor while something else is done than to close the gap, and the operator
+/// has not said that nobody has to guard it. An acknowledgement that has ended is an error elsewhere.
 fn is_guarded(exchange: &Exchange<'_>, survey: &Survey<'_>) -> bool {
     let is_left_open = exchange.enables() && exchange.stale.is_empty();
-    exchange.registers || (is_left_open && hosts(exchange, survey, 0).any(|host| exchange.restarts(host)))
+    let is_long =
+        exchange.registers || (is_left_open && hosts(exchange, survey, 0).any(|host| exchange.restarts(host)));
+    is_long && !acknowledgement::is_stated(exchange.desired, acknowledgement::ADFS_GAP_UNGUARDED)
 }
 
 fn traffic(exchange: &Exchange<'_>, host: &str) -> Option<Step> {

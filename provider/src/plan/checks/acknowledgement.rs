@@ -5,14 +5,21 @@ use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 
 /// The findings that can be acknowledged.
-pub const NAMES: &[&str] = &[SHARED_APPLICATION_POOL, ADFS_MFA_GAP, ADFS_RULES];
+pub const NAMES: &[&str] = &[SHARED_APPLICATION_POOL, ADFS_MFA_GAP, ADFS_GAP_UNGUARDED, ADFS_RULES];
 
 /// Components of both .NET generations would share an application pool for a while.
 pub const SHARED_APPLICATION_POOL: &str = "shared_application_pool";
 /// Users are not asked for the second factor while the AD FS adapter is exchanged.
 pub const ADFS_MFA_GAP: &str = "adfs_mfa_gap";
+/// Nobody closes that gap when the run is gone.
+pub const ADFS_GAP_UNGUARDED: &str = "adfs_gap_unguarded";
 /// Authentication rules name the old adapter.
 pub const ADFS_RULES: &str = "adfs_rules_old_name";
+
+/// Whether the configuration acknowledges a finding, also when that has ended.
+pub fn is_stated(desired: &Desired, check: &str) -> bool {
+    desired.acknowledged.iter().any(|acknowledged| acknowledged.check == check)
+}
 
 /// Reports a finding: an error unless it is acknowledged, then a warning with the stated reason.
 ///

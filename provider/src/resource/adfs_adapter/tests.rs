@@ -73,7 +73,7 @@ async fn a_farm_is_upgraded_and_rests() {
         warning: adfs-eu: adfs_mfa_gap
         warning: Order 2: adfs-eu 6.3.1.1 -> 7.0.0.9 on adfs01, adfs02"#]]
     .assert_eq(&summaries(&planned.diagnostics));
-    assert_eq!(planned.steps().len(), 20);
+    assert_eq!(planned.steps().len(), 21);
     let diff = planned.diff();
     let told: Vec<&str> = diff.lines().filter(|line| !line.starts_with("steps")).collect();
     expect![[r#"
@@ -187,7 +187,7 @@ async fn a_run_is_not_stopped_in_the_gap() {
     let planned = workspace.plan(&wanted("7.0.0.9")).await;
     estate.set_stop_after("out of the global policy", workspace.stop.clone());
     let applied = workspace.apply(&planned).await;
-    expect!["error: adfs-eu was stopped before step 14 of 20 on adfs02"].assert_eq(&summaries(&applied));
+    expect!["error: adfs-eu was stopped before step 15 of 21 on adfs02"].assert_eq(&summaries(&applied));
     assert!(asks(&estate));
     let performed = estate.performed();
     let last = performed.last().expect("something was performed");
@@ -229,7 +229,7 @@ async fn a_run_that_loses_its_lease_in_the_gap_closes_it_first() {
     });
     let applied = workspace.apply(&planned).await;
     let error = applied.iter().next().expect("an error");
-    assert_eq!(error.summary, "adfs-eu was stopped before step 12 of 18 on adfs02.contoso.com");
+    assert_eq!(error.summary, "adfs-eu was stopped before step 15 of 21 on adfs02.contoso.com");
     assert!(error.detail.contains("The lease of this run ended"), "{}", error.detail);
     assert!(asks(&estate), "the gap is closed");
     let performed = estate.performed();

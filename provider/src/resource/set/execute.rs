@@ -45,16 +45,17 @@ pub async fn perform(
         timer.cancel();
     });
     let mut notes = Vec::new();
-    let outcome = perform_in_order(provider, name, steps, addresses, &token, &mut notes).await;
+    let mut outcome = perform_in_order(provider, name, steps, addresses, &token, &mut notes).await;
     timer.abort();
+    if let Err(halt) = &mut outcome {
+        halt.timed_out = matches!(halt.error.cause, Cause::Stopped) && !stop.is_cancelled();
+        halt.recovery = close_gap(provider, name, steps, addresses, halt.index).await;
+        notes.extend(end_guard(provider, steps, addresses, halt.index, halt.recovery.as_ref()).await);
+    }
     if !notes.is_empty() {
         diagnostics.warning(format!("{name}: notes of this run"), notes.join("\n"));
     }
-    let Err(mut halt) = outcome else { return Ok(()) };
-    halt.timed_out = matches!(halt.error.cause, Cause::Stopped) && !stop.is_cancelled();
-    halt.recovery = close_gap(provider, name, steps, addresses, halt.index).await;
-    end_guard(provider, name, steps, addresses, halt.index, halt.recovery.as_ref()).await;
-    Err(halt)
+    outcome
 }
 
 /// A run that breaks off before a step.

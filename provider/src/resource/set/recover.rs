@@ -16,6 +16,9 @@ use crate::resource::set::observe::sentence;
 /// takes longer, but the report must not be kept from a person for that.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
 
+/// How long taking a guard away that does no harm may keep the report from a person.
+const GUARD_LIMIT: Duration = Duration::from_secs(45);
+
 /// What was tried to close the gap.
 #[derive(Debug)]
 pub struct Recovery {
@@ -46,24 +49,32 @@ pub async fn close_gap(
             break;
         }
     }
-    Some(Recovery { tried, guarded_by: recovery::guarded_by(steps, failed).map(str::to_owned) })
+    Some(Recovery { tried, guarded_by: recovery::guarded_by(&steps[..failed]).map(str::to_owned) })
 }
 
-/// Takes the guard away that a run has set up and will not come to take away. Not while the gap may be open. One that stays
-/// behind does no harm: it goes by itself.
+/// Takes the guard away that a run may have set up and will not come to take away, and says what it did. Not while the gap may
+/// be open, nor when another run has the host. One that stays behind does no harm: it goes by itself.
 pub async fn end_guard(
     provider: &ProviderConfig,
-    name: &str,
     steps: &[Step],
     addresses: &[HostAddress],
     failed: usize,
     recovery: Option<&Recovery>,
-) {
-    let host = recovery::guarded_by(steps, failed).filter(|_| recovery.is_none_or(Recovery::is_closed));
-    let Some(host) = host else { return };
-    let step = Step { host: host.to_owned(), action: Action::DisableGuard };
-    if let Err(error) = walk(provider, name, &[step], addresses).await {
-        tracing::warn!(set = name, host, error = %error, "the guard stays behind; it goes by itself");
+) -> Vec<String> {
+    // Whether a step that has failed has done its work all the same cannot be known.
+    let host = recovery::guarded_by(&steps[..=failed]).filter(|_| recovery.is_none_or(Recovery::is_closed));
+    let Some(at) = host.map(|host| address_of(addresses, host)) else { return Vec::new() };
+    if provider.backend().lost_lease(&at).is_some() {
+        return Vec::new();
+    }
+    let step = Step { host: at.name().to_owned(), action: Action::DisableGuard };
+    let unstoppable = CancellationToken::new();
+    match tokio::time::timeout(GUARD_LIMIT, provider.backend().perform(&step, &at, &unstoppable)).await {
+        Ok(Ok(report)) => report.notes,
+        outcome => {
+            tracing::warn!(host = step.host, ?outcome, "the guard stays behind; it goes by itself");
+            Vec::new()
+        }
     }
 }
 

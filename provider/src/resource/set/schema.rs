@@ -124,7 +124,7 @@ fn rules(set: &dyn HostSet) -> Vec<Attribute> {
             ]),
             "Findings that may pass. Known ones are `shared_application_pool` (components of both .NET generations share \
              a pool for a while), `adfs_mfa_gap` (users are not asked for the second factor while the adapter is \
-             exchanged) and `adfs_rules_old_name` (authentication rules name the old adapter).",
+             exchanged), `adfs_gap_unguarded` (and no guard closes that gap when the run is gone) and `adfs_rules_old_name` (authentication rules name the old adapter).",
         ),
         health::attribute(),
         Attribute::optional(

@@ -143,11 +143,13 @@ pub const ALL: &[Script] = &[
     script(
         "Enable-SecondFactorGuard",
         &[
+            text("run"),
             texts("back"),
             text("forward"),
             optional_text("registration_script"),
             optional_text("configuration_path"),
             number("silent_seconds", 1, 3600),
+            optional_flag("only_try"),
         ],
         guard::enable,
     ),

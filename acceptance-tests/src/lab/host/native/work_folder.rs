@@ -71,7 +71,8 @@ fn is_plain(part: &str) -> bool {
     !part.is_empty() && !part.chars().all(|c| c == '.') && !part.contains(forbidden) && !part.ends_with(['.', ' '])
 }
 
-fn initialize_protected(host: &HostFolder, folder: &str) -> Result<(), Failure> {
+/// Makes a folder for SYSTEM and Administrators only, or accepts one that is.
+pub fn initialize_protected(host: &HostFolder, folder: &str) -> Result<(), Failure> {
     let real = host.real(folder)?;
     let metadata = match real.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

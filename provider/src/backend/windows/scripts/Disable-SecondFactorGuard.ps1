@@ -3,19 +3,33 @@
 .SYNOPSIS
 Removes the guard of the second factor and says what it did.
 .DESCRIPTION
-Without a guard it does nothing.
+A look that is under way comes to its end first. Without a guard it does nothing.
 Runs inside _Envelope.ps1, which has the functions that the scripts share.
 #>
 [CmdletBinding()]
 param()
 
+function Remove-GuardFolder {
+    # Nothing in it does anything any more, so what something else has open may stay.
+    param([string] $Folder)
+    foreach ($attempt in 1..20) {
+        try { Remove-Item -LiteralPath $Folder -Recurse -Force; return } catch { $problem = $_.Exception.Message }
+        Start-Sleep -Milliseconds 250
+    }
+    Write-HostLog -Level warn -Message "$Folder stays: $problem"
+}
+
 Assert-TaskScheduler
-$tasks = @(Get-OwnTask $guardTasks | Where-Object { $_.TaskName -eq $guardTask })
+foreach ($attempt in 1..120) {
+    if (-not @(Get-GuardTask | Where-Object { [string]$_.State -eq 'Running' }).Count) { break }
+    Start-Sleep -Milliseconds 250
+}
+$tasks = @(Get-GuardTask)
 foreach ($task in $tasks) { Unregister-ScheduledTask -TaskPath $guardTasks -TaskName $task.TaskName -Confirm:$false }
 $folder = (Get-WorkFolder) + '\guard'
 $acted = Read-GuardRecord
 if (Test-Path -LiteralPath $folder) {
     Assert-WorkPath $folder
-    Remove-Item -LiteralPath $folder -Recurse -Force
+    Remove-GuardFolder $folder
 }
 [ordered]@{ removed = [bool]$tasks.Count; acted = $acted }

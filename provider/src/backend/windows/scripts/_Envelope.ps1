@@ -509,13 +509,18 @@ function Get-Registration {
     $registration
 }
 
+function Get-GuardTask {
+    # The guard of the second factor. Wrap the call in @().
+    Get-OwnTask $guardTasks | Where-Object { $_.TaskName -eq $guardTask }
+}
+
 function Read-GuardRecord {
     # What the guard of the second factor did last, or null.
     $path = (Get-WorkFolder) + '\guard\acted.json'
     if (-not (Test-Path -LiteralPath $path)) { return $null }
-    $record = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $path -Raw -Encoding UTF8)
+    $record = ConvertFrom-JsonText ([System.IO.File]::ReadAllText((Resolve-NativePath $path)))
     [ordered]@{
-        acted_at = if ($record.acted_at -is [datetime]) { Format-Utc $record.acted_at } else { [string]$record.acted_at }
+        acted_at = [string]$record.acted_at
         direction = $record.direction
         provider_names = @($record.provider_names | ForEach-Object { [string]$_ })
         problem = [string]$record.problem

@@ -21,7 +21,8 @@ async fn the_configuration_is_exported_merged_registered_and_removed() {
         .answer("adfs01", "Export-AdapterConfiguration", json!({"path": "p", "keys": [], "already": false}))
         .answer("adfs01", "Merge-AdapterConfiguration", json!({"carried": ["A"], "not_carried": ["B"]}))
         .answer("adfs01", "Register-Adapter", json!({"type_name": "t", "already": false}))
-        .answer("adfs01", "Remove-WorkFile", json!({"removed": true}));
+        .answer("adfs01", "Remove-WorkFile", json!({"removed": true}))
+        .answer("adfs01", "Disable-SecondFactorGuard", json!({"removed": false, "acted": null}));
     let provider_name = "AzureMfaServerAuthentication".to_owned();
     let export = Action::ExportAdapterConfiguration { provider_name: provider_name.clone() };
     estate.perform("adfs01", export).await.expect("exported");

@@ -14,17 +14,32 @@ async fn a_guard_knows_the_ways_out_of_the_gap() {
     let source = Some(PackageSource::Staged { version: "7.0.0.9".to_owned() });
     let action = Action::EnableGuard { back: vec!["Old".to_owned()], forward: "New".to_owned(), source };
     assert_eq!(estate.perform("adfs01", action).await.expect("set up").notes, Vec::<String>::new());
+    let mut arguments = estate.arguments("Enable-SecondFactorGuard");
+    let run = arguments["run"].take();
+    assert!(uuid::Uuid::parse_str(run.as_str().unwrap_or_default()).is_ok(), "{run}");
     assert_eq!(
-        estate.arguments("Enable-SecondFactorGuard"),
+        arguments,
         json!({
+            "run": null,
             "back": ["Old"],
             "forward": "New",
             "registration_script":
                 format!("{FOLDER}\\staging\\7.0.0.9\\Register-MultiFactorAuthenticationAdfsAdapter.ps1"),
             "configuration_path": format!("{FOLDER}\\adapter-merged.config"),
             "silent_seconds": 300,
+            "only_try": false,
         })
     );
+}
+
+#[tokio::test]
+async fn a_guard_is_tried_with_nothing_to_do() {
+    let reply = json!({"earlier": null});
+    let estate = Estate::new().facts("adfs01", &facts()).answer("adfs01", "Enable-SecondFactorGuard", reply);
+    estate.perform("adfs01", Action::TryGuard { forward: "New".to_owned() }).await.expect("tried");
+    let arguments = estate.arguments("Enable-SecondFactorGuard");
+    let said = ["back", "registration_script", "configuration_path", "only_try"].map(|name| arguments[name].clone());
+    assert_eq!(said, [json!([]), Value::Null, Value::Null, json!(true)]);
 }
 
 #[tokio::test]

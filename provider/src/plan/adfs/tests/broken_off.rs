@@ -59,38 +59,7 @@ fn after_the_package_the_exchange_follows() {
         &wanted("7.0.0.9"),
         Reached::Installed,
         &expect![[r#"
-            1. adfs01: traffic is not managed; take the host out of the balancer yourself
-            2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-            3. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
-            4. adfs01: carry the exported values into the new adapter configuration
-            5. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
-            6. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
-            7. adfs01: unregister WindowsAzureMultiFactorAuthentication
-            8. adfs01: register AzureMfaServerAuthentication with the carried configuration
-            9. adfs01: restart AD FS
-            10. adfs02: traffic is not managed; take the host out of the balancer yourself
-            11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-            12. adfs01: take the guard away
-            13. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-            14. adfs02: install the AD FS adapter 7.0.0.9
-            15. adfs02: wait until this server has synchronised with the primary
-            16. adfs02: restart AD FS
-            17. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-            18. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
-            19. adfs01: delete the exported configuration
-            -> current reaches_pin=true
-            warning: adfs-eu: adfs_mfa_gap"#]],
-    );
-}
-
-/// Installing takes its time, so what was left out of the policy is put back first.
-#[test]
-fn what_stayed_out_of_the_policy_is_put_back_first() {
-    check_left(
-        &wanted("7.0.0.9"),
-        Reached::Disabled,
-        &expect![[r#"
-            1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            1. adfs01: try the task by which this server would close the gap by itself
             2. adfs01: traffic is not managed; take the host out of the balancer yourself
             3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
             4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
@@ -110,6 +79,39 @@ fn what_stayed_out_of_the_policy_is_put_back_first() {
             18. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
             19. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
             20. adfs01: delete the exported configuration
+            -> current reaches_pin=true
+            warning: adfs-eu: adfs_mfa_gap"#]],
+    );
+}
+
+/// Installing takes its time, so what was left out of the policy is put back first.
+#[test]
+fn what_stayed_out_of_the_policy_is_put_back_first() {
+    check_left(
+        &wanted("7.0.0.9"),
+        Reached::Disabled,
+        &expect![[r#"
+            1. adfs01: put WindowsAzureMultiFactorAuthentication into the global policy (users are asked for the second factor again)
+            2. adfs01: try the task by which this server would close the gap by itself
+            3. adfs01: traffic is not managed; take the host out of the balancer yourself
+            4. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            5. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
+            6. adfs01: carry the exported values into the new adapter configuration
+            7. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            8. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+            9. adfs01: unregister WindowsAzureMultiFactorAuthentication
+            10. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            11. adfs01: restart AD FS
+            12. adfs02: traffic is not managed; take the host out of the balancer yourself
+            13. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            14. adfs01: take the guard away
+            15. adfs02: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            16. adfs02: install the AD FS adapter 7.0.0.9
+            17. adfs02: wait until this server has synchronised with the primary
+            18. adfs02: restart AD FS
+            19. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            20. adfs02: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            21. adfs01: delete the exported configuration
             -> current reaches_pin=true
             warning: adfs-eu: adfs_mfa_gap"#]],
     );
@@ -241,23 +243,24 @@ fn a_type_of_another_release_is_exchanged() {
     at(&mut views, "adfs01", |adfs| adfs.providers = Some(vec![registration("7.0.0.9")]));
     let decision = run(&wanted("8.0.1.1"), &views);
     expect![[r#"
-        1. adfs01: traffic is not managed; take the host out of the balancer yourself
-        2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
-        3. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
-        4. adfs01: carry the exported values into the new adapter configuration
-        5. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
-        6. adfs01: take AzureMfaServerAuthentication out of the global policy (users are NOT asked for the second factor from here)
-        7. adfs01: unregister AzureMfaServerAuthentication
-        8. adfs01: register AzureMfaServerAuthentication with the carried configuration
-        9. adfs01: restart AD FS
-        10. adfs02: traffic is not managed; take the host out of the balancer yourself
-        11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-        12. adfs01: take the guard away
-        13. adfs02: wait until this server has synchronised with the primary
-        14. adfs02: restart AD FS
-        15. adfs01: verify that the AD FS adapter runs 8.0.1.1 and is registered
-        16. adfs02: verify that the AD FS adapter runs 8.0.1.1 and is registered
-        17. adfs01: delete the exported configuration
+        1. adfs01: try the task by which this server would close the gap by itself
+        2. adfs01: traffic is not managed; take the host out of the balancer yourself
+        3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 8.0.1.1 from mfa02 or mfa01
+        4. adfs01: export the configuration of AzureMfaServerAuthentication to a protected file
+        5. adfs01: carry the exported values into the new adapter configuration
+        6. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+        7. adfs01: take AzureMfaServerAuthentication out of the global policy (users are NOT asked for the second factor from here)
+        8. adfs01: unregister AzureMfaServerAuthentication
+        9. adfs01: register AzureMfaServerAuthentication with the carried configuration
+        10. adfs01: restart AD FS
+        11. adfs02: traffic is not managed; take the host out of the balancer yourself
+        12. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+        13. adfs01: take the guard away
+        14. adfs02: wait until this server has synchronised with the primary
+        15. adfs02: restart AD FS
+        16. adfs01: verify that the AD FS adapter runs 8.0.1.1 and is registered
+        17. adfs02: verify that the AD FS adapter runs 8.0.1.1 and is registered
+        18. adfs01: delete the exported configuration
         -> current reaches_pin=true
         warning: adfs-eu: adfs_mfa_gap"#]].assert_eq(&text(&decision));
     // Where AD FS does not show types, the name has to do.

@@ -111,11 +111,11 @@ fn stopped_services_are_started_by_hand() {
     let lines = run(&wanted("7.0.0.9"), &views).lines();
     let there: Vec<&String> = lines.iter().filter(|line| line.contains("adfs02")).collect();
     expect![[r#"
-        11. adfs02.contoso.com: traffic is not managed; take the host out of the balancer yourself
-        14. adfs02.contoso.com: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02.contoso.com or mfa01.contoso.com
-        15. adfs02.contoso.com: install the AD FS adapter 7.0.0.9
-        16. adfs02.contoso.com: restart AD FS
-        18. adfs02.contoso.com: verify that the AD FS adapter runs 7.0.0.9 and is registered"#]].assert_eq(&there.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n"));
+        12. adfs02.contoso.com: traffic is not managed; take the host out of the balancer yourself
+        15. adfs02.contoso.com: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02.contoso.com or mfa01.contoso.com
+        16. adfs02.contoso.com: install the AD FS adapter 7.0.0.9
+        17. adfs02.contoso.com: restart AD FS
+        19. adfs02.contoso.com: verify that the AD FS adapter runs 7.0.0.9 and is registered"#]].assert_eq(&there.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -144,21 +144,22 @@ fn added_hosts_have_their_place() {
         &wanted("7.0.0.9"),
         &views,
         &expect![[r#"
-            1. adfs01: traffic is not managed; take the host out of the balancer yourself
-            2. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
-            3. adfs01: install the AD FS adapter 7.0.0.9
-            4. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
-            5. adfs01: carry the exported values into the new adapter configuration
-            6. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
-            7. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
-            8. adfs01: unregister WindowsAzureMultiFactorAuthentication
-            9. adfs01: register AzureMfaServerAuthentication with the carried configuration
-            10. adfs01: restart AD FS
-            11. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
-            12. adfs01: take the guard away
-            13. adfs02: adopt, and upgrade to 7.0.0.9 when below
-            14. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
-            15. adfs01: delete the exported configuration
+            1. adfs01: try the task by which this server would close the gap by itself
+            2. adfs01: traffic is not managed; take the host out of the balancer yourself
+            3. adfs01: bring MultiFactorAuthenticationAdfsAdapterSetup64.msi, Register-MultiFactorAuthenticationAdfsAdapter.ps1, Unregister-MultiFactorAuthenticationAdfsAdapter.ps1, MultiFactorAuthenticationAdfsAdapter.config 7.0.0.9 from mfa02 or mfa01
+            4. adfs01: install the AD FS adapter 7.0.0.9
+            5. adfs01: export the configuration of WindowsAzureMultiFactorAuthentication to a protected file
+            6. adfs01: carry the exported values into the new adapter configuration
+            7. adfs01: set up a guard: when this server hears nothing of the run for 5 minutes, it closes the gap by itself
+            8. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (users are NOT asked for the second factor from here)
+            9. adfs01: unregister WindowsAzureMultiFactorAuthentication
+            10. adfs01: register AzureMfaServerAuthentication with the carried configuration
+            11. adfs01: restart AD FS
+            12. adfs01: put AzureMfaServerAuthentication into the global policy (users are asked for the second factor again)
+            13. adfs01: take the guard away
+            14. adfs02: adopt, and upgrade to 7.0.0.9 when below
+            15. adfs01: verify that the AD FS adapter runs 7.0.0.9 and is registered
+            16. adfs01: delete the exported configuration
             -> current reaches_pin=true
             warning: adfs-eu: adfs_mfa_gap"#]],
     );

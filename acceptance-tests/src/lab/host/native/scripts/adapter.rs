@@ -59,10 +59,7 @@ pub fn register(call: &mut Call<'_>) -> Result<Value, Failure> {
             );
             return Err(Failure::new("already_exists", message));
         }
-        // Lost when the run was cut between registering and writing.
-        if !host.is_file(&path(RECORD_FILE)) {
-            write_record(host, &registration)?;
-        }
+        write_missing_record(host, &registration)?;
         return Ok(json!({ "type_name": registration.type_name, "already": true }));
     }
     register_anew(host, &configuration, &registration, configuration_path)?;
@@ -121,6 +118,11 @@ pub fn register_anew(
     let detail = json!({ "provider_name": registration.name, "type_name": registration.type_name });
     host.record("adapter_register", detail)?;
     write_record(host, registration)
+}
+
+/// Writes what was lost when somebody was cut between registering and writing.
+pub fn write_missing_record(host: &HostFolder, registration: &Registration) -> Result<(), Failure> {
+    if host.is_file(&path(RECORD_FILE)) { Ok(()) } else { write_record(host, registration) }
 }
 
 fn write_record(host: &HostFolder, registration: &Registration) -> Result<(), Failure> {
