@@ -174,7 +174,7 @@ pub async fn remove_export(work: &Work<'_>) -> Result<Report, HostError> {
         let reply: Reply = work.run(REMOVE_WORK_FILE, json!({"path": join(&folder, name)})).await?;
         already &= !reply.removed;
     }
-    let guard = guard::disable(work).await?;
+    let guard = guard::clear(work).await?;
     Ok(Report { already: already && guard.already, notes: guard.notes })
 }
 

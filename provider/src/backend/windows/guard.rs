@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::backend::Report;
 use crate::backend::error::HostError;
@@ -59,7 +60,7 @@ async fn set_up(
         earlier: Option<Acted>,
     }
     let arguments = json!({
-        "run": work.backend.leases().run().to_string(),
+        "run": work.backend.leases().run(),
         "back": back,
         "forward": forward,
         "registration_script": registration.as_ref().map(|files| &files.script),
@@ -71,14 +72,23 @@ async fn set_up(
     Ok(Report { already: false, notes: reply.earlier.map(|acted| acted.note(work.host)).into_iter().collect() })
 }
 
-/// Takes the guard away, and tells what it did. What an earlier run has left goes too.
+/// Takes this run's guard away, and tells what it did.
 pub async fn disable(work: &Work<'_>) -> Result<Report, HostError> {
+    remove(work, Some(work.backend.leases().run())).await
+}
+
+/// Takes away whatever guard an earlier run has left, and tells what it did.
+pub async fn clear(work: &Work<'_>) -> Result<Report, HostError> {
+    remove(work, None).await
+}
+
+async fn remove(work: &Work<'_>, run: Option<Uuid>) -> Result<Report, HostError> {
     #[derive(Deserialize)]
     struct Reply {
         removed: bool,
         acted: Option<Acted>,
     }
-    let reply: Reply = work.run_until_heard(DISABLE_SECOND_FACTOR_GUARD, json!({}), SHORT_SILENCE).await?;
+    let reply: Reply = work.run_until_heard(DISABLE_SECOND_FACTOR_GUARD, json!({"run": run}), SHORT_SILENCE).await?;
     let notes = reply.acted.map(|acted| acted.note(work.host)).into_iter().collect();
     Ok(Report { already: !reply.removed, notes })
 }

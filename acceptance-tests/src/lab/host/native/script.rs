@@ -153,7 +153,7 @@ pub const ALL: &[Script] = &[
         ],
         guard::enable,
     ),
-    script("Disable-SecondFactorGuard", &[], guard::disable),
+    script("Disable-SecondFactorGuard", &[optional_text("run")], guard::disable),
     script("Get-AdfsSynchronization", &[], adfs_service::synchronization),
     script("Restart-AdfsService", &[], adfs_service::restart),
 ];

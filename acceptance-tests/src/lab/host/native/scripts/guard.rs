@@ -120,7 +120,11 @@ fn problem_of_system(host: &HostFolder) -> Result<Option<&'static str>, Failure>
 }
 
 pub fn disable(call: &mut Call<'_>) -> Result<Value, Failure> {
-    let host = call.host;
+    let (host, run) = (call.host, call.arguments.text("run"));
+    let order = read_record(host, &path("guard\\guard.json"))?.unwrap_or_default();
+    if !run.is_empty() && !order.is_null() && order["run"].as_str() != Some(run) {
+        return Ok(json!({ "removed": false, "acted": null }));
+    }
     let removed = host.update(|state| Ok::<_, Failure>(state.scheduled_tasks.remove(TASK).is_some()))?;
     let acted = acted(host)?;
     if host.is_folder(&path("guard")) {
