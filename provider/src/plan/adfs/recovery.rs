@@ -66,6 +66,16 @@ pub fn ways(steps: &[Step], failed: usize) -> Vec<Way> {
     ways
 }
 
+/// The orders to a balancer that a run still owed its farm when a step failed in the gap: to be given once that is closed.
+/// None where more than orders was due before it could be closed: hosts that have not loaded the new provider gain nothing
+/// by a change of places.
+pub fn owed_orders(steps: &[Step], failed: usize) -> &[Step] {
+    let is_order = |step: &Step| matches!(step.action, Action::TakeOut { .. } | Action::PutBack { .. });
+    let due = &steps[failed..];
+    let end = due.iter().position(|step| matches!(step.action, Action::EnableProvider { .. })).unwrap_or_default();
+    if due[..end].iter().all(is_order) { &due[..end] } else { &[] }
+}
+
 /// The phase before a step.
 fn phase(steps: &[Step], index: usize) -> Phase {
     (0..index).fold(first_phase(steps), |phase, index| match steps[index].action {

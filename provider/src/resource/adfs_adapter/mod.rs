@@ -4,9 +4,10 @@ use crate::address::HostAddress;
 use crate::backend::facts::Database;
 use crate::backend::step::Step;
 use crate::plan::adfs::farm::Farm;
-use crate::plan::adfs::{self, registration};
+use crate::plan::adfs::{self, registration, standing};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
+use crate::plan::traffic::Out;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Policy, Views};
 use crate::resource::adfs_adapter::batches::{batches, check, describe_batches};
@@ -82,11 +83,6 @@ impl HostSet for AdfsAdapter {
         Path::of("batches")
     }
 
-    /// The batches would change places while users are not asked for the second factor. A mistake there is too dear.
-    fn manages_traffic(&self) -> bool {
-        false
-    }
-
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
         check(config.attribute("batches"), diagnostics);
     }
@@ -103,6 +99,10 @@ impl HostSet for AdfsAdapter {
         let batches = batches(own.attribute("batches")).unwrap_or_default();
         let batches: Vec<Vec<String>> = batches.iter().map(|batch| names(batch)).collect();
         adfs::decide(desired, &batches, views, policy)
+    }
+
+    fn traffic_report(&self, hosts: &[String], views: &Views, out: &Out) -> Option<String> {
+        standing::report(hosts, views, out)
     }
 
     fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)> {

@@ -9,8 +9,9 @@ use crate::backend::error::{Cause, HostError};
 use crate::backend::step::Step;
 use crate::config::ProviderConfig;
 use crate::plan::adfs::recovery::{self, Direction, Way};
-use crate::resource::set::address_of;
+use crate::plan::traffic::Effect;
 use crate::resource::set::observe::sentence;
+use crate::resource::set::{address_of, drain};
 
 /// How long is waited before a step of the way out is tried again on a host that was not reached. A host that is restarted
 /// takes longer, but the report must not be kept from a person for that.
@@ -20,6 +21,8 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), D
 #[derive(Debug)]
 pub struct Recovery {
     tried: Vec<(Way, Option<HostError>)>,
+    /// The orders to a balancer that were given after it was closed, and where that ended.
+    orders: Vec<(Step, Option<HostError>)>,
 }
 
 /// Closes the gap that a failed step may have left open. None when there is none. It cannot be stopped: it is short, and
@@ -44,7 +47,30 @@ pub async fn close_gap(
             break;
         }
     }
-    Some(Recovery { tried })
+    let mut recovery = Recovery { tried, orders: Vec::new() };
+    if recovery.is_closed() {
+        recovery.orders = give(provider, name, recovery::owed_orders(steps, failed), addresses).await;
+    }
+    Some(recovery)
+}
+
+/// Gives orders up to the first that is refused: who cannot be put back keeps the others in.
+async fn give(
+    provider: &ProviderConfig,
+    name: &str,
+    orders: &[Step],
+    addresses: &[HostAddress],
+) -> Vec<(Step, Option<HostError>)> {
+    let mut given = Vec::new();
+    for step in orders {
+        let error = walk(provider, name, std::slice::from_ref(step), addresses).await.err();
+        let is_refused = error.is_some();
+        given.push((step.clone(), error));
+        if is_refused {
+            break;
+        }
+    }
+    given
 }
 
 async fn walk(
@@ -73,6 +99,11 @@ impl Recovery {
         self.tried.last().is_some_and(|(_, error)| error.is_none())
     }
 
+    /// The orders to a balancer that were given afterwards, with their effects.
+    pub fn orders(&self) -> impl Iterator<Item = (&Step, Effect)> {
+        self.orders.iter().map(|(step, error)| (step, error.as_ref().map_or(Effect::There, drain::effect_of)))
+    }
+
     /// What a person reads of it.
     pub fn report(&self) -> String {
         let mut parts = Vec::new();
@@ -85,6 +116,12 @@ impl Recovery {
             parts.push(match error {
                 None => format!("{direction} was taken at once: {steps}. Users are asked for the second factor again."),
                 Some(error) => format!("{direction} was tried ({steps}) and failed: {}.", sentence(error)),
+            });
+        }
+        for (step, error) in &self.orders {
+            parts.push(match error {
+                None => format!("Then the balancer did it: {step}."),
+                Some(error) => format!("Then the balancer was asked once more ({step}), in vain: {}.", sentence(error)),
             });
         }
         if !self.is_closed() {
