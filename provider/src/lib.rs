@@ -35,7 +35,8 @@
 //! - When does a changed host count as done? [`plan::health`] says where health checks stand and who has still to pass one;
 //!   [`backend::windows::health`] asks, from this machine.
 //! - When is a host out of its balancer? [`plan::traffic`] says where the steps stand and who is still out after a run;
-//!   [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
+//!   [`plan::adfs::traffic`] does it for the batches of a farm, which change places while users are not asked for the second
+//!   factor; [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
 //! - A new attribute is one entry in a table (`HostSet::attributes` or `config::table`); run the tests once and commit
 //!   the page they rewrite.
 //! - A new step is an [`backend::step::Action`] with its text, an arm in `backend::windows`, a script with cases, the
@@ -57,7 +58,8 @@
 //! - The name of a host says who it is, everywhere; its port only where a call goes: [`address::HostAddress`].
 //! - A secret is a [`secret::Secret`]; private state and facts hold none.
 //! - While the global AD FS policy names no MFA Server provider, every way out of a run goes back (before the old
-//!   adapter is unregistered) or forward (after it).
+//!   adapter is unregistered) or forward (after it). No order to a balancer keeps it from that.
+//! - Never are both batches of an AD FS farm out of their balancer.
 
 pub mod address;
 pub mod backend;

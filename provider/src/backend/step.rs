@@ -254,21 +254,9 @@ impl fmt::Display for Step {
 impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TrafficNotManaged => {
-                formatter.write_str("traffic is not managed; take the host out of the balancer yourself")
+            Self::TrafficNotManaged | Self::TakeOut { .. } | Self::AwaitConnections { .. } | Self::PutBack { .. } => {
+                self.write_traffic(formatter)
             }
-            Self::TakeOut { balancer, in_gap: true, .. } => {
-                write!(formatter, "take it out of balancer {balancer}, without a wait")
-            }
-            Self::TakeOut { balancer, wait, .. } => {
-                write!(formatter, "take it out of balancer {balancer}")?;
-                write_wait(formatter, *wait)
-            }
-            Self::AwaitConnections { balancer, wait } => {
-                write!(formatter, "let the connections of its batch to balancer {balancer} run out")?;
-                write_wait(formatter, *wait)
-            }
-            Self::PutBack { balancer, .. } => write!(formatter, "put it back into balancer {balancer}"),
             Self::BackUp { what, source, .. } => write!(formatter, "back up {what} ({source})"),
             Self::FetchServerSetup { version } => {
                 write!(formatter, "fetch the server setup {version} and check its hash")
@@ -325,6 +313,26 @@ fn write_wait(formatter: &mut fmt::Formatter<'_>, wait: Option<Duration>) -> fmt
 }
 
 impl Action {
+    /// The text of a step about traffic.
+    fn write_traffic(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TrafficNotManaged => {
+                formatter.write_str("traffic is not managed; take the host out of the balancer yourself")
+            }
+            Self::TakeOut { balancer, wait, in_gap } => {
+                write!(formatter, "take it out of balancer {balancer}")?;
+                if *in_gap { formatter.write_str(", without a wait") } else { write_wait(formatter, *wait) }
+            }
+            Self::AwaitConnections { balancer, wait } => {
+                write!(formatter, "let the connections of its batch to balancer {balancer} run out")?;
+                write_wait(formatter, *wait)
+            }
+            Self::PutBack { balancer, .. } => write!(formatter, "put it back into balancer {balancer}"),
+            // As for `write_adapter`.
+            _ => Ok(()),
+        }
+    }
+
     /// The text of a step of the AD FS adapter's procedure.
     fn write_adapter(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

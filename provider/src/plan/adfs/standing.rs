@@ -15,7 +15,7 @@ pub fn has_loaded(providers: &[AuthenticationProvider], adfs: &Adfs, name: &str)
 }
 
 /// The registered providers that the policy names: users are asked by one of these, or not at all.
-pub fn asking<'p>(registry: &'p Adfs) -> Vec<&'p str> {
+pub fn asking(registry: &Adfs) -> Vec<&str> {
     let (providers, policy) = (registry.providers.iter().flatten(), registry.policy.as_deref().unwrap_or_default());
     let names = providers.map(|provider| provider.name.as_str());
     names.filter(|name| registration::contains(policy, name)).collect()

@@ -167,7 +167,9 @@ this gap needs the acknowledgement `adfs_mfa_gap`. A run that fails in it leaves
 is still registered, forward after that. Authentication rules that name the old provider are found and need the \
 acknowledgement `adfs_rules_old_name`.
 
-Runs take no host of a farm out of a balancer: the batches would change places in that gap, and a balancer that refuses \
-would lengthen it. The plan says when to take a host out yourself; put it back when its batch is done.
+With a `drain` the batches leave and enter the balancer in turn, and never are both out. They change places in that gap, \
+with orders that are given twice at most; a balancer that refuses ends the run, and the gap is closed without it. Hosts \
+are only taken out where one is left that can serve, so the hosts of a farm with one batch stay in traffic. See the guide \
+`traffic`.
 
 Adapters come after their server group and their portals: name their `ready` in `after`.";

@@ -8,7 +8,7 @@ use crate::backend::step::{Action, Step};
 use crate::backend::web_address;
 use crate::config::{ProviderConfig, checks};
 use crate::plan::Desired;
-use crate::plan::traffic::{Drain, Effect, Out};
+use crate::plan::traffic::{self, Drain, Effect, Out};
 use crate::resource::set::execute::Halt;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -135,18 +135,16 @@ fn warn_of_forgotten(desired: &Desired, diagnostics: &mut Diagnostics) {
     );
 }
 
-/// A run may have no business with a host that is out: the set is held or waits, or the host is away or ahead.
+/// A run may have no business with a host that is out (the set is held or waits, or the host is away or ahead), and one that
+/// only closes a gap in a farm leaves out who cannot serve.
 fn warn_of_left(desired: &Desired, steps: &[Step], diagnostics: &mut Diagnostics) {
-    let is_put_back =
-        |host: &str| steps.iter().any(|step| step.host == host && matches!(step.action, Action::PutBack { .. }));
-    let mut left = desired.out.clone();
-    left.retain(|host, _| !is_put_back(host));
+    let (left, _) = traffic::still_out(&desired.out, traffic::performed(steps, None));
     if !left.is_empty() {
         diagnostics.warning_at(
             Path::of(NAME),
             format!("{}: out of a balancer, and not put back by this run: {}", desired.name, listed(&left)),
-            "An earlier run has taken it out and was not finished, and this one does not finish it. Put it back yourself if it \
-             serves; the run that finishes it does it once more.",
+            "It was taken out by an earlier run that was not finished, or is by this one, which does not finish it. Put it back \
+             yourself if it serves; the run that finishes it does it once more.",
         );
     }
 }
