@@ -1,4 +1,4 @@
-# Each server is out of the balancer while it is changed.
+# Each server is out of the balancer while it is changed, and of the AD FS farm one batch after the other.
 
 terraform {
   required_version = ">= 1.5"
@@ -84,6 +84,7 @@ provider "azuremfa" {
           "TARGETAPPPOOL={application_pool}",
         ]
       }
+      adfs_adapter = { arguments = ["/qn", "/norestart"] }
     }
   }
 }
@@ -101,4 +102,20 @@ resource "azuremfa_server_group" "eu" {
 import {
   to = azuremfa_server_group.eu
   id = "mfa-eu=mfa01.contoso.com,mfa02.contoso.com,mfa03.contoso.com"
+}
+
+# Comes after the servers: until they are upgraded its plan is to wait.
+resource "azuremfa_adfs_adapter" "eu" {
+  name                = "adfs-eu"
+  version             = "7.0.0.9"
+  allow_major_upgrade = true
+  batches             = [["adfs01.contoso.com"], ["adfs02.contoso.com"]]
+  drain               = "lb"
+  after               = [azuremfa_server_group.eu.ready]
+  acknowledge         = [{ check = "adfs_mfa_gap", reason = "CHG-1042, Sunday 02:00" }]
+}
+
+import {
+  to = azuremfa_adfs_adapter.eu
+  id = "adfs-eu=adfs01.contoso.com;adfs02.contoso.com"
 }

@@ -35,7 +35,8 @@
 //! - When does a changed host count as done? [`plan::health`] says where health checks stand and who has still to pass one;
 //!   [`backend::windows::health`] asks, from this machine.
 //! - When is a host out of its balancer? [`plan::traffic`] says where the steps stand and who is still out after a run;
-//!   [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
+//!   [`plan::adfs::traffic`] does it for the batches of a farm, which change places while users are not asked for the second
+//!   factor; [`config::balancers`] reads what is declared, [`backend::windows::balancer`] gives the orders, from this machine.
 //! - What happens when the runner is gone in the AD FS gap? [`plan::adfs::recovery`] is the way out of a run,
 //!   [`backend::windows::guard`] that of the host alone.
 //! - What keeps two runs from one host? [`resource::set::lease`] says which hosts a run needs, in which order;
@@ -63,8 +64,9 @@
 //! - The name of a host says who it is, everywhere; its port only where a call goes: [`address::HostAddress`].
 //! - A secret is a [`secret::Secret`]; private state and facts hold none.
 //! - While the global AD FS policy names no MFA Server provider, every way out of a run goes back (before the old
-//!   adapter is unregistered) or forward (after it). When there is no run any more, the guard on the AD FS server does the
-//!   same: the script that it runs stands inside `Enable-SecondFactorGuard.ps1`.
+//!   adapter is unregistered) or forward (after it). No order to a balancer keeps it from that. When there is no run any more,
+//!   the guard on the AD FS server does the same: its script stands inside `Enable-SecondFactorGuard.ps1`.
+//! - Never are both batches of an AD FS farm out of their balancer.
 
 pub mod address;
 pub mod backend;

@@ -44,9 +44,23 @@ struct State {
     out: BTreeSet<String>,
     calls: Vec<Call>,
     troubles: VecDeque<u16>,
+    refusals: Vec<Refusal>,
 }
 
-/// An order as it came, and the answer.
+/// Orders about one host, of one kind, that are not carried out.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The host's full name.
+    pub host: String,
+    /// Whether it is the order to put it back.
+    pub enabled: bool,
+    /// The answer; none when there is to be none.
+    pub status: Option<u16>,
+    /// How often it still happens.
+    pub times: u32,
+}
+
+/// An order as it came, and the answer; 0 when there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub path: String,
@@ -82,6 +96,16 @@ impl Balancer {
     pub fn trouble(&self, statuses: &[u16]) {
         self.shared.state().troubles.extend(statuses);
     }
+
+    /// Does not carry out some orders.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.shared.state().refusals.push(refusal);
+    }
+
+    /// Carries out everything again.
+    pub fn forgive(&self) {
+        self.shared.state().refusals.clear();
+    }
 }
 
 impl Drop for Balancer {
@@ -110,6 +134,9 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let body = String::from_utf8_lossy(&body).into_owned();
     let (status, said) = shared.judge(&head.method, head.uri.path(), bearer.as_deref(), &body);
     shared.state().calls.push(Call { path: head.uri.path().to_owned(), body, status });
+    if status == 0 {
+        std::future::pending::<()>().await;
+    }
     let mut response = Response::new(Full::new(Bytes::from(said.to_string())));
     *response.status_mut() = status.try_into().expect("the lab answers with statuses of HTTP");
     Ok(response)
@@ -135,9 +162,21 @@ impl Shared {
             return (404, json!({ "error": format!("no member {name}") }));
         };
         match serde_json::from_str::<Value>(body).unwrap_or_default()["enabled"].as_bool() {
-            Some(enabled) => self.set(&name, !enabled),
+            Some(enabled) => match self.refusal(&name, enabled) {
+                Some(status) => (status.unwrap_or_default(), json!({ "error": "made up" })),
+                None => self.set(&name, !enabled),
+            },
             None => (400, json!({ "error": "enabled is true or false" })),
         }
+    }
+
+    /// The answer to an order that is not carried out.
+    fn refusal(&self, name: &str, enabled: bool) -> Option<Option<u16>> {
+        let mut state = self.state();
+        let is_due = |refusal: &&mut Refusal| refusal.host == name && refusal.enabled == enabled && refusal.times > 0;
+        let refusal = state.refusals.iter_mut().find(is_due)?;
+        refusal.times -= 1;
+        Some(refusal.status)
     }
 
     fn set(&self, name: &str, is_out: bool) -> (u16, Value) {

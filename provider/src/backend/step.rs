@@ -28,10 +28,20 @@ pub enum Action {
         balancer: String,
         /// As the balancer's settings say, for the text. None while they are not known.
         wait: Option<Duration>,
+        /// Users are not asked for the second factor meanwhile: the order is short, and nobody waits for connections.
+        in_gap: bool,
+    },
+    /// Lets the connections of hosts run out that were taken out in the gap, all of them by one wait.
+    AwaitConnections {
+        balancer: String,
+        /// As for [`Action::TakeOut`].
+        wait: Option<Duration>,
     },
     /// Puts the host back into a balancer.
     PutBack {
         balancer: String,
+        /// As for [`Action::TakeOut`].
+        in_gap: bool,
     },
     /// Copies a folder to the protected backup and proves the copy.
     BackUp {
@@ -260,15 +270,9 @@ impl fmt::Display for Step {
 impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TrafficNotManaged => {
-                formatter.write_str("traffic is not managed; take the host out of the balancer yourself")
+            Self::TrafficNotManaged | Self::TakeOut { .. } | Self::AwaitConnections { .. } | Self::PutBack { .. } => {
+                self.write_traffic(formatter)
             }
-            Self::TakeOut { balancer, wait } => {
-                write!(formatter, "take it out of balancer {balancer}")?;
-                let wait = wait.filter(|wait| !wait.is_zero());
-                wait.map_or(Ok(()), |wait| write!(formatter, ", and wait {} s", wait.as_secs()))
-            }
-            Self::PutBack { balancer } => write!(formatter, "put it back into balancer {balancer}"),
             Self::BackUp { what, source, .. } => write!(formatter, "back up {what} ({source})"),
             Self::FetchServerSetup { version } => {
                 write!(formatter, "fetch the server setup {version} and check its hash")
@@ -319,7 +323,32 @@ impl fmt::Display for Action {
     }
 }
 
+fn write_wait(formatter: &mut fmt::Formatter<'_>, wait: Option<Duration>) -> fmt::Result {
+    let wait = wait.filter(|wait| !wait.is_zero());
+    wait.map_or(Ok(()), |wait| write!(formatter, ", and wait {} s", wait.as_secs()))
+}
+
 impl Action {
+    /// The text of a step about traffic.
+    fn write_traffic(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TrafficNotManaged => {
+                formatter.write_str("traffic is not managed; take the host out of the balancer yourself")
+            }
+            Self::TakeOut { balancer, wait, in_gap } => {
+                write!(formatter, "take it out of balancer {balancer}")?;
+                if *in_gap { formatter.write_str(", without a wait") } else { write_wait(formatter, *wait) }
+            }
+            Self::AwaitConnections { balancer, wait } => {
+                write!(formatter, "let the connections of its batch to balancer {balancer} run out")?;
+                write_wait(formatter, *wait)
+            }
+            Self::PutBack { balancer, .. } => write!(formatter, "put it back into balancer {balancer}"),
+            // As for `write_adapter`.
+            _ => Ok(()),
+        }
+    }
+
     /// The text of a step of the AD FS adapter's procedure.
     fn write_adapter(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -381,9 +410,11 @@ mod tests {
         let component = WebKind::UserPortal;
         vec![
             Action::TrafficNotManaged,
-            Action::TakeOut { balancer: text(), wait: None },
-            Action::TakeOut { balancer: text(), wait: Some(Duration::from_secs(90)) },
-            Action::PutBack { balancer: text() },
+            Action::TakeOut { balancer: text(), wait: None, in_gap: false },
+            Action::TakeOut { balancer: text(), wait: Some(Duration::from_secs(90)), in_gap: false },
+            Action::TakeOut { balancer: text(), wait: None, in_gap: true },
+            Action::AwaitConnections { balancer: text(), wait: None },
+            Action::PutBack { balancer: text(), in_gap: false },
             Action::BackUp { what: "x", source: text(), backup: backup(), fresh: true },
             Action::FetchServerSetup { version: text() },
             Action::RunServerSetup { version: text() },

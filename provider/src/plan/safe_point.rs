@@ -36,8 +36,8 @@ mod tests {
             step(Action::RestartAdfs),
             step(Action::VerifyServer { version: "7.0.0.9".to_owned(), sdk: true }),
             step(Action::CloseBackup { backup_id: "x".to_owned() }),
-            step(Action::PutBack { balancer: "lb".to_owned() }),
-            step(Action::TakeOut { balancer: "lb".to_owned(), wait: None }),
+            step(Action::PutBack { balancer: "lb".to_owned(), in_gap: false }),
+            step(Action::TakeOut { balancer: "lb".to_owned(), wait: None, in_gap: false }),
         ];
         let may: Vec<bool> = (0..steps.len()).map(|index| may_stop_before(&steps, index)).collect();
         assert_eq!(may, [true, false, true, false, false, false, true, false, false, false, true]);

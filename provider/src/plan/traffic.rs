@@ -27,30 +27,43 @@ pub fn around(desired: &Desired, host: &str, mut steps: Vec<Step>) -> Vec<Step> 
     let is_changed = any(Action::may_disturb);
     let is_out = if desired.drain.is_some() { is_changed } else { any(Action::installs) };
     if is_out {
-        steps.insert(0, take_out(desired, host));
+        steps.insert(0, take_out(desired, host, false));
     }
     steps.extend(put_back(desired, host, is_changed));
     steps
 }
 
-/// The step before a host is changed.
-fn take_out(desired: &Desired, host: &str) -> Step {
+/// The step before a host is changed. `in_gap` while users are not asked for the second factor: nobody waits then.
+pub fn take_out(desired: &Desired, host: &str, in_gap: bool) -> Step {
     let action = match &desired.drain {
-        Some(Drain { balancer, wait }) => Action::TakeOut { balancer: balancer.clone(), wait: *wait },
+        Some(Drain { balancer, wait }) => {
+            Action::TakeOut { balancer: balancer.clone(), wait: wait.filter(|_| !in_gap), in_gap }
+        }
         None => Action::TrafficNotManaged,
     };
     Step { host: host.to_owned(), action }
 }
 
+/// The wait for the connections of all hosts that were taken out in the gap.
+pub fn await_connections(drain: &Drain, host: &str) -> Step {
+    let Drain { balancer, wait } = drain;
+    Step { host: host.to_owned(), action: Action::AwaitConnections { balancer: balancer.clone(), wait: *wait } }
+}
+
+/// The step that puts a host into the balancer of its set.
+pub fn put_back_into(drain: &Drain, host: &str, in_gap: bool) -> Step {
+    Step { host: host.to_owned(), action: Action::PutBack { balancer: drain.balancer.clone(), in_gap } }
+}
+
 /// The steps after a host is whole again: into the balancer that this run takes it out of, and into those that earlier
 /// runs did. None when no balancer is declared.
-fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
+pub fn put_back(desired: &Desired, host: &str, is_taken_out: bool) -> Vec<Step> {
     let Some(drain) = &desired.drain else { return Vec::new() };
     let mut balancers = desired.out.get(host).cloned().unwrap_or_default();
     if is_taken_out {
         balancers.insert(drain.balancer.clone());
     }
-    let step = |balancer| Step { host: host.to_owned(), action: Action::PutBack { balancer } };
+    let step = |balancer| Step { host: host.to_owned(), action: Action::PutBack { balancer, in_gap: false } };
     balancers.into_iter().map(step).collect()
 }
 
@@ -62,37 +75,48 @@ pub enum Effect {
     There,
 }
 
-/// The hosts that are out after a run: those of before that it did not put back, and those that it took out before it
-/// broke off. `failed` is the step at which that was. Who may be out counts as out, and is among the second ones too.
-pub fn still_out(before: &Out, steps: &[Step], failed: Option<(usize, Effect)>) -> (Out, Out) {
+/// The steps of a run that have had an effect, in order. `failed` is the step at which it broke off.
+pub fn performed(steps: &[Step], failed: Option<(usize, Effect)>) -> impl Iterator<Item = (&Step, Effect)> {
+    let last = failed.map_or(steps.len(), |(failed, _)| failed + 1);
+    steps[..last].iter().enumerate().map(move |(index, step)| match failed {
+        Some((failed, effect)) if index == failed => (step, effect),
+        _ => (step, Effect::There),
+    })
+}
+
+/// The hosts that are out after steps were performed: those of before that were not put back, and those that were taken
+/// out. Who may be out counts as out, and is among the second ones too.
+pub fn still_out<'s>(before: &Out, performed: impl Iterator<Item = (&'s Step, Effect)>) -> (Out, Out) {
     let mut out = before.clone();
     let mut in_doubt = Out::new();
-    for (index, step) in steps.iter().enumerate() {
-        let effect = match failed {
-            Some((failed, _)) if index > failed => break,
-            Some((failed, effect)) if index == failed => effect,
-            _ => Effect::There,
-        };
+    let remove = |from: &mut Out, step: &Step, balancer: &String| {
+        if let Some(balancers) = from.get_mut(&step.host) {
+            balancers.remove(balancer);
+        }
+    };
+    for (step, effect) in performed {
         let host = || step.host.clone();
         match (&step.action, effect) {
             (Action::TakeOut { balancer, .. }, Effect::There | Effect::Possible) => {
                 let is_new = out.entry(host()).or_default().insert(balancer.clone());
-                if is_new && effect == Effect::Possible {
+                if effect == Effect::There {
+                    remove(&mut in_doubt, step, balancer);
+                } else if is_new {
                     in_doubt.entry(host()).or_default().insert(balancer.clone());
                 }
             }
-            (Action::PutBack { balancer }, Effect::There) => {
-                if let Some(balancers) = out.get_mut(&step.host) {
-                    balancers.remove(balancer);
-                }
+            (Action::PutBack { balancer, .. }, Effect::There) => {
+                remove(&mut out, step, balancer);
+                remove(&mut in_doubt, step, balancer);
             }
-            (Action::PutBack { balancer }, Effect::Possible) => {
+            (Action::PutBack { balancer, .. }, Effect::Possible) => {
                 in_doubt.entry(host()).or_default().insert(balancer.clone());
             }
             _ => {}
         }
     }
     out.retain(|_, balancers| !balancers.is_empty());
+    in_doubt.retain(|_, balancers| !balancers.is_empty());
     (out, in_doubt)
 }
 
@@ -154,7 +178,7 @@ mod tests {
     fn a_host_is_out_from_the_moment_it_may_be_until_it_is_back() {
         let steps = around(&drained(desired("mfa-eu", "7.0.0.9", &[HOST])), HOST, vec![fetch(), setup()]);
         let check = |before: &[&str], failed, expected: &[&str], in_doubt: &[&str]| {
-            let found = still_out(&out(before), &steps, failed);
+            let found = still_out(&out(before), performed(&steps, failed));
             assert_eq!(found, (out(expected), out(in_doubt)), "{before:?} {failed:?}");
         };
         check(&[], Some((0, Effect::Absent)), &[], &[]);
@@ -170,6 +194,6 @@ mod tests {
         check(&["lb"], None, &[], &[]);
         check(&["old"], Some((1, Effect::Possible)), &["lb", "old"], &[]);
         check(&["old"], None, &["old"], &[]);
-        assert_eq!(still_out(&out(&["lb"]), &[fetch()], None), (out(&["lb"]), out(&[])));
+        assert_eq!(still_out(&out(&["lb"]), performed(&[fetch()], None)), (out(&["lb"]), out(&[])));
     }
 }

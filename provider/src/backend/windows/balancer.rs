@@ -13,23 +13,48 @@ use crate::backend::{Report, web_address};
 use crate::secret::Secret;
 use crate::winrm::endpoint::TlsOptions;
 
-/// The pauses before an order is given again. It says how things are to be, so to give it twice is as good as once.
-const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// How long a balancer is asked, and how often.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// The pauses before an order is given again. It says how things are to be, so to give it twice is as good as once.
+    pauses: &'static [Duration],
+    /// The longest that one answer may take, whatever the settings allow.
+    timeout: Duration,
+}
 
-/// Takes the step's host out, and waits until its connections have run out.
-pub async fn take_out(work: &Work<'_>, name: &str) -> Result<Report, HostError> {
+const PATIENT: Patience =
+    Patience { pauses: &[Duration::from_secs(1), Duration::from_secs(4)], timeout: Duration::MAX };
+
+/// While users are not asked for the second factor: eleven seconds at most, then the gap is closed without the balancer.
+const IN_GAP: Patience = Patience { pauses: &[Duration::from_secs(1)], timeout: Duration::from_secs(5) };
+
+/// Takes the step's host out, and waits until its connections have run out, but for the gap.
+pub async fn take_out(work: &Work<'_>, name: &str, in_gap: bool) -> Result<Report, HostError> {
     let balancer = balancer(work, name)?;
-    give(work, balancer, &balancer.take_out).await?;
-    if !balancer.drain_wait.is_zero() {
-        work.unless_stopped(work.backend.clock().sleep(balancer.drain_wait)).await?;
-    }
-    Ok(Report::default())
+    give(work, balancer, &balancer.take_out, patience(in_gap)).await?;
+    if in_gap { Ok(Report::default()) } else { run_out(work, balancer).await }
+}
+
+/// Waits until the connections of hosts have run out that were taken out before.
+pub async fn await_connections(work: &Work<'_>, name: &str) -> Result<Report, HostError> {
+    run_out(work, balancer(work, name)?).await
 }
 
 /// Puts the step's host back.
-pub async fn put_back(work: &Work<'_>, name: &str) -> Result<Report, HostError> {
+pub async fn put_back(work: &Work<'_>, name: &str, in_gap: bool) -> Result<Report, HostError> {
     let balancer = balancer(work, name)?;
-    give(work, balancer, &balancer.put_back).await?;
+    give(work, balancer, &balancer.put_back, patience(in_gap)).await?;
+    Ok(Report::default())
+}
+
+fn patience(in_gap: bool) -> Patience {
+    if in_gap { IN_GAP } else { PATIENT }
+}
+
+async fn run_out(work: &Work<'_>, balancer: &Balancer) -> Result<Report, HostError> {
+    if !balancer.drain_wait.is_zero() {
+        work.unless_stopped(work.backend.clock().sleep(balancer.drain_wait)).await?;
+    }
     Ok(Report::default())
 }
 
@@ -53,15 +78,16 @@ struct Call<'a> {
     timeout: Duration,
 }
 
-async fn give(work: &Work<'_>, balancer: &Balancer, order: &Order) -> Result<(), HostError> {
+async fn give(work: &Work<'_>, balancer: &Balancer, order: &Order, patience: Patience) -> Result<(), HostError> {
     let name = &balancer.name;
-    let call = call(work, balancer, order)?;
+    let mut call = call(work, balancer, order)?;
+    call.timeout = call.timeout.min(patience.timeout);
     let shown = format!("{} {}", order.method, web_address::shown(&call.url));
     let failure = |reason, may_be_done| work.failure(Cause::Balancer { reason, may_be_done });
     let stopped = |may_be_done| {
         failure(format!("the run was to stop before balancer {name} had answered ({shown})"), may_be_done)
     };
-    let mut pauses = PAUSES.iter();
+    let mut pauses = patience.pauses.iter();
     let mut asked = 0;
     let mut may_be_done = false;
     loop {

@@ -243,8 +243,9 @@ fn lease_error(host: &HostAddress, cause: Cause) -> HostError {
 async fn dispatch(work: &Work<'_>, action: &Action) -> Result<Report, HostError> {
     match action {
         Action::TrafficNotManaged => Ok(Report::default()),
-        Action::TakeOut { balancer, .. } => balancer::take_out(work, balancer).await,
-        Action::PutBack { balancer } => balancer::put_back(work, balancer).await,
+        Action::TakeOut { balancer, in_gap, .. } => balancer::take_out(work, balancer, *in_gap).await,
+        Action::AwaitConnections { balancer, .. } => balancer::await_connections(work, balancer).await,
+        Action::PutBack { balancer, in_gap } => balancer::put_back(work, balancer, *in_gap).await,
         Action::BackUp { source, backup, fresh, .. } => files::back_up(work, source, backup, *fresh).await,
         Action::CloseBackup { backup_id } => files::close_backup(work, backup_id).await,
         Action::FetchServerSetup { version } => files::fetch_server_setup(work, version).await,
@@ -289,6 +290,7 @@ fn only_looks(action: &Action) -> bool {
         action,
         Action::TrafficNotManaged
             | Action::TakeOut { .. }
+            | Action::AwaitConnections { .. }
             | Action::PutBack { .. }
             | Action::CompareTheme { .. }
             | Action::VerifyServer { .. }

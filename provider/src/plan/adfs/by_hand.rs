@@ -4,6 +4,7 @@ use crate::backend::step::{Action, Step};
 use crate::plan::adfs::SERVICE;
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::farm::{self, Farm};
+use crate::plan::adfs::findings;
 use crate::plan::checks::{self, Member, Survey};
 use crate::plan::{Decision, Desired};
 
@@ -13,7 +14,7 @@ pub fn decide(desired: &Desired, closing: Vec<Step>, farm: &Farm<'_>, survey: Su
     let stopped = farm.seen().find(|(_, adfs)| !farm::is_running(adfs)).map(|(host, _)| start(host));
     let instruction = stopped.or_else(|| unreachable(&survey).map(reach));
     if let Some(step) = instruction {
-        return end(desired, survey, closing.into_iter().chain([step]).collect());
+        return end(desired, farm, survey, closing.into_iter().chain([step]).collect());
     }
     let adopted = survey.members.iter().filter_map(|member| match member {
         Member::Unread(host) => Some(checks::adopt(host, &desired.pin)),
@@ -30,7 +31,8 @@ pub fn before(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Option<Step> {
 
 /// A run that ends with the one thing that a person has to do, the last of its steps. Before it stands at most what closes
 /// a gap in the second factor.
-pub fn end(desired: &Desired, mut survey: Survey<'_>, steps: Vec<Step>) -> Decision {
+pub fn end(desired: &Desired, farm: &Farm<'_>, mut survey: Survey<'_>, steps: Vec<Step>) -> Decision {
+    findings::check_traffic(desired, farm, &steps, &mut survey.diagnostics);
     let what = steps.last().map(|step| step.action.to_string()).unwrap_or_default();
     survey.diagnostics.warning(
         format!("{} waits, {what}", desired.name),

@@ -4,7 +4,7 @@ use crate::backend::facts::{Adfs, AuthenticationProvider};
 use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::Desired;
 use crate::plan::adfs::farm::{self, Farm};
-use crate::plan::adfs::{name_of, registration};
+use crate::plan::adfs::{name_of, registration, traffic};
 use crate::plan::checks::acknowledgement;
 use crate::plan::packages;
 
@@ -21,7 +21,11 @@ pub fn steps(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>) -> Vec
     let is_loadable =
         |provider: &&AuthenticationProvider| registration::current(providers, adfs, &provider.name).is_some();
     match providers.iter().find(is_loadable).or(providers.first()) {
-        Some(provider) => vec![step(Action::EnableProvider { provider_name: provider.name.clone() })],
+        Some(provider) => {
+            let mut steps = traffic::for_provider(desired, farm, providers, &provider.name);
+            steps.push(step(Action::EnableProvider { provider_name: provider.name.clone() }));
+            steps
+        }
         None => forward(desired, batches, farm, (authority, adfs)),
     }
 }
@@ -36,19 +40,27 @@ fn forward(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, (authori
     let on = |host: &str, action| Step { host: host.to_owned(), action };
     let is_guarded = !acknowledgement::is_stated(desired, acknowledgement::ADFS_GAP_UNGUARDED);
     let guard = Action::EnableGuard { back: Vec::new(), forward: name(), source: Some(source.clone()) };
-    let mut steps = vec![on(authority, Action::MergeAdapterConfiguration { source: source.clone() })];
-    steps.extend(is_guarded.then(|| on(authority, guard)));
-    steps.push(on(authority, Action::RegisterAdapter { provider_name: name(), source }));
     let first = batches.first().map(Vec::as_slice).unwrap_or_default();
     // One that does not run cannot synchronise, and only a person may start it.
     let seen = || {
         let hosts = first.iter().filter_map(|host| Some((host, farm.adfs(host)?)));
         hosts.filter(|(_, adfs)| farm::is_running(adfs))
     };
+    let restarted: Vec<String> = seen().map(|(host, _)| host.clone()).collect();
+    let is_other = |host: &&String| !restarted.contains(host);
+    let running = farm.seen().filter(|(_, adfs)| farm::is_running(adfs)).map(|(host, _)| host.to_owned());
+    let serving: Vec<String> = running.filter(|host| is_other(&host)).collect();
+    // What is registered only now no other host has loaded, be it one that nobody sees.
+    let others: Vec<String> = desired.hosts.iter().filter(is_other).cloned().collect();
+    let mut steps = traffic::exchange_places(desired, &serving, &restarted);
+    steps.push(on(authority, Action::MergeAdapterConfiguration { source: source.clone() }));
+    steps.extend(is_guarded.then(|| on(authority, guard)));
+    steps.push(on(authority, Action::RegisterAdapter { provider_name: name(), source }));
     steps.extend(
         seen().filter(|(_, adfs)| farm::is_secondary(adfs)).map(|(host, _)| on(host, Action::AwaitSynchronization)),
     );
     steps.extend(seen().map(|(host, _)| on(host, Action::RestartAdfs)));
+    steps.extend(traffic::exchange_places(desired, &restarted, &others));
     steps.push(on(authority, Action::EnableProvider { provider_name: name() }));
     steps.extend(is_guarded.then(|| on(authority, Action::DisableGuard)));
     steps

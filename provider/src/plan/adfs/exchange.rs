@@ -3,7 +3,7 @@
 use crate::backend::facts::{Adfs, AuthenticationProvider};
 use crate::plan::Desired;
 use crate::plan::adfs::farm::{self, Farm};
-use crate::plan::adfs::{name_of, registration};
+use crate::plan::adfs::{name_of, registration, standing};
 use crate::plan::checks::{Member, Survey};
 
 /// What a run does with a farm that can be changed.
@@ -104,6 +104,16 @@ impl<'a> Exchange<'a> {
     /// Whether the policy has to be given the pin's name.
     pub fn enables(&self) -> bool {
         self.registers || !registration::contains(self.adfs.policy.as_deref().unwrap_or_default(), self.wanted)
+    }
+
+    /// Whether the policy is given the pin's name at the end of the exchange. One that is only cleared away leaves no gap.
+    pub fn closes_gap(&self) -> bool {
+        self.enables() && (self.registers || self.stale.is_empty())
+    }
+
+    /// Whether users are not asked for the second factor when the run begins, and not before it has done its work.
+    pub fn is_found_open(&self) -> bool {
+        self.enables() && self.left_disabled().is_none() && standing::asking(self.adfs).is_empty()
     }
 
     /// The members of a batch, in order; none for a batch that is not there.

@@ -3,7 +3,7 @@
 use crate::backend::step::{Action, Step};
 use crate::plan::adfs::exchange::Exchange;
 use crate::plan::adfs::farm::Farm;
-use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, recovery, registration, shape, steps};
+use crate::plan::adfs::{NEW_NAME, OLD_NAME, name_of, recovery, registration, shape, standing, steps};
 use crate::plan::checks::{Survey, acknowledgement};
 use crate::plan::{Desired, Policy, packages};
 use crate::tf::diagnostic::Diagnostics;
@@ -63,6 +63,7 @@ pub fn check_run(
             diagnostics,
         );
     }
+    check_traffic(desired, exchange.farm, steps, diagnostics);
     if exchange.changes_registration()
         && let Some(rules) = outdated_rules(exchange.farm, exchange.wanted)
     {
@@ -99,6 +100,53 @@ pub fn tell_of_rules(desired: &Desired, farm: &Farm<'_>, diagnostics: &mut Diagn
         diagnostics.warning(
             format!("{}: authentication rules name an adapter that is gone", desired.name),
             format!("They match nothing any more: {rules}. The registered name is {wanted}."),
+        );
+    }
+}
+
+/// Says what no order to the balancer could spare users.
+pub fn check_traffic(desired: &Desired, farm: &Farm<'_>, steps: &[Step], diagnostics: &mut Diagnostics) {
+    warn_of_kept(desired, steps, diagnostics);
+    warn_of_unable(desired, farm, steps, diagnostics);
+}
+
+/// Says which hosts are restarted while they are in traffic, although there is a balancer: see [`super::traffic`].
+fn warn_of_kept(desired: &Desired, steps: &[Step], diagnostics: &mut Diagnostics) {
+    let Some(drain) = &desired.drain else { return };
+    let is_out = |host: &String| {
+        let takes = |step: &Step| step.host == *host && matches!(step.action, Action::TakeOut { .. });
+        steps.iter().any(takes) || desired.out.contains_key(host)
+    };
+    let is_restarted =
+        |host: &String| steps.iter().any(|step| step.host == *host && matches!(step.action, Action::RestartAdfs));
+    let kept: Vec<&str> =
+        desired.hosts.iter().filter(|host| is_restarted(host) && !is_out(host)).map(String::as_str).collect();
+    if !kept.is_empty() {
+        diagnostics.warning_at(
+            Path::of("drain"),
+            format!("{}: not taken out of balancer {}: {}", desired.name, drain.balancer, kept.join(", ")),
+            "Nobody would be left to serve. Hosts of a farm are taken out only where a host of the other batch runs AD FS, is              not out itself, and has loaded what the policy names. AD FS restarts on these hosts while they are in traffic.",
+        );
+    }
+}
+
+/// Says which hosts are in traffic and have not loaded the provider by which a gap is closed.
+fn warn_of_unable(desired: &Desired, farm: &Farm<'_>, closing: &[Step], diagnostics: &mut Diagnostics) {
+    let enabled = closing.iter().position(|step| matches!(step.action, Action::EnableProvider { .. }));
+    let Some((steps, adfs)) = enabled.map(|end| &closing[..=end]).zip(farm.registry()) else { return };
+    let Some(Action::EnableProvider { provider_name }) = steps.last().map(|step| &step.action) else { return };
+    let providers = adfs.providers.as_deref().unwrap_or_default();
+    let is_cared_for = |host: &str| {
+        let cares = |action: &Action| matches!(action, Action::TakeOut { .. } | Action::RestartAdfs);
+        steps.iter().any(|step| step.host == host && cares(&step.action)) || desired.out.contains_key(host)
+    };
+    let unable = farm.seen().filter(|(_, adfs)| !standing::has_loaded(providers, adfs, provider_name));
+    let unable: Vec<&str> = unable.map(|(host, _)| host).filter(|host| !is_cared_for(host)).collect();
+    if desired.drain.is_some() && !unable.is_empty() {
+        diagnostics.warning_at(
+            Path::of("drain"),
+            format!("{}: in traffic without {provider_name}: {}", desired.name, unable.join(", ")),
+            "This plan closes the gap in the second factor with a provider that AD FS has not loaded there, and no other              host is known to have loaded it, so nobody is taken out. Sign-ins that need the second factor fail on these              hosts until a run has restarted AD FS.",
         );
     }
 }

@@ -17,7 +17,9 @@ pub mod findings;
 pub mod recovery;
 pub mod registration;
 pub mod shape;
+pub mod standing;
 pub mod steps;
+pub mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -64,7 +66,7 @@ pub fn decide(desired: &Desired, batches: &[Vec<String>], views: &Views, policy:
     };
     if let Some(step) = by_hand::before(&exchange, &survey) {
         let closing = closing::steps(desired, batches, &farm);
-        return by_hand::end(desired, survey, closing.into_iter().chain([step]).collect());
+        return by_hand::end(desired, &farm, survey, closing.into_iter().chain([step]).collect());
     }
     let mut found = std::mem::take(&mut survey.diagnostics);
     let steps = steps::all(&exchange, &survey, &mut found);
@@ -108,6 +110,7 @@ fn rest(desired: &Desired, batches: &[Vec<String>], farm: &Farm<'_>, survey: Sur
     let mut decision = survey.rest();
     let closing = closing::steps(desired, batches, farm);
     if decision.status == Status::Waiting && !decision.diagnostics.has_errors() {
+        findings::check_traffic(desired, farm, &closing, &mut decision.diagnostics);
         decision.steps.splice(0..0, closing);
     } else if !closing.is_empty() {
         findings::warn_of_gap(desired, &closing, &mut decision.diagnostics);

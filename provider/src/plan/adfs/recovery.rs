@@ -73,6 +73,16 @@ pub fn ways(steps: &[Step], failed: usize) -> Vec<Way> {
     ways
 }
 
+/// The orders to a balancer that a run still owed its farm when a step failed in the gap: to be given once that is closed.
+/// None where more than orders was due before it could be closed: hosts that have not loaded the new provider gain nothing
+/// by a change of places.
+pub fn owed_orders(steps: &[Step], failed: usize) -> &[Step] {
+    let is_order = |step: &Step| matches!(step.action, Action::TakeOut { .. } | Action::PutBack { .. });
+    let due = &steps[failed..];
+    let end = due.iter().position(|step| matches!(step.action, Action::EnableProvider { .. })).unwrap_or_default();
+    if due[..end].iter().all(is_order) { &due[..end] } else { &[] }
+}
+
 /// The phase before a step.
 fn phase(steps: &[Step], index: usize) -> Phase {
     (0..index).fold(first_phase(steps), |phase, index| match steps[index].action {
@@ -178,6 +188,8 @@ mod tests {
                 'u' => Action::UnregisterAdapter { provider_name: name(OLD_NAME) },
                 'r' => Action::RegisterAdapter { provider_name: name(NEW_NAME), source: source() },
                 's' => Action::RestartAdfs,
+                'p' => Action::PutBack { balancer: name("lb"), in_gap: true },
+                'o' => Action::TakeOut { balancer: name("lb"), wait: None, in_gap: true },
                 'b' => Action::EnableProvider { provider_name: name(OLD_NAME) },
                 'e' => Action::EnableProvider { provider_name: name(NEW_NAME) },
                 _ => Action::RemoveExport,
@@ -232,6 +244,18 @@ mod tests {
         check("isx", &[".", ".", "."]);
         check("dusx", &[".", ".", ".", "."]);
         check("edusx", &["<e", ".", ".", ".", "."]);
+    }
+
+    /// A balancer that refuses changes nothing of the way out, and is asked again only where all else was done.
+    #[test]
+    fn what_is_owed_to_a_balancer_is_given_once_hosts_have_loaded_the_provider() {
+        check("pidurspoex", &[".", ".", "<b", "<b >re", ">re", ">re", ">re", ">re", ">re", "."]);
+        check("pomrspoe", &[">mre >re", ">mre >re", ">mre >re", ">re", ">re", ">re", ">re", ">re"]);
+        check("poe", &["<e", "<e", "<e"]);
+        let owed = |letters: &str, failed| owed_orders(&steps(letters), failed).len();
+        assert_eq!([5, 6, 7, 8].map(|failed| owed("pidurspoe", failed)), [0, 2, 1, 0]);
+        assert_eq!([0, 1, 4].map(|failed| owed("pomrspoe", failed)), [0, 0, 0]);
+        assert_eq!([0, 1, 2].map(|failed| owed("poe", failed)), [2, 1, 0]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::backend::facts::AuthenticationProvider;
 use crate::backend::step::{Action, PackageSource, Step};
 use crate::plan::adfs::exchange::Exchange;
+use crate::plan::adfs::traffic::{self, Traffic};
 use crate::plan::adfs::{FILES, by_hand, farm};
 use crate::plan::checks::{self, Member, Seen, Survey, acknowledgement};
 use crate::plan::health;
@@ -14,13 +15,18 @@ pub const WAY_OUT: &str = "Pin the adapter at the version of its server group.";
 
 /// All steps of the run.
 pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
-    let mut steps: Vec<Step> = way_back(exchange).into_iter().collect();
+    let traffic = Traffic::of(exchange, hosts(exchange, survey, 0).collect(), hosts(exchange, survey, 1).collect());
+    let mut steps = way_back(exchange);
     steps.extend(trial(exchange, survey));
+    // The way back may have put back already who stays.
+    if !steps.iter().any(|step| matches!(step.action, Action::PutBack { .. })) {
+        steps.extend(traffic.before_first());
+    }
     for member in exchange.batch(survey, 0) {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
             Member::Seen(seen) => {
-                steps.extend(traffic(exchange, seen.host));
+                steps.extend(traffic.before_host_of_first(seen.host));
                 steps.extend(package(exchange, seen, diagnostics));
             }
             Member::Unreachable(_) | Member::Missing(_) => {}
@@ -29,9 +35,8 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
     steps.extend(registration(exchange, survey));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| synchronization(exchange, host)));
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| restart(exchange, host)));
-    steps.extend(hosts(exchange, survey, 1).filter_map(|host| traffic(exchange, host)));
-    // One that is only cleared away leaves no gap: see `registration`.
-    if exchange.enables() && (exchange.registers || exchange.stale.is_empty()) {
+    steps.extend(traffic.in_gap());
+    if exchange.closes_gap() {
         steps.push(step(exchange.authority, enable(exchange.wanted)));
     }
     if is_guarded(exchange, survey) {
@@ -39,6 +44,7 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
     }
     // Not before: nobody waits for a host to answer while users are not asked for the second factor.
     steps.extend(hosts(exchange, survey, 0).filter_map(|host| health_check(exchange, host)));
+    steps.extend(traffic.after_gap());
     for member in exchange.batch(survey, 1) {
         match member {
             Member::Unread(host) => steps.push(checks::adopt(host, &exchange.desired.pin)),
@@ -47,6 +53,7 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
                 steps.extend(synchronization(exchange, seen.host));
                 steps.extend(restart(exchange, seen.host));
                 steps.extend(health_check(exchange, seen.host));
+                steps.extend(traffic.after_host_of_second(seen.host));
             }
             Member::Unreachable(_) | Member::Missing(_) => {}
         }
@@ -60,8 +67,12 @@ pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagn
 
 /// An earlier run took the provider out of the policy and went no further. Installing takes its time, so the gap is
 /// closed first; it opens again only for the exchange.
-fn way_back(exchange: &Exchange<'_>) -> Option<Step> {
-    exchange.left_disabled().map(|provider| step(exchange.authority, enable(&provider.name)))
+fn way_back(exchange: &Exchange<'_>) -> Vec<Step> {
+    let Some(provider) = exchange.left_disabled() else { return Vec::new() };
+    let providers = exchange.adfs.providers.as_deref().unwrap_or_default();
+    let mut steps = traffic::for_provider(exchange.desired, exchange.farm, providers, &provider.name);
+    steps.push(step(exchange.authority, enable(&provider.name)));
+    steps
 }
 
 /// Before anything is changed for a gap that could not be guarded. One that is open already is closed first.
@@ -78,10 +89,6 @@ fn is_guarded(exchange: &Exchange<'_>, survey: &Survey<'_>) -> bool {
     let is_long =
         exchange.registers || (is_left_open && hosts(exchange, survey, 0).any(|host| exchange.restarts(host)));
     is_long && !acknowledgement::is_stated(exchange.desired, acknowledgement::ADFS_GAP_UNGUARDED)
-}
-
-fn traffic(exchange: &Exchange<'_>, host: &str) -> Option<Step> {
-    exchange.restarts(host).then(|| step(host, Action::TrafficNotManaged))
 }
 
 fn package(exchange: &Exchange<'_>, seen: &Seen<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {

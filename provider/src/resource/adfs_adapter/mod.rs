@@ -4,9 +4,10 @@ use crate::address::HostAddress;
 use crate::backend::facts::Database;
 use crate::backend::step::Step;
 use crate::plan::adfs::farm::Farm;
-use crate::plan::adfs::{self, registration};
+use crate::plan::adfs::{self, registration, standing};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
+use crate::plan::traffic::Out;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Policy, Views};
 use crate::resource::adfs_adapter::batches::{batches, check, describe_batches};
@@ -82,11 +83,6 @@ impl HostSet for AdfsAdapter {
         Path::of("batches")
     }
 
-    /// The batches would change places while users are not asked for the second factor. A mistake there is too dear.
-    fn manages_traffic(&self) -> bool {
-        false
-    }
-
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics) {
         check(config.attribute("batches"), diagnostics);
     }
@@ -103,6 +99,10 @@ impl HostSet for AdfsAdapter {
         let batches = batches(own.attribute("batches")).unwrap_or_default();
         let batches: Vec<Vec<String>> = batches.iter().map(|batch| names(batch)).collect();
         adfs::decide(desired, &batches, views, policy)
+    }
+
+    fn traffic_report(&self, hosts: &[String], views: &Views, out: &Out) -> Option<String> {
+        standing::report(hosts, views, out)
     }
 
     fn facts(&self, own: &Value, hosts: &[String], views: &Views) -> Vec<(&'static str, Value)> {
@@ -170,7 +170,9 @@ scheduled task that looks every minute, is there from before the gap until after
 opened (guide `adfs_gap`). Authentication rules that name the old provider are found and need the acknowledgement \
 `adfs_rules_old_name`.
 
-Runs take no host of a farm out of a balancer: the batches would change places in that gap, and a balancer that refuses \
-would lengthen it. The plan says when to take a host out yourself; put it back when its batch is done.
+With a `drain` the batches leave and enter the balancer in turn, and never are both out. They change places in that gap, \
+with orders that are given twice at most; a balancer that refuses ends the run, and the gap is closed without it. Hosts \
+are only taken out where one is left that can serve, so the hosts of a farm with one batch stay in traffic. See the guide \
+`traffic`.
 
 Adapters come after their server group and their portals: name their `ready` in `after`.";

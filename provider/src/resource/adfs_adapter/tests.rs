@@ -9,14 +9,14 @@ use crate::plan::adfs::NEW_NAME;
 use crate::plan::fixtures::{adfs, group};
 use crate::resource::Resource;
 use crate::resource::adfs_adapter::AdfsAdapter;
-use crate::resource::server_group::ServerGroup;
 use crate::resource::set::resource::SetResource;
 use crate::resource::set::testing::backend::{Estate, Fault};
 use crate::resource::set::testing::{Workspace, config, summaries};
-use crate::resource::set::{HostSet, drain, schema};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
 use crate::tf::value::Value;
+
+mod traffic;
 
 const FARM: [&str; 2] = ["adfs01.contoso.com", "adfs02.contoso.com"];
 const ID: &str = "adfs-eu=adfs01.contoso.com;adfs02.contoso.com";
@@ -367,14 +367,4 @@ fn batches_are_checked() {
     );
     check_batches(Value::List(vec![Value::Unknown]), &expect![[""]]);
     check_batches(Value::Unknown, &expect![[""]]);
-}
-
-/// Its hosts are taken out of a balancer by hand.
-#[test]
-fn a_farm_has_no_drain() {
-    let names = |set: &dyn HostSet| -> Vec<&str> {
-        schema::of(set).attributes.iter().map(|attribute| attribute.name).collect()
-    };
-    assert!(!names(&AdfsAdapter).contains(&drain::NAME));
-    assert!(names(&ServerGroup).contains(&drain::NAME));
 }

@@ -13,6 +13,7 @@ use crate::resource::set::execute::{Halt, perform};
 use crate::resource::set::lease::Leases;
 use crate::resource::set::plan::policy;
 use crate::resource::set::private::Memory;
+use crate::resource::set::recover::Recovery;
 use crate::resource::set::{HostSet, changes, drain, failure, observe, private, timeouts};
 use crate::resource::{ApplyRequest, Outcome};
 use crate::tf::diagnostic::Diagnostics;
@@ -86,7 +87,9 @@ fn memory(views: Views, desired: &Desired, steps: &[Step], halt: Option<&Halt>) 
     let failed = halt.map(|halt| halt.index);
     let to_pass = desired.health_check.as_ref().map(|_| health::still_to_pass(&desired.to_pass, steps, failed));
     let failed = halt.map(|halt| (halt.index, drain::effect(halt)));
-    let out = desired.drain.as_ref().map(|_| traffic::still_out(&desired.out, steps, failed));
+    let afterwards = halt.and_then(|halt| halt.recovery.as_ref()).into_iter().flat_map(Recovery::orders);
+    let performed = traffic::performed(steps, failed).chain(afterwards);
+    let out = desired.drain.as_ref().map(|_| traffic::still_out(&desired.out, performed));
     let (out, in_doubt) = out.unwrap_or_default();
     (Memory { views, to_pass: to_pass.unwrap_or_default(), out }, in_doubt)
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::backend::balancer::Declared;
-use crate::backend::error::Cause;
+use crate::backend::error::{Cause, HostError};
 use crate::backend::step::{Action, Step};
 use crate::backend::web_address;
 use crate::config::{ProviderConfig, checks};
 use crate::plan::Desired;
-use crate::plan::traffic::{Drain, Effect, Out};
+use crate::plan::traffic::{self, Drain, Effect, Out};
 use crate::resource::set::execute::Halt;
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::path::Path;
@@ -24,8 +24,9 @@ pub fn attribute() -> Attribute {
 }
 
 const DESCRIPTION: &str = "The name of one of the provider's `balancers`. Each host is taken out of it before it is \
-    changed, and put back after that and after its health check. A host whose run breaks off stays out, and the next run \
-    that finishes it puts it back. Without `drain` the plan says when to take a host out yourself. See the guide `traffic`.";
+    changed, and put back after that and after its health check (the first batch of an AD FS farm before it). A host whose \
+    run breaks off stays out, and the next run that finishes it puts it back. Without `drain` the plan says when to take a \
+    host out yourself. See the guide `traffic`.";
 
 /// The balancer that a set names. How long connections may run out is the provider's to say.
 pub fn decode(own: &Value) -> Option<Drain> {
@@ -44,7 +45,7 @@ pub fn complete(provider: Option<&ProviderConfig>, desired: &mut Desired) {
 
 /// Whether a step's text cannot be said yet.
 pub fn is_blurred(action: &Action) -> bool {
-    matches!(action, Action::TakeOut { wait: None, .. })
+    matches!(action, Action::TakeOut { wait: None, in_gap: false, .. } | Action::AwaitConnections { wait: None, .. })
 }
 
 /// What a plan has to say about a balancer: whether it is declared and can be asked for every host, and which hosts nobody
@@ -70,7 +71,7 @@ pub fn look(provider: Option<&ProviderConfig>, desired: &Desired, steps: &[Step]
 fn check(provider: &ProviderConfig, desired: &Desired, name: &str, steps: &[Step], diagnostics: &mut Diagnostics) {
     let set = &desired.name;
     let asks = |step: &Step| match &step.action {
-        Action::TakeOut { balancer, .. } | Action::PutBack { balancer } => balancer == name,
+        Action::TakeOut { balancer, .. } | Action::PutBack { balancer, .. } => balancer == name,
         // What a host that was added takes is not known before it is read.
         Action::Adopt { .. } => true,
         _ => false,
@@ -134,18 +135,16 @@ fn warn_of_forgotten(desired: &Desired, diagnostics: &mut Diagnostics) {
     );
 }
 
-/// A run may have no business with a host that is out: the set is held or waits, or the host is away or ahead.
+/// A run may have no business with a host that is out (the set is held or waits, or the host is away or ahead), and one that
+/// only closes a gap in a farm leaves out who cannot serve.
 fn warn_of_left(desired: &Desired, steps: &[Step], diagnostics: &mut Diagnostics) {
-    let is_put_back =
-        |host: &str| steps.iter().any(|step| step.host == host && matches!(step.action, Action::PutBack { .. }));
-    let mut left = desired.out.clone();
-    left.retain(|host, _| !is_put_back(host));
+    let (left, _) = traffic::still_out(&desired.out, traffic::performed(steps, None));
     if !left.is_empty() {
         diagnostics.warning_at(
             Path::of(NAME),
             format!("{}: out of a balancer, and not put back by this run: {}", desired.name, listed(&left)),
-            "An earlier run has taken it out and was not finished, and this one does not finish it. Put it back yourself if it \
-             serves; the run that finishes it does it once more.",
+            "It was taken out by an earlier run that was not finished, or is by this one, which does not finish it. Put it back \
+             yourself if it serves; the run that finishes it does it once more.",
         );
     }
 }
@@ -160,8 +159,12 @@ pub fn listed(out: &Out) -> String {
 
 /// How much of its effect the step has had at which a run broke off.
 pub fn effect(halt: &Halt) -> Effect {
-    match &halt.error.cause {
-        _ if !halt.begun => Effect::Absent,
+    if halt.begun { effect_of(&halt.error) } else { Effect::Absent }
+}
+
+/// How much of its effect an order has had that failed.
+pub fn effect_of(error: &HostError) -> Effect {
+    match &error.cause {
         Cause::Balancer { may_be_done: false, .. } | Cause::Settings(_) | Cause::Local(_) => Effect::Absent,
         // It was the wait for connections that was cut.
         Cause::Stopped => Effect::There,

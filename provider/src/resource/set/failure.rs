@@ -99,7 +99,12 @@ fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, after: Aft
         format!("{host} {runs}. {}", findings.join(" ")).trim_end().to_owned()
     };
     let conditions: Vec<String> = hosts.iter().map(condition).collect();
-    format!("Now {} {}", conditions.join(" "), drain::report(own, &memory.out, in_doubt))
+    let further = drain::decode(own).and_then(|_| {
+        let hosts = set.hosts(own).unwrap_or_default();
+        set.traffic_report(&hosts, views, &memory.out)
+    });
+    let further = further.map(|text| format!(" {text}")).unwrap_or_default();
+    format!("Now {} {}{further}", conditions.join(" "), drain::report(own, &memory.out, in_doubt))
 }
 
 fn untouched(steps: &[Step], index: usize) -> String {

@@ -34,6 +34,7 @@ pub mod validate;
 use crate::address::{HostAddress, is_same_host};
 use crate::plan::evidence::{Evidence, Gap};
 use crate::plan::token::SetKind;
+use crate::plan::traffic::Out;
 use crate::plan::version::Version;
 use crate::plan::{Decision, Desired, Policy, Views};
 use crate::tf::diagnostic::Diagnostics;
@@ -81,11 +82,6 @@ pub trait HostSet: Send + Sync {
         Path::of("hosts").index(index)
     }
 
-    /// Whether runs take hosts out of a balancer, where users name one.
-    fn manages_traffic(&self) -> bool {
-        true
-    }
-
     /// Checks of the kind's own attributes; the common ones (names, versions, tokens, duplicate hosts) have run.
     fn validate(&self, config: &Value, diagnostics: &mut Diagnostics);
 
@@ -103,6 +99,11 @@ pub trait HostSet: Send + Sync {
 
     /// Decides what a run does. Begin with [`crate::plan::checks::survey`], which holds what all kinds share.
     fn decide(&self, desired: &Desired, own: &Value, views: &Views, policy: &Policy) -> Decision;
+
+    /// What a person has to know of the traffic after a run that broke off, besides who is out.
+    fn traffic_report(&self, _hosts: &[String], _views: &Views, _out: &Out) -> Option<String> {
+        None
+    }
 
     /// The kind's own computed attributes as they are now. Every computed and every optional+computed own attribute
     /// must be among them (one nested in an object: the whole object). What is set or unknown in `own` is kept; null

@@ -9,8 +9,9 @@ use crate::backend::error::{Cause, HostError};
 use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::plan::adfs::recovery::{self, Direction, Way};
-use crate::resource::set::address_of;
+use crate::plan::traffic::Effect;
 use crate::resource::set::observe::sentence;
+use crate::resource::set::{address_of, drain};
 
 /// How long is waited before a step of the way out is tried again on a host that was not reached. A host that is restarted
 /// takes longer, but the report must not be kept from a person for that.
@@ -23,6 +24,8 @@ const GUARD_LIMIT: Duration = Duration::from_secs(45);
 #[derive(Debug)]
 pub struct Recovery {
     tried: Vec<(Way, Option<HostError>)>,
+    /// The orders to a balancer that were given after it was closed, and where that ended.
+    orders: Vec<(Step, Option<HostError>)>,
     /// The host that goes on trying when nobody else does.
     guarded_by: Option<String>,
 }
@@ -49,7 +52,31 @@ pub async fn close_gap(
             break;
         }
     }
-    Some(Recovery { tried, guarded_by: recovery::guarded_by(&steps[..failed]).map(str::to_owned) })
+    let guarded_by = recovery::guarded_by(&steps[..failed]).map(str::to_owned);
+    let mut recovery = Recovery { tried, orders: Vec::new(), guarded_by };
+    if recovery.is_closed() {
+        recovery.orders = give(provider, name, recovery::owed_orders(steps, failed), addresses).await;
+    }
+    Some(recovery)
+}
+
+/// Gives orders up to the first that is refused: who cannot be put back keeps the others in.
+async fn give(
+    provider: &ProviderConfig,
+    name: &str,
+    orders: &[Step],
+    addresses: &[HostAddress],
+) -> Vec<(Step, Option<HostError>)> {
+    let mut given = Vec::new();
+    for step in orders {
+        let error = walk(provider, name, std::slice::from_ref(step), addresses).await.err();
+        let is_refused = error.is_some();
+        given.push((step.clone(), error));
+        if is_refused {
+            break;
+        }
+    }
+    given
 }
 
 /// Takes the guard away that a run may have set up and will not come to take away, and says what it did. Not while the gap may
@@ -104,6 +131,11 @@ impl Recovery {
         self.tried.last().is_some_and(|(_, error)| error.is_none())
     }
 
+    /// The orders to a balancer that were given afterwards, with their effects.
+    pub fn orders(&self) -> impl Iterator<Item = (&Step, Effect)> {
+        self.orders.iter().map(|(step, error)| (step, error.as_ref().map_or(Effect::There, drain::effect_of)))
+    }
+
     /// What a person reads of it.
     pub fn report(&self) -> String {
         let mut parts = Vec::new();
@@ -116,6 +148,12 @@ impl Recovery {
             parts.push(match error {
                 None => format!("{direction} was taken at once: {steps}. Users are asked for the second factor again."),
                 Some(error) => format!("{direction} was tried ({steps}) and failed: {}.", sentence(error)),
+            });
+        }
+        for (step, error) in &self.orders {
+            parts.push(match error {
+                None => format!("Then the balancer did it: {step}."),
+                Some(error) => format!("Then the balancer was asked once more ({step}), in vain: {}.", sentence(error)),
             });
         }
         if !self.is_closed() {

@@ -13,7 +13,7 @@ use crate::tf::value::Value;
 /// The whole table of a kind: the common attributes, with the kind's own ones between those that users set and those
 /// that the provider computes.
 pub fn of(set: &dyn HostSet) -> Schema {
-    let attributes = identity().into_iter().chain(set.attributes()).chain(rules(set)).chain(computed()).collect();
+    let attributes = identity().into_iter().chain(set.attributes()).chain(rules()).chain(computed()).collect();
     Schema { version: 0, description: set.description(), attributes }
 }
 
@@ -88,8 +88,8 @@ fn identity() -> Vec<Attribute> {
     ]
 }
 
-fn rules(set: &dyn HostSet) -> Vec<Attribute> {
-    let mut rules = vec![
+fn rules() -> Vec<Attribute> {
+    vec![
         Attribute::optional(
             "after",
             Kind::strings(),
@@ -127,6 +127,7 @@ fn rules(set: &dyn HostSet) -> Vec<Attribute> {
              exchanged), `adfs_gap_unguarded` (and no guard closes that gap when the run is gone) and `adfs_rules_old_name` (authentication rules name the old adapter).",
         ),
         health::attribute(),
+        drain::attribute(),
         Attribute::optional(
             "timeouts",
             Kind::Object(
@@ -141,9 +142,7 @@ fn rules(set: &dyn HostSet) -> Vec<Attribute> {
             ),
             "How long operations may take, as durations such as `90m` or `1h30m`.",
         ),
-    ];
-    rules.extend(set.manages_traffic().then(drain::attribute));
-    rules
+    ]
 }
 
 fn computed() -> Vec<Attribute> {

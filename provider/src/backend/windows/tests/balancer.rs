@@ -41,11 +41,11 @@ fn behind(balancer: Balancer) -> Estate {
 }
 
 fn take_out() -> Action {
-    Action::TakeOut { balancer: "lb".to_owned(), wait: None }
+    Action::TakeOut { balancer: "lb".to_owned(), wait: None, in_gap: false }
 }
 
 fn put_back() -> Action {
-    Action::PutBack { balancer: "lb".to_owned() }
+    Action::PutBack { balancer: "lb".to_owned(), in_gap: false }
 }
 
 /// The cause of a failed order, which shows nothing that is secret.
@@ -99,6 +99,54 @@ async fn what_may_pass_is_tried_three_times() {
     assert!(matches!(cause, Cause::Balancer { .. }));
     assert_eq!(cause.to_string(), expected);
     assert_eq!(estate.clock.pauses(), [1, 4].map(Duration::from_secs), "and no connections are waited for");
+}
+
+/// What lengthens the gap in the second factor is short: one repetition, no wait, and no longer answer than five seconds.
+#[tokio::test]
+async fn an_order_in_the_gap_is_given_twice_at_most() {
+    let orders = || {
+        let balancer = || "lb".to_owned();
+        [
+            Action::TakeOut { balancer: balancer(), wait: None, in_gap: true },
+            Action::PutBack { balancer: balancer(), in_gap: true },
+        ]
+    };
+    for order in orders() {
+        let server = Server::with_tls(vec![Answer::Text(BUSY)]).await;
+        let estate = behind(balancer(&server));
+        let cause = failure(&estate, order).await;
+        assert!(cause.to_string().starts_with("balancer lb was asked 2 times"), "{cause}");
+        assert_eq!((estate.clock.pauses(), server.asked()), (vec![Duration::from_secs(1)], 2));
+    }
+    for order in orders() {
+        let server = Server::with_tls(vec![Answer::Reset, Answer::Text(DONE)]).await;
+        let estate = behind(balancer(&server));
+        estate.perform("mfa01", order).await.expect("done at last");
+        assert_eq!(estate.clock.pauses(), [Duration::from_secs(1)], "connections are not waited for");
+    }
+}
+
+/// The one answer that a test can wait for: a second one of another five seconds follows it.
+#[tokio::test]
+async fn a_silent_balancer_does_not_lengthen_the_gap() {
+    let server = Server::start(vec![Answer::Hang]).await;
+    let mut slow = balancer(&server);
+    slow.timeout = Duration::from_secs(600);
+    let begin = std::time::Instant::now();
+    let cause = failure(&behind(slow), Action::PutBack { balancer: "lb".to_owned(), in_gap: true }).await;
+    assert!(cause.to_string().ends_with("at last it gave no answer within 5 seconds"), "{cause}");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn what_was_taken_out_in_the_gap_is_waited_for_after_it() {
+    let server = Server::start(vec![Answer::Text(DONE)]).await;
+    let estate = behind(balancer(&server));
+    let wait = || Action::AwaitConnections { balancer: "lb".to_owned(), wait: None };
+    estate.perform("mfa01", wait()).await.expect("they have run out");
+    assert_eq!((estate.clock.pauses(), server.asked()), (vec![Duration::from_secs(30)], 0));
+    estate.stop.cancel();
+    assert!(matches!(failure(&estate, wait()).await, Cause::Stopped));
 }
 
 #[tokio::test]

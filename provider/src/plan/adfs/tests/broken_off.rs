@@ -8,8 +8,8 @@ use crate::plan::fixtures::{group, registration, text};
 use crate::plan::{Desired, Views};
 
 /// How far a run came before it broke off, after the package on the first host.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reached {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
     Installed,
     Disabled,
     Unregistered,
@@ -20,7 +20,7 @@ enum Reached {
 }
 
 /// The demo's farm as a run to 7.0.0.9 left it.
-fn left_at(reached: Reached) -> Views {
+pub fn left_at(reached: Reached) -> Views {
     let mut views = farm(&FARM, "6.3.1.1");
     install(&mut views, "adfs01", "7.0.0.9");
     at(&mut views, "adfs01", |adfs| {

@@ -11,6 +11,7 @@ mod broken_off;
 mod evidence;
 mod findings;
 mod hosts;
+mod traffic;
 mod upgrade;
 
 const FARM: [&str; 2] = ["adfs01.contoso.com", "adfs02.contoso.com"];

@@ -15,6 +15,7 @@ use crate::tf::value::Value;
 
 pub mod adapter;
 pub mod backend;
+pub mod balancers;
 pub mod core;
 
 /// One resource instance in one workspace.

@@ -1,47 +1,19 @@
 //! `drain`: where a host stands in the traffic while a run goes on and after it broke off.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use expect_test::expect;
-use reqwest::Method;
-
-use crate::backend::balancer::{Balancer, Balancers, Declared, Order};
+use crate::backend::balancer::{Balancers, Declared};
 use crate::backend::error::Cause;
 use crate::backend::windows::connection::Connections;
 use crate::config::{ProviderConfig, Reaction};
 use crate::resource::set::testing::backend::{Estate, Fault};
+use crate::resource::set::testing::balancers::{balancer, provider};
 use crate::resource::set::testing::{Planned, Workspace, releases, summaries};
 use crate::resource::set::tests::{HOSTS, estate, group, health_check, imported, server_with_sdk, wanted};
 use crate::tf::value::Value;
+use expect_test::expect;
 
 const ONE: &str = "mfa-eu=mfa01.contoso.com";
-
-fn balancer(name: &str, wait: u64) -> (String, Declared) {
-    let order = |action: &str| Order {
-        url: format!("https://{name}.contoso.com/{{host}}/{action}?token=marker"),
-        method: Method::POST,
-        body: None,
-        expected_status: vec![200],
-    };
-    let balancer = Balancer {
-        name: name.to_owned(),
-        take_out: order("disable"),
-        put_back: order("enable"),
-        headers: Vec::new(),
-        ca_certificate: None,
-        timeout: Duration::from_secs(10),
-        drain_wait: Duration::from_secs(wait),
-    };
-    (name.to_owned(), Declared::Ready(Box::new(balancer)))
-}
-
-/// Settings that declare these balancers.
-fn provider<const N: usize>(estate: &Arc<Estate>, balancers: [(String, Declared); N]) -> ProviderConfig {
-    let provider = ProviderConfig::over(estate.clone()).with_releases(releases());
-    provider.with_balancers(Balancers::new(BTreeMap::from(balancers)))
-}
 
 /// The demo's group behind a balancer, imported.
 async fn behind(estate: &Arc<Estate>) -> Workspace<'static> {

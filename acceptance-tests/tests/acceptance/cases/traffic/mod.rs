@@ -15,6 +15,8 @@ use crate::cases::interruptions::{Signal, send, wait};
 use crate::support::case::Case;
 use crate::support::hcl::{self, AFTER_GROUP, SERVERS};
 
+mod farm;
+
 const PORTALS: [&str; 2] = ["portal01.dmz.contoso.com", "portal02.dmz.contoso.com"];
 const PLAN: [&str; 5] = ["plan", "-no-color", "-input=false", "-detailed-exitcode", "-out=case.tfplan"];
 const APPLY: [&str; 4] = ["apply", "-no-color", "-input=false", "case.tfplan"];
