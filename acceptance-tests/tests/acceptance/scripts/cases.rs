@@ -29,7 +29,7 @@ fn native_hosts_give_the_same_replies() {
 }
 
 /// Who answers a call: host folder, script, arguments and raw input.
-type Answering<'a> = &'a (dyn Fn(&Path, &str, &Value, &[u8]) -> Answer + Sync);
+pub type Answering<'a> = &'a (dyn Fn(&Path, &str, &Value, &[u8]) -> Answer + Sync);
 
 fn run_all(call: Answering<'_>, by: &str) {
     let hosts: Value = read(&folder().join("_hosts.json"));

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::cases::Answering;
 use super::estate::{self, Estate};
-use super::wire::{self, Answer};
+use super::wire;
 
 /// How many ask at once, and how often; real processes take their time.
-fn check(call: &(dyn Fn(&Path, &str, &Value, &[u8]) -> Answer + Sync), runs: usize, rounds: usize) {
+fn check(call: Answering<'_>, runs: usize, rounds: usize) {
     let hosts = std::fs::read(super::script_folder().join("cases/_hosts.json")).expect("the hosts of the cases");
     let hosts: Value = serde_json::from_slice(&hosts).expect("JSON");
     for _ in 0..rounds {
