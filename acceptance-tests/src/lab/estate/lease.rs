@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -44,6 +44,18 @@ impl Estate {
             }
         });
         Ok(Renewed { ended, thread: Some(thread) })
+    }
+
+    /// Lets the time of the lease that lies on a host pass without a sign of its run.
+    pub fn let_lease_end(&self, host: &str) -> Result<(), LabError> {
+        let Some(mut lease) = self.lease(host)? else { return Ok(()) };
+        lease["renewed_at"] = time::ago(600).into();
+        lease["expires_at"] = time::ago(300).into();
+        let host = self.host(host)?;
+        host.write(&path(), lease.to_string()).map_err(LabError::file(host.path()))?;
+        let real = host.real(&path()).map_err(LabError::file(host.path()))?;
+        let file = std::fs::File::options().write(true).open(&real).map_err(LabError::file(&real))?;
+        file.set_modified(SystemTime::now() - Duration::from_secs(600)).map_err(LabError::file(&real))
     }
 
     /// The lease that lies on a host.

@@ -2,6 +2,7 @@
 
 mod estate;
 mod failures;
+mod gap_guard;
 mod guards;
 mod health;
 mod interruptions;

@@ -225,6 +225,9 @@ fn a_run_that_is_killed_in_the_gap_is_taken_up() {
     wait(Duration::from_secs(60), "the end of the client", || apply.try_wait().expect("a child").is_some());
     behind.balancer.forgive();
     assert_eq!(behind.case.farm().policy, ["CertificateAuthentication"]);
+    for host in FARM {
+        behind.case.lab.estate().let_lease_end(host).expect("the host is there");
+    }
     assert_eq!(out(&behind), BTreeSet::from(["adfs01".to_owned()]));
     behind
         .plan()
