@@ -110,6 +110,7 @@ pub fn still_out<'s>(before: &Out, performed: impl Iterator<Item = (&'s Step, Ef
                 remove(&mut in_doubt, step, balancer);
             }
             (Action::PutBack { balancer, .. }, Effect::Possible) => {
+                out.entry(host()).or_default().insert(balancer.clone());
                 in_doubt.entry(host()).or_default().insert(balancer.clone());
             }
             _ => {}

@@ -85,7 +85,7 @@ fn a_lease_that_nobody_renews_is_waited_out() {
     let apply = ["apply", "-no-color", "-input=false", "case.tfplan"];
     let run = case.workspace.run_with(&apply, &[("TF_LOG_PROVIDER", "INFO")]).succeeded();
     assert!(begin.elapsed() > Duration::from_secs(3), "it did not wait");
-    run.says(WAITS).says("nobody renewed the other run's lease; it is taken over").says(OWNER);
+    run.says(WAITS).says("the other run's lease has ended; this run has it now").says(OWNER);
     left_none(&case);
 }
 

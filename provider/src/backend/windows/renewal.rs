@@ -97,7 +97,7 @@ impl Asking {
             let began = self.clock.now();
             let answer = self.persist("take", watched, SILENCE, stop).await?;
             if answer.held {
-                tracing::warn!(host, who, "nobody renewed the other run's lease; it is taken over");
+                tracing::warn!(host, who, "the other run's lease has ended; this run has it now");
                 return Ok(began);
             }
             if answer.identity != first.identity || watched.is_some() {
@@ -181,7 +181,8 @@ impl Asking {
         let is_free = match answer.found {
             // An ended one stays until another run takes it.
             Found::Nothing => !has_ended,
-            Found::Damaged => true,
+            // A release to come may write it in another form, and may rightly have it by now.
+            Found::Damaged => !has_ended,
             Found::Own | Found::Ended | Found::Other => false,
         };
         if is_free && !end.is_cancelled() {

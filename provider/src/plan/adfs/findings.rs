@@ -125,7 +125,8 @@ fn warn_of_kept(desired: &Desired, steps: &[Step], diagnostics: &mut Diagnostics
         diagnostics.warning_at(
             Path::of("drain"),
             format!("{}: not taken out of balancer {}: {}", desired.name, drain.balancer, kept.join(", ")),
-            "Nobody would be left to serve. Hosts of a farm are taken out only where a host of the other batch runs AD FS, is              not out itself, and has loaded what the policy names. AD FS restarts on these hosts while they are in traffic.",
+            "Nobody would be left to serve. Hosts of a farm are taken out only where a host of the other batch runs AD FS, is \
+             not out itself, and has loaded what the policy names. AD FS restarts on these hosts while they are in traffic.",
         );
     }
 }
@@ -146,7 +147,9 @@ fn warn_of_unable(desired: &Desired, farm: &Farm<'_>, closing: &[Step], diagnost
         diagnostics.warning_at(
             Path::of("drain"),
             format!("{}: in traffic without {provider_name}: {}", desired.name, unable.join(", ")),
-            "This plan closes the gap in the second factor with a provider that AD FS has not loaded there, and no other              host is known to have loaded it, so nobody is taken out. Sign-ins that need the second factor fail on these              hosts until a run has restarted AD FS.",
+            "This plan closes the gap in the second factor with a provider that AD FS has not loaded there, and no other \
+             host is known to have loaded it, so nobody is taken out. Sign-ins that need the second factor fail on these \
+             hosts until a run has restarted AD FS.",
         );
     }
 }

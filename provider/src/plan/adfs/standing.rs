@@ -29,12 +29,28 @@ pub fn serves(registry: &Adfs, adfs: &Adfs) -> bool {
     farm::is_running(adfs) && (asking.is_empty() || asking.iter().any(|name| has_loaded(providers, adfs, name)))
 }
 
+/// Whether AD FS on a host runs on with what it had loaded before the package of another release was installed, and that is
+/// what is registered.
+fn holds_earlier(registry: &Adfs, adfs: &Adfs) -> bool {
+    let providers = registry.providers.as_deref().unwrap_or_default();
+    let version = adfs.adapter_product_version.as_deref().and_then(|text| text.trim().parse::<Version>().ok());
+    let current = version.and_then(|version| registration::current(providers, adfs, name_of(&version)));
+    let is_asked = current.is_some_and(|provider| asking(registry).contains(&provider.name.as_str()));
+    farm::is_running(adfs) && adfs.restarted_since_install == Some(false) && !is_asked
+}
+
+/// Whether a host can serve users as the policy of its farm is now, as far as that can be told from what is installed and
+/// what AD FS has been running since before.
+pub fn may_serve(registry: &Adfs, adfs: &Adfs) -> bool {
+    serves(registry, adfs) || holds_earlier(registry, adfs)
+}
+
 /// What a person has to know of the traffic after a run that broke off: hosts in it that cannot serve what the policy
 /// names, and who could in their place. None when everybody in it can.
 pub fn report(hosts: &[String], views: &Views, out: &Out) -> Option<String> {
     let farm = Farm::of(hosts, views);
     let registry = farm.registry()?;
-    let (able, unable): (Vec<_>, Vec<_>) = farm.seen().partition(|(_, adfs)| serves(registry, adfs));
+    let (able, unable): (Vec<_>, Vec<_>) = farm.seen().partition(|(_, adfs)| may_serve(registry, adfs));
     let name = asking(registry).join(" and ");
     let is_out = |host: &str| out.contains_key(host);
     let pick = |hosts: &[(&str, &Adfs)], out: bool| -> Vec<String> {
@@ -53,11 +69,11 @@ pub fn report(hosts: &[String], views: &Views, out: &Out) -> Option<String> {
     let what = match (serving.is_empty(), spare.is_empty()) {
         (true, true) => "No host of the farm can serve them: apply again at once, which loads it.".to_owned(),
         (true, false) => format!(
-            "Out of the traffic and able to serve: {}. Put that back into the balancer first, then take {failing} out, \
-             yourself or by applying again, at once.",
+            "Out of the traffic and able to serve: {}. Put that back into the balancer first, then take {failing} out, at \
+             once. The next plan does it where it has work on the farm; while the farm waits, it is yours to do.",
             spare.join(", ")
         ),
-        (false, _) => format!("{} can serve. Take {failing} out yourself, or apply again.", serving.join(", ")),
+        (false, _) => format!("{} can serve. Take {failing} out of the balancer, at once.", serving.join(", ")),
     };
     Some(format!("{found} {what}"))
 }

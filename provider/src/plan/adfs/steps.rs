@@ -15,9 +15,10 @@ pub const WAY_OUT: &str = "Pin the adapter at the version of its server group.";
 
 /// All steps of the run.
 pub fn all(exchange: &Exchange<'_>, survey: &Survey<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
-    let traffic = Traffic::of(exchange, hosts(exchange, survey, 0).collect(), hosts(exchange, survey, 1).collect());
-    let mut steps = way_back(exchange);
-    steps.extend(trial(exchange, survey));
+    let back = way_back(exchange);
+    let [first, second] = [0, 1].map(|batch| hosts(exchange, survey, batch).collect());
+    let traffic = Traffic::of(exchange, first, second, &back);
+    let mut steps: Vec<Step> = back.iter().cloned().chain(trial(exchange, survey)).collect();
     // The way back may have put back already who stays.
     if !steps.iter().any(|step| matches!(step.action, Action::PutBack { .. })) {
         steps.extend(traffic.before_first());

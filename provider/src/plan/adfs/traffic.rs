@@ -34,11 +34,15 @@ pub struct Traffic<'e, 'a> {
     /// Whether the first batch is taken out, as far as AD FS is restarted there.
     takes_first: bool,
     takes_second: bool,
+    /// Hosts that are out by an order before the run's own.
+    taken_before: Vec<&'e str>,
+    /// Whether users are not served as they should be before the first batch is whole again: nobody waits then.
+    is_urgent: bool,
 }
 
 impl<'e, 'a> Traffic<'e, 'a> {
-    /// Of a run over the hosts of two batches that were seen.
-    pub fn of(exchange: &'e Exchange<'a>, first: Vec<&'a str>, second: Vec<&'a str>) -> Self {
+    /// Of a run over the hosts of two batches that were seen, which begins with steps of its own.
+    pub fn of(exchange: &'e Exchange<'a>, first: Vec<&'a str>, second: Vec<&'a str>, before: &'e [Step]) -> Self {
         let desired = exchange.desired;
         let is_running = |host: &&&str| exchange.farm.adfs(host).is_some_and(farm::is_running);
         let serves = |host: &&&str| exchange.farm.adfs(host).is_some_and(|adfs| serves_meanwhile(exchange, adfs));
@@ -55,7 +59,13 @@ impl<'e, 'a> Traffic<'e, 'a> {
         let is_kept = |host: &&&str| !exchange.left.contains(*host) && (restarts(host) || is_running(host));
         let takes_second =
             is_managed && second.iter().any(|host| restarts(&host)) && first.iter().any(|host| is_kept(&host));
-        Self { exchange, first, second, remaining, takes_first, takes_second }
+        let taken = before.iter().filter(|step| matches!(step.action, Action::TakeOut { .. }));
+        let taken_before = taken.map(|step| step.host.as_str()).collect();
+        let may_serve =
+            |host: &&&str| exchange.farm.adfs(host).is_some_and(|adfs| standing::may_serve(exchange.adfs, adfs));
+        let mut in_traffic = first.iter().chain(&second).filter(|host| !desired.out.contains_key(**host));
+        let is_urgent = exchange.is_found_open() || !in_traffic.any(|host| may_serve(&host));
+        Self { exchange, first, second, remaining, takes_first, takes_second, taken_before, is_urgent }
     }
 
     /// Before the first batch is taken out: whoever stays is in.
@@ -75,7 +85,7 @@ impl<'e, 'a> Traffic<'e, 'a> {
     /// Before a host of the first batch is changed.
     pub fn before_host_of_first(&self, host: &str) -> Option<Step> {
         let is_due = self.takes_first || self.exchange.desired.drain.is_none();
-        let step = || traffic::take_out(self.exchange.desired, host, self.exchange.is_found_open());
+        let step = || traffic::take_out(self.exchange.desired, host, self.is_urgent);
         self.exchange.restarts(host).then(step).filter(|_| is_due)
     }
 
@@ -95,8 +105,9 @@ impl<'e, 'a> Traffic<'e, 'a> {
         if !self.exchange.closes_gap() {
             let back = self.first.iter().filter(|host| !self.is_left(host));
             let back = back.flat_map(|host| traffic::put_back(desired, host, self.returns(drain, host)));
-            let out = self.leaving_second().filter(|_| self.takes_second);
-            return back.chain(out.map(|host| traffic::take_out(desired, host, false))).collect();
+            let out = || self.leaving_second().filter(|_| self.takes_second);
+            let waits = out().next().map(|host| traffic::await_connections(drain, host));
+            return back.chain(out().map(|host| traffic::take_out(desired, host, true))).chain(waits).collect();
         }
         let earlier = self.first.iter().filter(|host| !self.is_left(host));
         let mut steps: Vec<Step> = earlier.flat_map(|host| traffic::put_back(desired, host, false)).collect();
@@ -108,7 +119,7 @@ impl<'e, 'a> Traffic<'e, 'a> {
 
     /// After a host of the second batch is whole again.
     pub fn after_host_of_second(&self, host: &str) -> Vec<Step> {
-        let is_taken_out = self.takes_second && self.exchange.restarts(host);
+        let is_taken_out = (self.takes_second && self.exchange.restarts(host)) || self.taken_before.contains(&host);
         if self.is_left(host) { Vec::new() } else { traffic::put_back(self.exchange.desired, host, is_taken_out) }
     }
 
@@ -126,7 +137,10 @@ impl<'e, 'a> Traffic<'e, 'a> {
     /// Whether a host of the first batch is put back: it was taken out, or is what is left when the second one is.
     fn returns(&self, drain: &Drain, host: &str) -> bool {
         let is_known_out = self.exchange.desired.out.get(host).is_some_and(|out| out.contains(&drain.balancer));
-        self.takes_second || is_known_out || (self.takes_first && self.exchange.restarts(host))
+        self.takes_second
+            || is_known_out
+            || self.taken_before.contains(&host)
+            || (self.takes_first && self.exchange.restarts(host))
     }
 
     fn is_left(&self, host: &str) -> bool {

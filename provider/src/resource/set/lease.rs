@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::{self, HostAddress};
 use crate::backend::error::{Cause, HostError};
-use crate::backend::step::Step;
+use crate::backend::step::{Action, Step};
 use crate::config::ProviderConfig;
 use crate::resource::set::address_of;
 use crate::resource::set::observe::sentence;
@@ -66,9 +66,12 @@ pub fn lost(provider: &ProviderConfig, steps: &[Step], addresses: &[HostAddress]
     hosts_of(steps, addresses).iter().find_map(|host| provider.backend().lost_lease(host))
 }
 
-/// The hosts on which steps are performed, sorted by name.
+/// The hosts on which steps are performed, sorted by name. Orders to a balancer in the AD FS gap name hosts that may be
+/// away or another run's, and neither shall keep the gap open.
 fn hosts_of(steps: &[Step], addresses: &[HostAddress]) -> Vec<HostAddress> {
-    let performed = steps.iter().filter(|step| step.action.is_performed());
+    let is_order =
+        |action: &Action| matches!(action, Action::TakeOut { in_gap: true, .. } | Action::PutBack { in_gap: true, .. });
+    let performed = steps.iter().filter(|step| step.action.is_performed() && !is_order(&step.action));
     let mut hosts: Vec<_> = performed.map(|step| address_of(addresses, &step.host)).collect();
     hosts.sort_by_key(|host| address::key(host.name()));
     hosts.dedup_by(|one, other| address::is_same_host(one.name(), other.name()));

@@ -140,10 +140,14 @@ function Assert-OwnLease {
     # The guard tells by it whether the run is alive.
     param([string] $Path)
     $holder = $null
-    if (Test-Path -LiteralPath $Path -PathType Leaf) {
-        $age = [Math]::Abs(([datetime]::UtcNow - (Get-Item -LiteralPath $Path -Force).LastWriteTimeUtc).TotalSeconds)
-        try { $holder = (ConvertFrom-JsonText ([System.IO.File]::ReadAllText((Resolve-NativePath $Path)))).run }
-        catch { Write-HostLog -Level debug -Message "$Path cannot be read as a lease" }
+    foreach ($attempt in 1..4) {
+        try {
+            $age = [Math]::Abs(([datetime]::UtcNow - (Get-Item -LiteralPath $Path -Force).LastWriteTimeUtc).TotalSeconds)
+            $holder = (ConvertFrom-JsonText ([System.IO.File]::ReadAllText((Resolve-NativePath $Path)))).run
+            break
+        }
+        # Each renewal puts another file in its place.
+        catch { Start-Sleep -Milliseconds 250 }
     }
     if ($holder -ne $Run) { throw (New-Failure precondition "this run does not hold the lease of the host ($Path), so the guard could not tell that it is alive") }
     if ($age -ge $SilentSeconds) { throw (New-Failure precondition "this run has not renewed its lease of the host ($Path) for $([int]$age) seconds, so the guard would take it for one that is gone") }

@@ -40,8 +40,10 @@ function Wait-FreeFile {
         try { return & $Work }
         catch {
             $reason = $_.Exception.GetBaseException()
-            if ($reason -isnot [System.IO.IOException]) { throw }
-            if ($waited.Elapsed.TotalSeconds -ge 10) { throw (New-Failure busy "$Path cannot be used: $($reason.Message)") }
+            # Access is denied also to a file that a scanner holds, or that is about to be gone.
+            $isDenied = $reason -is [System.UnauthorizedAccessException]
+            if (-not $isDenied -and $reason -isnot [System.IO.IOException]) { throw }
+            if ($waited.Elapsed.TotalSeconds -ge 10) { if ($isDenied) { throw } else { throw (New-Failure busy "$Path cannot be used: $($reason.Message)") } }
         }
         Start-Sleep -Milliseconds 50
     }
@@ -66,7 +68,7 @@ function Read-Lease {
         $lasts = ($expires - (ConvertTo-UtcTime $says.renewed_at)).TotalSeconds
         if (($says.format -is [int] -or $says.format -is [long]) -and $says.format -eq 1 -and $lasts -ge 1 -and $lasts -le 3600) {
             # A clock that was set back would keep it alive for as long.
-            $lease['left'] = [int][Math]::Ceiling([Math]::Min($lasts, [Math]::Max(0, ($expires - [datetime]::UtcNow).TotalSeconds)))
+            $lease['left'] = [int][Math]::Ceiling([Math]::Min($lasts, [Math]::Max([double]0, ($expires - [datetime]::UtcNow).TotalSeconds)))
             $lease['says'] = $says
         }
     }
@@ -86,7 +88,7 @@ function Write-Lease {
     Wait-FreeFile -Path $Path -Work { Write-TextFile -Path $Path -Text (ConvertTo-AsciiJson $lease) }
 }
 
-$folder = if ($Action -eq 'release') { Get-WorkFolder } else { Initialize-WorkFolder }
+$folder = if ($Action -eq 'take') { Initialize-WorkFolder } else { Get-WorkFolder }
 $path = "$folder\lease.json"
 $answer = [ordered]@{ held = $false; found = 'nothing'; path = $path; other = $null; identity = $null; seconds_left = $null }
 if (-not (Test-Path -LiteralPath $folder)) { return $answer }

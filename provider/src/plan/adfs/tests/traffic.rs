@@ -193,13 +193,14 @@ fn what_nobody_has_loaded_is_loaded_by_the_first_batch() {
         &run(&desired, &views),
         &expect![[r#"
             1. adfs02: put it back into balancer lb
-            2. adfs01: take it out of balancer lb, and wait 30 s
+            2. adfs01: take it out of balancer lb, without a wait
             3. adfs01: restart AD FS
             4. adfs01: put it back into balancer lb
-            5. adfs02: take it out of balancer lb, and wait 30 s
-            7. adfs02: install the AD FS adapter 7.0.0.9
-            9. adfs02: restart AD FS
-            10. adfs02: put it back into balancer lb
+            5. adfs02: take it out of balancer lb, without a wait
+            6. adfs02: let the connections of its batch to balancer lb run out, and wait 30 s
+            8. adfs02: install the AD FS adapter 7.0.0.9
+            10. adfs02: restart AD FS
+            11. adfs02: put it back into balancer lb
             -> current reaches_pin=true"#]],
     );
 }
@@ -209,23 +210,25 @@ fn the_second_batch_is_taken_up_after_the_first_is_back() {
     check(
         &run(&behind(&FARM, "7.0.0.9"), &left_at(Reached::Enabled)),
         &expect![[r#"
-        1. adfs01: put it back into balancer lb
-        2. adfs02: take it out of balancer lb, and wait 30 s
-        4. adfs02: install the AD FS adapter 7.0.0.9
-        6. adfs02: restart AD FS
-        7. adfs02: put it back into balancer lb
-        -> current reaches_pin=true"#]],
+            1. adfs01: put it back into balancer lb
+            2. adfs02: take it out of balancer lb, without a wait
+            3. adfs02: let the connections of its batch to balancer lb run out, and wait 30 s
+            5. adfs02: install the AD FS adapter 7.0.0.9
+            7. adfs02: restart AD FS
+            8. adfs02: put it back into balancer lb
+            -> current reaches_pin=true"#]],
     );
     let mut desired = behind(&FARM, "7.0.0.9");
     desired.out = out(FARM[1]);
     check(
         &run(&desired, &left_at(Reached::SecondInstalled)),
         &expect![[r#"
-        1. adfs01: put it back into balancer lb
-        2. adfs02: take it out of balancer lb, and wait 30 s
-        4. adfs02: restart AD FS
-        5. adfs02: put it back into balancer lb
-        -> current reaches_pin=true"#]],
+            1. adfs01: put it back into balancer lb
+            2. adfs02: take it out of balancer lb, without a wait
+            3. adfs02: let the connections of its batch to balancer lb run out, and wait 30 s
+            5. adfs02: restart AD FS
+            6. adfs02: put it back into balancer lb
+            -> current reaches_pin=true"#]],
     );
 }
 
@@ -240,18 +243,19 @@ fn without_a_gap_each_batch_is_back_after_its_check() {
     check(
         &run(&checked(behind(&FARM, "7.0.0.9")), &views),
         &expect![[r#"
-        1. adfs02: put it back into balancer lb
-        2. adfs01: take it out of balancer lb, and wait 30 s
-        3. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (OFF)
-        4. adfs01: unregister WindowsAzureMultiFactorAuthentication
-        5. adfs01: restart AD FS
-        6. adfs01: wait until https://adfs01/adfs/probe answers 200
-        7. adfs01: put it back into balancer lb
-        8. adfs02: take it out of balancer lb, and wait 30 s
-        10. adfs02: restart AD FS
-        11. adfs02: wait until https://adfs02/adfs/probe answers 200
-        12. adfs02: put it back into balancer lb
-        -> current reaches_pin=true"#]],
+            1. adfs02: put it back into balancer lb
+            2. adfs01: take it out of balancer lb, and wait 30 s
+            3. adfs01: take WindowsAzureMultiFactorAuthentication out of the global policy (OFF)
+            4. adfs01: unregister WindowsAzureMultiFactorAuthentication
+            5. adfs01: restart AD FS
+            6. adfs01: wait until https://adfs01/adfs/probe answers 200
+            7. adfs01: put it back into balancer lb
+            8. adfs02: take it out of balancer lb, without a wait
+            9. adfs02: let the connections of its batch to balancer lb run out, and wait 30 s
+            11. adfs02: restart AD FS
+            12. adfs02: wait until https://adfs02/adfs/probe answers 200
+            13. adfs02: put it back into balancer lb
+            -> current reaches_pin=true"#]],
     );
 }
 
@@ -453,6 +457,24 @@ fn a_gap_is_closed_with_the_balancer_while_the_farm_waits() {
     );
 }
 
+/// Where the way back takes a host out that is not changed any more, this run puts it back.
+#[test]
+fn who_makes_place_for_the_way_back_returns() {
+    let mut views = farm(&FARM, "6.3.1.1");
+    at(&mut views, "adfs01", |adfs| adfs.policy = Some(vec!["CertificateAuthentication".to_owned()]));
+    install(&mut views, "adfs02", "7.0.0.9");
+    let desired = behind(&FARM, "7.0.0.9");
+    let decision = decide(&desired, &[desired.hosts.clone()], &views, &policy());
+    let ordered = |test: fn(&Action) -> bool| {
+        let steps = decision.steps.iter().filter(|step| test(&step.action));
+        steps.map(|step| step.host.as_str()).collect::<Vec<_>>()
+    };
+    let out = ordered(|action| matches!(action, Action::TakeOut { .. }));
+    let back = ordered(|action| matches!(action, Action::PutBack { .. }));
+    assert_eq!(out, ["adfs02.contoso.com"], "{}", text(&decision));
+    assert_eq!(back.last(), Some(&"adfs02.contoso.com"), "{}", text(&decision));
+}
+
 /// Whatever an earlier run left and whoever it has left out, remembered or not.
 #[test]
 fn never_are_both_batches_out() {
@@ -505,7 +527,10 @@ fn in_order(desired: &Desired, steps: &[Step], what: &str) -> usize {
             Action::TakeOut { in_gap: is_short, wait, .. } => {
                 is_in.insert(&step.host, false);
                 assert!(is_in.values().any(|is_in| *is_in), "nobody is known to be in before {step} in {what}");
-                assert_eq!((*is_short, wait.is_none()), (in_gap, in_gap), "{step} in {what}");
+                assert!(*is_short == wait.is_none() && (*is_short || !in_gap), "{step} in {what}");
+                // What did not wait by itself waits with its batch, once the gap is closed.
+                let waits = |other: &Step| matches!(other.action, Action::AwaitConnections { .. });
+                assert!(!*is_short || in_gap || steps[index..].iter().any(waits), "{step} in {what}");
                 taken += 1;
             }
             Action::PutBack { in_gap: is_short, .. } => {
@@ -544,8 +569,10 @@ fn the_traffic_of_a_broken_run_is_told() {
     assert_eq!(told(&farm(&FARM, "6.3.1.1"), &nobody), "");
     assert_eq!(told(&left_at(Reached::Unregistered), &nobody), "", "the gap is told elsewhere");
     assert_eq!(told(&left_at(Reached::Enabled), &out(FARM[1])), "");
-    expect!["In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. Out of the traffic and able to serve: adfs01. Put that back into the balancer first, then take adfs02 out, yourself or by applying again, at once."].assert_eq(&told(&left_at(Reached::Enabled), &out(FARM[0])));
-    expect!["In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. adfs01 can serve. Take adfs02 out yourself, or apply again."].assert_eq(&told(&views_of_second_installed(), &nobody));
+    expect!["In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. Out of the traffic and able to serve: adfs01. Put that back into the balancer first, then take adfs02 out, at once. The next plan does it where it has work on the farm; while the farm waits, it is yours to do."].assert_eq(&told(&left_at(Reached::Enabled), &out(FARM[0])));
+    expect!["In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. adfs01 can serve. Take adfs02 out of the balancer, at once."].assert_eq(&told(&views_of_second_installed(), &nobody));
+    // What was installed and is not loaded yet does not keep AD FS from going on with what it has loaded before.
+    assert_eq!(told(&left_at(Reached::Installed), &nobody), "");
     let mut views = left_at(Reached::Registered);
     at(&mut views, "adfs01", |adfs| adfs.policy = Some(vec![NEW_NAME.to_owned()]));
     expect!["In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. No host of the farm can serve them: apply again at once, which loads it."].assert_eq(&told(&views, &out(FARM[0])));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::backend::error::Cause;
+use crate::config::Reaction;
 use crate::resource::set::testing::Planned;
 use crate::resource::set::testing::balancers::{balancer, provider};
 
@@ -146,7 +147,7 @@ async fn a_put_back_that_is_refused_in_the_gap_does_not_keep_it_open() {
         The installer ended with exit code 1603.
 
         12 steps were done before it.
-        Now adfs01 runs 7.0.0.9. On adfs01: it has not been put back into its balancer since it was taken out. adfs02 is half done. On adfs02 the evidence disagrees: uninstall entry 6.3.1.1, registered AzureMfaServerAuthentication of assembly 7.0.0.9. The lower counts until it is repaired. May be out of its balancer: adfs01 (lb). The run that finishes a host puts it back. In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. Out of the traffic and able to serve: adfs01. Put that back into the balancer first, then take adfs02 out, yourself or by applying again, at once.
+        Now adfs01 runs 7.0.0.9. On adfs01: it has not been put back into its balancer since it was taken out. adfs02 is half done. On adfs02 the evidence disagrees: uninstall entry 6.3.1.1, registered AzureMfaServerAuthentication of assembly 7.0.0.9. The lower counts until it is repaired. May be out of its balancer: adfs01 (lb). The run that finishes a host puts it back. In the traffic and unable to serve: adfs02. AD FS there has not loaded AzureMfaServerAuthentication, so sign-ins that need the second factor fail on it. Out of the traffic and able to serve: adfs01. Put that back into the balancer first, then take adfs02 out, at once. The next plan does it where it has work on the farm; while the farm waits, it is yours to do.
         The steps after it were not begun, because after one failure the rest stays untouched.
 
         State says what really runs now. Remove the cause, then plan and apply again: steps that are done are recognised, and the first backup is kept."#]].assert_eq(&told);
@@ -154,7 +155,8 @@ async fn a_put_back_that_is_refused_in_the_gap_does_not_keep_it_open() {
     let planned = workspace.refresh_and_plan(&drained("7.0.0.9")).await;
     expect![[r#"
         adfs01: put it back into balancer lb
-        adfs02: take it out of balancer lb, and wait 30 s
+        adfs02: take it out of balancer lb, without a wait
+        adfs02: let the connections of its batch to balancer lb run out, and wait 30 s
         adfs02: put it back into balancer lb"#]]
     .assert_eq(&orders(&planned).join("\n"));
     assert_eq!(summaries(&workspace.apply(&planned).await), "");
@@ -271,6 +273,26 @@ async fn a_run_that_is_stopped_leaves_who_can_serve_in() {
     assert_eq!(out(&estate), BTreeSet::from([FARM[1].to_owned()]));
 }
 
+/// The order that makes place in the gap is given to the balancer; the host that it names may be off.
+#[tokio::test]
+async fn a_host_that_is_off_does_not_keep_the_gap_open() {
+    let estate = estate("6.3.1.1");
+    let mut workspace = behind(&estate).await;
+    let planned = workspace.plan(&drained("7.0.0.9")).await;
+    estate.set_fault(Some(Fault { step: "register AzureMfaServerAuthentication", after: false }));
+    assert!(workspace.apply(&planned).await.has_errors());
+    assert!(!asks(&estate));
+    estate.set_fault(None);
+    estate.set_unreachable(FARM[1], true);
+    let provider = provider(&estate, [balancer("lb", 30)]);
+    workspace.provider = Arc::new(provider.with_on_unreachable(Reaction::Warn));
+    let planned = workspace.refresh_and_plan(&drained("7.0.0.9")).await;
+    assert!(orders(&planned).contains(&"adfs02: take it out of balancer lb, without a wait".to_owned()));
+    let applied = workspace.apply(&planned).await;
+    assert!(!applied.has_errors(), "{applied:?}");
+    assert!(asks(&estate));
+}
+
 /// As for the other kinds: what an earlier run left out of another balancer goes back into that one.
 #[tokio::test]
 async fn another_drain_does_not_lose_who_is_out() {
@@ -285,7 +307,8 @@ async fn another_drain_does_not_lose_who_is_out() {
     let planned = workspace.refresh_and_plan(&config).await;
     expect![[r#"
         adfs01: put it back into balancer nlb
-        adfs02: take it out of balancer nlb, and wait 30 s
+        adfs02: take it out of balancer nlb, without a wait
+        adfs02: let the connections of its batch to balancer nlb run out, and wait 30 s
         adfs02: put it back into balancer lb
         adfs02: put it back into balancer nlb"#]]
     .assert_eq(&orders(&planned).join("\n"));

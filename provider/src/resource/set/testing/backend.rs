@@ -210,6 +210,10 @@ impl Backend for Estate {
         self.with(|inner| {
             inner.reached.insert(host.to_string());
             let host = host.name();
+            if inner.unreachable.iter().any(|known| known == host) {
+                let cause = Cause::Unreachable { reason: "it is off".to_owned(), advice: String::new() };
+                return Err(HostError { host: host.to_owned(), operation: "take its lease".to_owned(), cause });
+            }
             if let Some(cause) = inner.leased.get(host).cloned() {
                 return Err(HostError { host: host.to_owned(), operation: "take its lease".to_owned(), cause });
             }

@@ -147,7 +147,7 @@ async fn a_host_that_vanished_since_the_plan_is_named() {
     let mut workspace = imported(&estate).await;
     let planned = workspace.plan(&wanted("7.0.0.9", "mfa01")).await;
     estate.set_unreachable(HOSTS[2], true);
-    expect!["error: mfa-eu: mfa03 could not be read before the run"]
+    expect!["error: mfa-eu: the lease on mfa03 could not be taken"]
         .assert_eq(&summaries(&workspace.apply(&planned).await));
     assert!(estate.performed().is_empty());
 }
