@@ -81,8 +81,8 @@ fn the_batches_are_out_one_after_the_other() {
     behind
         .plan()
         .ended(2)
-        .says("1. adfs02.contoso.com: put it back into balancer lb")
-        .says("2. adfs01.contoso.com: take it out of balancer lb, and wait 1 s")
+        .says("2. adfs02.contoso.com: put it back into balancer lb")
+        .says("3. adfs01.contoso.com: take it out of balancer lb, and wait 1 s")
         .says("adfs02.contoso.com: take it out of balancer lb, without a wait")
         .says("adfs02.contoso.com: let the connections of its batch to balancer lb run out, and wait 1 s")
         .does_not_say("traffic is not managed");
@@ -165,7 +165,7 @@ fn a_balancer_that_refuses_to_take_the_second_batch_out() {
         .says("adfs02.contoso.com: take it out of balancer lb, without a wait")
         .says("Users are asked for the second factor again.")
         .says("No host is out of its balancer.")
-        .says("adfs01.contoso.com can serve. Take adfs02.contoso.com out yourself, or apply again.");
+        .says("adfs01.contoso.com can serve. Take adfs02.contoso.com out of the balancer, at once.");
     assert_eq!(out(&behind), BTreeSet::new());
     is_asked(&behind, "AzureMfaServerAuthentication");
     let installed = behind.case.lab.estate().version_of(FARM[1], Component::AdfsAdapter).expect("the host is there");

@@ -464,7 +464,7 @@ fn who_makes_place_for_the_way_back_returns() {
     at(&mut views, "adfs01", |adfs| adfs.policy = Some(vec!["CertificateAuthentication".to_owned()]));
     install(&mut views, "adfs02", "7.0.0.9");
     let desired = behind(&FARM, "7.0.0.9");
-    let decision = decide(&desired, &[desired.hosts.clone()], &views, &policy());
+    let decision = decide(&desired, std::slice::from_ref(&desired.hosts), &views, &policy());
     let ordered = |test: fn(&Action) -> bool| {
         let steps = decision.steps.iter().filter(|step| test(&step.action));
         steps.map(|step| step.host.as_str()).collect::<Vec<_>>()
