@@ -7,6 +7,7 @@ use crate::plan::traffic::Out;
 use crate::resource::set::actual::Actual;
 use crate::resource::set::execute::Halt;
 use crate::resource::set::private::Memory;
+use crate::resource::set::recover::Recovery;
 use crate::resource::set::{HostSet, drain};
 use crate::tf::diagnostic::Diagnostics;
 use crate::tf::value::Value;
@@ -45,7 +46,7 @@ pub fn report(
             halt.recovery.as_ref().map(|recovery| format!("{}\n\n", recovery.report())).unwrap_or_default(),
             done(steps, halt.index),
             left(set, own, steps, halt.index, after),
-            untouched(steps, halt.index),
+            untouched(steps, halt),
             advice(&halt.error.cause)
         ),
     );
@@ -107,8 +108,10 @@ fn left(set: &dyn HostSet, own: &Value, steps: &[Step], index: usize, after: Aft
     format!("Now {} {}{further}", conditions.join(" "), drain::report(own, &memory.out, in_doubt))
 }
 
-fn untouched(steps: &[Step], index: usize) -> String {
-    let begun: Vec<&str> = steps[..=index].iter().map(|step| step.host.as_str()).collect();
+fn untouched(steps: &[Step], halt: &Halt) -> String {
+    let index = halt.index;
+    let ordered = halt.recovery.iter().flat_map(Recovery::orders).map(|(step, _)| step);
+    let begun: Vec<&str> = steps[..=index].iter().chain(ordered).map(|step| step.host.as_str()).collect();
     let mut untouched: Vec<&str> = Vec::new();
     for step in steps[index + 1..].iter().filter(|step| step.action.is_performed()) {
         if !begun.contains(&step.host.as_str()) && !untouched.contains(&step.host.as_str()) {
