@@ -41,14 +41,20 @@ fn is_open(case: &Case) -> bool {
 /// Kills the provider of an apply as soon as the gap is open and so many providers are registered.
 fn killed_in_gap(case: &Case, registered: usize) {
     case.plan().ended(2);
-    case.lab.host(FARM[0]).inject(Injection::on(Kind::Receive, Effect::Delay(Duration::from_millis(400))).times(1_000));
+    let (host, wire) = (case.lab.estate().host(FARM[0]).expect("the host is there"), case.lab.host(FARM[0]));
+    let slow = |delay| wire.inject(Injection::on(Kind::Receive, Effect::Delay(delay)).times(1_000));
+    slow(Duration::from_millis(400));
     let mut apply = case.workspace.command(&["apply", "-no-color", "-input=false", "case.tfplan"], &[]);
     let mut apply = apply.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    // From the guard on every answer takes its time, so that the run is where it was seen when it is killed.
+    wait(Duration::from_secs(120), "the guard", || host.state().expect("a state").scheduled_tasks.contains_key(TASK));
+    wire.clear_injections();
+    slow(Duration::from_secs(3));
     let reached = || is_open(case) && case.farm().providers.len() == registered;
     wait(Duration::from_secs(120), "the gap", reached);
     send(Signal::ToProvider("KILL"), &apply);
     wait(Duration::from_secs(60), "the end of the client", || apply.try_wait().expect("a child").is_some());
-    case.lab.host(FARM[0]).clear_injections();
+    wire.clear_injections();
     assert!(is_open(case), "the gap was closed by the run that was killed");
 }
 
