@@ -28,6 +28,8 @@ struct Case {
     lease: Lease,
     policy: &'static [&'static str],
     registered: &'static [&'static str],
+    /// The release of what is registered under the new name.
+    registered_release: &'static str,
     back: &'static [&'static str],
     trouble: Trouble,
     policy_after: &'static [&'static str],
@@ -71,6 +73,7 @@ impl Case {
             lease,
             policy: &[CERTIFICATE],
             registered: &[OLD],
+            registered_release: "7.0.0.9",
             back: &[OLD],
             trouble: Trouble::None,
             policy_after: &[CERTIFICATE],
@@ -116,6 +119,15 @@ const CASES: &[Case] = &[
     Case {
         back: &[NEW],
         ..Case::forward("a name that stays is the new release's when the old one is unregistered", &[])
+    },
+    Case { back: &[NEW], ..Case::forward("nor is it the old one's when the new type is registered", &[NEW]) },
+    Case {
+        back: &[NEW],
+        registered: &[NEW],
+        registered_release: "7.0.0.1",
+        policy_after: &[CERTIFICATE, NEW],
+        registered_after: &[NEW],
+        ..Case::back("before that the way is back, whatever the name", SILENT)
     },
     Case {
         back: &[OLD, NEW],
@@ -241,10 +253,12 @@ fn trouble(trouble: Trouble, estate: &Estate, host: &HostFolder) {
 fn estate_of(case: &Case) -> Estate {
     let hosts = std::fs::read(super::script_folder().join("cases/_hosts.json")).expect("hosts");
     let mut description = serde_json::from_slice::<Value>(&hosts).expect("JSON")["adfs_primary"].take();
-    let provider = |name: &&str| json!({ "name": name, "type_name": type_name(name), "configuration": "<C/>" });
+    let release = |name: &str| if name == OLD { "6.3.0.17452" } else { case.registered_release };
+    let provider =
+        |name: &&str| json!({ "name": name, "type_name": type_name(release(name)), "configuration": "<C/>" });
     let providers: Vec<Value> = case.registered.iter().map(provider).collect();
     estate::merge(&mut description["farm"], &json!({ "policy": case.policy, "providers": providers }));
-    let vendor = format!("Register-AdfsAuthenticationProvider -TypeName '{}' -Name '{NEW}'\n", type_name(NEW));
+    let vendor = format!("Register-AdfsAuthenticationProvider -TypeName '{}' -Name '{NEW}'\n", type_name("7.0.0.9"));
     let files = json!({
         format!("{WORK}\\lease.json"): format!(r#"{{"run":"{RUN}"}}"#),
         format!("{WORK}\\adapter-merged.config"): "<C>M4rk3r-Secret</C>",
@@ -279,8 +293,7 @@ fn ask(estate: &Estate, powershell: Option<&Path>, script: &str, arguments: &Val
     answer.reply.unwrap_or_else(|| panic!("no reply: {} {}", answer.stdout, answer.stderr))
 }
 
-fn type_name(name: &str) -> String {
-    let version = if name == OLD { "6.3.0.17452" } else { "7.0.0.9" };
+fn type_name(version: &str) -> String {
     format!(
         "pfadfs.AuthenticationAdapter, MultiFactorAuthAdfsAdapter, Version={version}, Culture=neutral, \
          PublicKeyToken=31bf3856ad364e35"

@@ -99,12 +99,15 @@ $guard = {
     }
 
     function Find-WayOut {
-        # The names to put into the policy.
-        $registered = @(Get-AdfsAuthenticationProvider | ForEach-Object { [string]$_.Name })
-        $names = @($registered | Where-Object { $order.back -contains $_ -and $_ -ne $order.forward })
-        if ($names.Count) { return $names }
-        Register-Forward ($registered -contains $order.forward)
-        $order.forward
+        # The names to put into the policy, and where that leads. Releases may share a name; then the type tells them apart.
+        $registered = @(Get-AdfsAuthenticationProvider)
+        $present = $registered | Where-Object { $_.Name -eq $order.forward } | Select-Object -First 1
+        $type = if ($null -ne $present) { [string]$present.PSObject.Properties['TypeName'].Value }
+        $isNew = $null -ne $present -and (-not $type -or -not $order.type_name -or $type -eq $order.type_name)
+        $names = @($registered | ForEach-Object { [string]$_.Name } | Where-Object { $order.back -contains $_ -and -not ($isNew -and $_ -eq $order.forward) })
+        if ($names.Count) { return @{ Direction = 'back'; Names = $names } }
+        Register-Forward ($null -ne $present)
+        @{ Direction = 'forward'; Names = @($order.forward) }
     }
 
     $order = Read-Order
@@ -121,10 +124,10 @@ $guard = {
         $known = @($order.back) + @($order.forward)
         $isClosed = @($policy | Where-Object { $known -contains $_ }).Count -gt 0
         if (-not $isClosed) {
-            $names = @(Find-WayOut)
-            Set-PolicyName ($policy + $names)
-            $acted.direction = if ($names -contains $order.forward) { 'forward' } else { 'back' }
-            $acted.provider_names = $names
+            $way = Find-WayOut
+            Set-PolicyName ($policy + $way.Names)
+            $acted.direction = $way.Direction
+            $acted.provider_names = @($way.Names)
         }
     }
     catch { $acted.problem = $_.Exception.Message }

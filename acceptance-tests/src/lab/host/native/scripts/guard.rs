@@ -194,8 +194,12 @@ fn close(host: &HostFolder, order: &Value) -> Result<Option<(&'static str, Vec<S
     if before.iter().any(|name| contains(&back, name) || name.eq_ignore_ascii_case(forward)) {
         return Ok(None);
     }
+    let type_name = order["type_name"].as_str();
+    let is_new = configuration.farm.provider(forward).is_some_and(|present| {
+        present.type_name.is_empty() || type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(&present.type_name))
+    });
     let registered = configuration.farm.providers.iter().map(|provider| provider.name.clone());
-    let is_back = |name: &String| contains(&back, name) && !name.eq_ignore_ascii_case(forward);
+    let is_back = |name: &String| contains(&back, name) && !(is_new && name.eq_ignore_ascii_case(forward));
     let mut names: Vec<String> = registered.filter(is_back).collect();
     let direction = if names.is_empty() { "forward" } else { "back" };
     if names.is_empty() {
