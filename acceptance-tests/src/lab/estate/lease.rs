@@ -32,7 +32,7 @@ impl Estate {
         host.write(&path(), lease.to_string()).map_err(LabError::file(host.path()))
     }
 
-    /// Lays the lease of another run on a host and renews it every second.
+    /// Lays the lease of another run on a host and goes on renewing it.
     pub fn keep_lease(&self, host: &str, set: &str) -> Result<Renewed, LabError> {
         self.lay_lease(host, set, 300)?;
         let ended = Arc::new(AtomicBool::new(false));

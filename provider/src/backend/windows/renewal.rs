@@ -179,10 +179,8 @@ impl Asking {
     async fn keep(&self, has_ended: bool, end: &CancellationToken) -> Result<Option<Cause>, Cause> {
         let mut answer = self.ask("renew", None).await?;
         let is_free = match answer.found {
-            // An ended one stays until another run takes it.
-            Found::Nothing => !has_ended,
-            // A release to come may write it in another form, and may rightly have it by now.
-            Found::Damaged => !has_ended,
+            // An ended one stays until another run takes it, and that may be of a release to come, whose form is another.
+            Found::Nothing | Found::Damaged => !has_ended,
             Found::Own | Found::Ended | Found::Other => false,
         };
         if is_free && !end.is_cancelled() {

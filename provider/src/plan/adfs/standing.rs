@@ -9,9 +9,14 @@ use crate::plan::version::Version;
 
 /// Whether AD FS on a host has loaded a registered provider. Only a restart after its package was installed loads it.
 pub fn has_loaded(providers: &[AuthenticationProvider], adfs: &Adfs, name: &str) -> bool {
-    let version = adfs.adapter_product_version.as_deref().and_then(|text| text.trim().parse::<Version>().ok());
-    let current = version.and_then(|version| registration::current(providers, adfs, name_of(&version)));
+    let current = of_package(providers, adfs);
     farm::unstarted(adfs).is_none() && current.is_some_and(|provider| registration::is_named(provider, name))
+}
+
+/// The registered provider that belongs to the package on a host.
+fn of_package<'a>(providers: &'a [AuthenticationProvider], adfs: &Adfs) -> Option<&'a AuthenticationProvider> {
+    let version = adfs.adapter_product_version.as_deref()?.trim().parse::<Version>().ok()?;
+    registration::current(providers, adfs, name_of(&version))
 }
 
 /// The registered providers that the policy names: users are asked by one of these, or not at all.
@@ -33,9 +38,8 @@ pub fn serves(registry: &Adfs, adfs: &Adfs) -> bool {
 /// what is registered.
 fn holds_earlier(registry: &Adfs, adfs: &Adfs) -> bool {
     let providers = registry.providers.as_deref().unwrap_or_default();
-    let version = adfs.adapter_product_version.as_deref().and_then(|text| text.trim().parse::<Version>().ok());
-    let current = version.and_then(|version| registration::current(providers, adfs, name_of(&version)));
-    let is_asked = current.is_some_and(|provider| asking(registry).contains(&provider.name.as_str()));
+    let is_asked =
+        of_package(providers, adfs).is_some_and(|provider| asking(registry).contains(&provider.name.as_str()));
     farm::is_running(adfs) && adfs.restarted_since_install == Some(false) && !is_asked
 }
 

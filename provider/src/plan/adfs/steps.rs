@@ -76,20 +76,24 @@ fn way_back(exchange: &Exchange<'_>) -> Vec<Step> {
     steps
 }
 
+/// The names that the exchange takes out of the policy. What is put back into it first counts as being in it.
+fn taken_out<'e>(exchange: &'e Exchange<'_>) -> impl Iterator<Item = &'e str> {
+    exchange.disabled().chain(exchange.left_disabled().map(|old| old.name.as_str()))
+}
+
 /// Before anything is changed for a gap that could not be guarded. One that is open already is closed first.
 fn trial(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Option<Step> {
-    let opens = exchange.disabled().next().is_some() || exchange.left_disabled().is_some();
     let trial = || step(exchange.authority, Action::TryGuard { forward: exchange.wanted.to_owned() });
-    (opens && is_guarded(exchange, survey)).then(trial)
+    (taken_out(exchange).next().is_some() && is_guarded(exchange, survey)).then(trial)
 }
 
 /// Whether users are not asked for the second factor while something else is done than to close the gap, and the operator
 /// has not said that nobody has to guard it. An acknowledgement that has ended is an error elsewhere.
 fn is_guarded(exchange: &Exchange<'_>, survey: &Survey<'_>) -> bool {
-    let is_left_open = exchange.enables() && exchange.stale.is_empty();
-    let is_long =
-        exchange.registers || (is_left_open && hosts(exchange, survey, 0).any(|host| exchange.restarts(host)));
-    is_long && !acknowledgement::is_stated(exchange.desired, acknowledgement::ADFS_GAP_UNGUARDED)
+    let is_long = exchange.registers || hosts(exchange, survey, 0).any(|host| exchange.restarts(host));
+    exchange.closes_gap()
+        && is_long
+        && !acknowledgement::is_stated(exchange.desired, acknowledgement::ADFS_GAP_UNGUARDED)
 }
 
 fn package(exchange: &Exchange<'_>, seen: &Seen<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
@@ -124,9 +128,7 @@ fn registration(exchange: &Exchange<'_>, survey: &Survey<'_>) -> Vec<Step> {
         actions.extend(old.map(|old| Action::ExportAdapterConfiguration { provider_name: name(old) }));
         actions.push(Action::MergeAdapterConfiguration { source: source.clone() });
     }
-    // What is put back into the policy first counts as being in it.
-    let disabled = exchange.disabled().chain(exchange.left_disabled().map(|old| old.name.as_str()));
-    let disabled: Vec<String> = disabled.map(str::to_owned).collect();
+    let disabled: Vec<String> = taken_out(exchange).map(str::to_owned).collect();
     if is_guarded(exchange, survey) {
         let source = exchange.registers.then(|| source.clone());
         actions.push(Action::EnableGuard { back: disabled.clone(), forward: exchange.wanted.to_owned(), source });

@@ -31,7 +31,7 @@ struct Lease {
 pub fn set(call: &mut Call<'_>) -> Result<Value, Failure> {
     let (host, file) = (call.host, path("lease.json"));
     let (action, run) = (call.arguments.text("action").to_ascii_lowercase(), call.arguments.text("run"));
-    if action != "release" {
+    if action == "take" {
         work_folder::initialize(host)?;
     }
     let mut answer =
